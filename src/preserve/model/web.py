@@ -1,0 +1,241 @@
+"""The nouns of a capture, in the order of the flow: Target, Exchange, Record, Stored, Capture.
+
+Times are timezone-aware UTC datetimes, hashes are lower-case hexadecimal SHA-256, sizes are bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+
+class Outcome(StrEnum):
+    """How asking for one target ended."""
+
+    CAPTURED = "captured"
+    """A complete response, whatever its status."""
+    TRUNCATED = "truncated"
+    """A response that was cut; what came is kept."""
+    FAILED = "failed"
+    """No usable response."""
+    REFUSED = "refused"
+    """Policy forbids it; it was never asked."""
+
+
+class Verdict(StrEnum):
+    """What a captured response is worth as evidence."""
+
+    OK = "ok"
+    GONE = "gone"
+    SOFT_404 = "soft-404"
+    CHALLENGE = "challenge"
+    LOGIN_WALL = "login-wall"
+    EMPTY_SHELL = "empty-shell"
+    MISMATCH = "mismatch"
+
+
+class Truncation(StrEnum):
+    """Why a response was cut, in the words of WARC/1.1 section 5.13 (`WARC-Truncated`)."""
+
+    LENGTH = "length"
+    TIME = "time"
+    DISCONNECT = "disconnect"
+    UNSPECIFIED = "unspecified"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CitedBy:
+    """One citation that asks for a target; `citation` is its line number in data/citations.jsonl."""
+
+    citation: int
+    document: str
+    document_sha256: str
+    note: str | None
+    as_written: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """One address to capture, however many citations name it.
+
+    `url` is exactly as given, `address` the form that goes on the wire (WHATWG URL, no fragment), `host` the queue it waits
+    in ("host:port").
+    """
+
+    id: int
+    url: str
+    address: str
+    host: str
+    cited_by: tuple[CitedBy, ...] = ()
+
+
+class Body(Protocol):
+    """Bytes that can be read again, in memory or on disk."""
+
+    @property
+    def size(self) -> int: ...
+
+    def chunks(self) -> Iterator[bytes]:
+        """The bytes from the start, in pieces of at most 64 KiB when they lie on disk."""
+        ...
+
+    def close(self) -> None:
+        """Give up the bytes; nothing may be read afterwards."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """A Body that lies in memory."""
+
+    data: bytes = b""
+
+    @property
+    def size(self) -> int:
+        return len(self.data)
+
+    def chunks(self) -> Iterator[bytes]:
+        if self.data:
+            yield self.data
+
+    def close(self) -> None:
+        return None
+
+
+EMPTY = Memory()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolution:
+    """What a host name was resolved to, once a run. `source` is "dns", "literal", "--resolve" or "--connect-to"."""
+
+    host: str
+    addresses: tuple[str, ...]
+    source: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tls:
+    """TLS facts of one connection, from that connection itself.
+
+    `chain` is what the server presented, leaf first, DER. `problem` is empty when the chain was verified against the trust
+    anchors in use and names the host; otherwise it is the verifier's reason.
+    """
+
+    version: str
+    cipher: str
+    chain: tuple[bytes, ...]
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """One request and what came back, byte for byte.
+
+    `request` is what was sent, `head` the final response's head up to and including its empty line, `body` everything of the
+    response after that exactly as it crossed the wire (chunk framing and content coding included). `entity_*` describe the body
+    without chunk framing, still content-coded. `interim` holds 1xx heads, `excess` bytes that followed a complete response,
+    `garbage` what came instead of HTTP. `block_sha256` is over head + body, `body_sha256` over body.
+
+    Without a response `status` is None, `head` is empty and `problem` says why in a few words.
+    """
+
+    url: str
+    started: datetime
+    ended: datetime
+    outcome: Outcome
+    problem: str = ""
+    request: bytes = b""
+    head: bytes = b""
+    status: int | None = None
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    body: Body = EMPTY
+    block_sha256: str = ""
+    body_sha256: str = ""
+    entity_sha256: str = ""
+    entity_size: int = 0
+    chunked: bool = False
+    truncated: Truncation | None = None
+    interim: tuple[bytes, ...] = ()
+    excess: bytes = b""
+    garbage: bytes = b""
+    peer: tuple[str, int] | None = None
+    resolution: Resolution | None = None
+    tls: Tls | None = None
+    retries: int = 0
+    """How often it was asked again after a connection that closed without an answer."""
+
+    def header(self, name: bytes) -> bytes | None:
+        """The first header field of that name (lower case), or None."""
+        return next((value for key, value in self.headers if key.lower() == name), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """A WARC/1.1 record before it is written: named fields in order and the parts of its block.
+
+    `fields` leaves out WARC-Type, WARC-Record-ID, WARC-Date and Content-Length, which the other attributes give. `head` and
+    `body` together are the block.
+    """
+
+    type: str
+    id: str
+    date: datetime
+    fields: tuple[tuple[str, str], ...] = ()
+    head: bytes = b""
+    body: Body = EMPTY
+
+    @property
+    def length(self) -> int:
+        return len(self.head) + self.body.size
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """Where a record lies: the run-relative WARC path, its index in that file, and the stored (compressed) bytes."""
+
+    warc: str
+    index: int
+    offset: int
+    length: int
+    sha256: str
+    type: str
+    record_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hop:
+    """One exchange on the way from a target to its final page."""
+
+    url: str
+    status: int | None
+    location: str | None
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capture:
+    """What came of one target: the answer that a footnote gets."""
+
+    target: Target
+    outcome: Outcome
+    reason: str
+    final_url: str
+    requested_at: datetime
+    finished_at: datetime
+    status: int | None = None
+    verdict: Verdict | None = None
+    signals: tuple[str, ...] = ()
+    payload_sha256: str | None = None
+    payload_size: int = 0
+    truncated: Truncation | None = None
+    hops: tuple[Hop, ...] = ()
+    records: tuple[Stored, ...] = ()
+    peer: tuple[str, int] | None = None
+    tls: Tls | None = None
+    http_date: str | None = None
+    retries: int = field(default=0)
