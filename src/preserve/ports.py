@@ -5,10 +5,11 @@ Adapters implement them; flows and rules know nothing else of sockets, files or 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
+from preserve.model.tree import Entry
 from preserve.model.web import Exchange, Record, Stored
 
 
@@ -70,7 +71,7 @@ class Signer(Protocol):
 
     @property
     def algorithm(self) -> str:
-        """"ed25519" or "ecdsa-p256-sha256"."""
+        """ "ed25519" or "ecdsa-p256-sha256"."""
         ...
 
     @property
@@ -81,4 +82,23 @@ class Signer(Protocol):
 
     def sign(self, message: bytes) -> bytes:
         """The raw signature over exactly these bytes."""
+        ...
+
+
+class Folder(Protocol):
+    """A folder read without trusting it: links are seen, never followed, and each file is opened once."""
+
+    def walk(self) -> Iterator[Entry]:
+        """Everything below, by lstat, in byte order of the path; folders before what they hold."""
+        ...
+
+    def open(self, path: str) -> BinaryIO:
+        """Open a regular file for reading, following no link at any component.
+
+        Raises StoreError when it cannot be read, FileNotFoundError when nothing is there.
+        """
+        ...
+
+    def read(self, path: str, limit: int) -> bytes:
+        """The whole of a small file; raises FormatError when it is longer than `limit` bytes."""
         ...

@@ -1,0 +1,89 @@
+"""The command line: thin commands over the flows, loaded by name so that `--help` and `verify` start at once.
+
+Data goes to stdout, talk to stderr. Every command module has one click command named `command`. One handler here turns a
+PreserveError into its message, its hint and its exit code.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+from typing import NoReturn
+
+import click
+
+from preserve import __version__
+from preserve.errors import ExitCode, PreserveError
+from preserve.formats.printable import printable
+
+_COMMANDS = {
+    "cite": "list the citations of documents; no network",
+    "capture": "the main job: cite, capture, seal",
+    "verify": "check that an archive or a run was not altered",
+    "status": "every document and footnote: captured, intact, sealed",
+    "key": "make, list and export signing keys",
+    "trust": "whose signatures and logs you accept",
+    "demo": "the whole job offline, on a bundled document and site",
+}
+"""Name and one-line help; the module is preserve.cli.<name>. The help stands here so that listing commands imports none."""
+
+
+class _Lazy(click.Group):
+    """A group that imports a command's module when that command is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command = importlib.import_module(f"preserve.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="preserve", message="%(prog)s %(version)s")
+def group() -> None:
+    """From a footnote to a sealed, verifiable web capture.
+
+    preserve reads a document's footnotes, captures every cited address into WARC files, seals hashes and times into a signed
+    manifest, and shows years later that nothing was altered. Try it without network: preserve demo
+
+    \b
+    preserve cite paper.txt         what does the document cite?
+    preserve capture paper.txt      capture it all into ./archive
+    preserve verify archive         is it still what was captured?
+    """
+
+
+def main() -> NoReturn:
+    """Run the command line and exit with a code of ExitCode."""
+    sys.exit(_run())
+
+
+def _run() -> int:
+    try:
+        result = group.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("interrupted", err=True)
+        return ExitCode.INTERRUPTED
+    except click.ClickException as problem:
+        problem.show()
+        return ExitCode.USAGE
+    except PreserveError as problem:
+        click.echo(f"preserve: {printable(problem.message)}", err=True)
+        if problem.hint:
+            click.echo(f"  {printable(problem.hint)}", err=True)
+        return problem.exit_code
+    except BrokenPipeError:
+        # The reader of our stdout went away (`| head`): no complaint, but the flush at exit must not fail either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+    return result if isinstance(result, int) else ExitCode.DONE

@@ -1,0 +1,5 @@
+"""`python -m preserve` is the same as `preserve`."""
+
+from preserve.cli import main
+
+main()
