@@ -5,12 +5,20 @@ Adapters implement them; flows and rules know nothing else of sockets, files or 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import BinaryIO, Protocol
+from pathlib import PurePath
+from typing import BinaryIO, Protocol, TypeVar
 
+from preserve.model.archive import Description
+from preserve.model.document import Citation
+from preserve.model.run import CitationRow, Counts, RunIdentity, Source
 from preserve.model.tree import Entry
-from preserve.model.web import Exchange, Record, Stored
+from preserve.model.web import Capture, Exchange, Record, Stored, Target
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 class Clock(Protocol):
@@ -28,8 +36,11 @@ class Clock(Protocol):
 class Session(Protocol):
     """Asking for one target: cookies live as long as this does."""
 
-    async def fetch(self, address: str, *, referrer: str | None = None) -> Exchange:
+    async def fetch(self, address: str, *, referrer: str | None = None, deadline: float | None = None) -> Exchange:
         """Ask once for `address` (no redirect is followed). Never raises for what the network does: that is in the Exchange.
+
+        `deadline` is a time of the clock's `monotonic()` after which what has come is all that is kept. Raises StoreError
+        when this machine cannot go on: the disk is full, no file handle is left.
 
         The caller closes `Exchange.body` when done with it.
         """
@@ -61,6 +72,54 @@ class WarcStore(Protocol):
     def close(self) -> None: ...
 
 
+class Journal(Protocol):
+    """The open run. What it was told survives a kill; see adapters/journal.py for the promises."""
+
+    def planning(self) -> AbstractContextManager[None]:
+        """All additions inside count, or none."""
+        ...
+
+    def identity(self) -> RunIdentity | None: ...
+
+    def begin(self, identity: RunIdentity, settings: str) -> None: ...
+
+    def settings(self) -> str: ...
+
+    def add_source(self, source: Source) -> int | None: ...
+
+    def add_target(self, *, key: str, url: str, address: str | None, host: str) -> int: ...
+
+    def add_citation(self, source: int, citation: Citation, *, target: int | None, not_captured: str | None) -> None: ...
+
+    def take(self, limit: int) -> tuple[Target, ...]: ...
+
+    def finish(self, capture: Capture, records: Iterable[Stored]) -> None: ...
+
+    def note(self, name: str, value: str, records: Iterable[Stored]) -> None: ...
+
+    def noted(self, name: str) -> str | None: ...
+
+    def counts(self) -> Counts: ...
+
+    def sources(self) -> Iterator[tuple[int, Source]]: ...
+
+    def citations(self) -> Iterator[CitationRow]: ...
+
+    def captures(self) -> Iterator[Capture]: ...
+
+    def records(self, warc: str) -> Iterator[Stored]: ...
+
+    def strike(self, warc: str, index: int) -> tuple[int, ...]: ...
+
+    def forget(self, target: int) -> None: ...
+
+    def warcs(self) -> tuple[str, ...]: ...
+
+    def sync(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
 class Signer(Protocol):
     """A signing key, wherever it lives."""
 
@@ -71,7 +130,7 @@ class Signer(Protocol):
 
     @property
     def algorithm(self) -> str:
-        """ "ed25519" or "ecdsa-p256-sha256"."""
+        """The name of the signature algorithm: "ed25519" or "ecdsa-p256-sha256"."""
         ...
 
     @property
@@ -88,6 +147,10 @@ class Signer(Protocol):
 class Folder(Protocol):
     """A folder read without trusting it: links are seen, never followed, and each file is opened once."""
 
+    def names(self) -> frozenset[str]:
+        """What lies directly in it."""
+        ...
+
     def walk(self) -> Iterator[Entry]:
         """Everything below, by lstat, in byte order of the path; folders before what they hold."""
         ...
@@ -101,4 +164,80 @@ class Folder(Protocol):
 
     def read(self, path: str, limit: int) -> bytes:
         """The whole of a small file; raises FormatError when it is longer than `limit` bytes."""
+        ...
+
+
+class Staging(Protocol):
+    """The folder of a run that is not sealed yet."""
+
+    @property
+    def name(self) -> str:
+        """The run's name."""
+        ...
+
+    def create(self, path: str) -> AbstractContextManager[BinaryIO]:
+        """Write a file anew: beside its name, and when the block ends well flushed to the disk and renamed."""
+        ...
+
+    def open(self, path: str) -> BinaryIO: ...
+
+    def exists(self, path: str) -> bool: ...
+
+    def size(self, path: str) -> int: ...
+
+    def files(self) -> tuple[str, ...]:
+        """Every file there is, sorted."""
+        ...
+
+
+class Ledger(Protocol):
+    """The archive's append-only log."""
+
+    @property
+    def origin(self) -> str: ...
+
+    def head(self) -> tuple[int, bytes]:
+        """Size and root hash, after checking the checkpoint's signature."""
+        ...
+
+    def entry(self, index: int) -> bytes: ...
+
+    def append(self, entry: bytes) -> None:
+        """Add an entry and sign the new head; the same entry again after an interruption is no second entry."""
+        ...
+
+    def proof(self, index: int) -> bytes:
+        """The tlog-proof of an entry against the current head."""
+        ...
+
+
+class ArchiveStore(Protocol):
+    """An archive's places on disk, for the one writer that holds its lock."""
+
+    @property
+    def exists(self) -> bool: ...
+
+    def describe(self) -> Description: ...
+
+    def run_names(self) -> tuple[str, ...]: ...
+
+    def last_seal(self) -> tuple[int, bytes] | None: ...
+
+    def keep_document(self, sha256: str, name: str, data: bytes) -> None: ...
+
+    def staging(self, name: str) -> Staging: ...
+
+    def place(self, name: str) -> PurePath: ...
+
+    def clear_journal(self) -> None: ...
+
+
+class Workers(Protocol):
+    """Several processes doing the same kind of work."""
+
+    def map(self, task: Callable[[T], R], items: Sequence[T]) -> list[R]:
+        """`task` of every item, in the items' order. What `task` returns must be picklable.
+
+        Raises the first PreserveError that a task raised, StoreError when a process is lost.
+        """
         ...

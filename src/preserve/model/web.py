@@ -6,7 +6,7 @@ Times are timezone-aware UTC datetimes, hashes are lower-case hexadecimal SHA-25
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
@@ -139,9 +139,11 @@ class Exchange:
     `request` is what was sent, `head` the final response's head up to and including its empty line, `body` everything of the
     response after that exactly as it crossed the wire (chunk framing and content coding included). `entity_*` describe the body
     without chunk framing, still content-coded. `interim` holds 1xx heads, `excess` bytes that followed a complete response,
-    `garbage` what came instead of HTTP. `block_sha256` is over head + body, `body_sha256` over body.
+    `garbage` bytes that are not HTTP: what came instead of a response, or stray line ends before it. `block_sha256` is over
+    head + body, `body_sha256` over body.
 
-    Without a response `status` is None, `head` is empty and `problem` says why in a few words.
+    `problem` says in a few words why it is not captured; `notes` what was odd about a response that could be read (a folded
+    header line, a TLS connection closed without notice). Without a response `status` is None and `head` is empty.
     """
 
     url: str
@@ -163,6 +165,7 @@ class Exchange:
     interim: tuple[bytes, ...] = ()
     excess: bytes = b""
     garbage: bytes = b""
+    notes: tuple[str, ...] = ()
     peer: tuple[str, int] | None = None
     resolution: Resolution | None = None
     tls: Tls | None = None
@@ -208,6 +211,16 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TlsSummary:
+    """The TLS facts that stand in a capture's line; the chain itself is a record. `chain_sha256` is over the DER, leaf first."""
+
+    version: str
+    cipher: str
+    chain_sha256: tuple[str, ...]
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hop:
     """One exchange on the way from a target to its final page."""
 
@@ -236,6 +249,6 @@ class Capture:
     hops: tuple[Hop, ...] = ()
     records: tuple[Stored, ...] = ()
     peer: tuple[str, int] | None = None
-    tls: Tls | None = None
+    tls: TlsSummary | None = None
     http_date: str | None = None
-    retries: int = field(default=0)
+    retries: int = 0

@@ -1,0 +1,241 @@
+"""An archive on disk: its description, its lock, its documents and the places where runs lie, open and sealed.
+
+Promises. Everything is written beside its final name, flushed to the disk, then renamed. One writer at a time: an advisory lock
+(flock) on `ARCHIVE/lock`, which names its owner and ends with the process, however that ends. Readers take no lock.
+Layout: docs/formats/archive.md.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import re
+import shutil
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from preserve import durable
+from preserve.errors import FormatError, LockedError, StoreError
+from preserve.formats import description as description_format
+from preserve.model.archive import Description
+
+_RUN_NAME = re.compile(r"(\d{6,})-\d{8}t\d{6}z", re.ASCII)
+
+
+class Archive:
+    """ports.ArchiveStore: a folder that is an archive, or is to become one."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.runs = root / "runs"
+        self.log = root / "log"
+        self.documents = root / "documents"
+        self.journal = root / "journal"
+
+    @property
+    def exists(self) -> bool:
+        return (self.root / description_format.NAME).is_file()
+
+    @property
+    def slug(self) -> str:
+        """The folder's name as far as it fits a file name of ours; "archive" when nothing of it does."""
+        return re.sub(r"[^a-z0-9]+", "-", self.root.resolve().name.lower()).strip("-")[:40].strip("-") or "archive"
+
+    def describe(self) -> Description:
+        """Read archive.toml. Raises FormatError when this is no archive or the file is not as it should be."""
+        path = self.root / description_format.NAME
+        try:
+            return description_format.decode(path.read_bytes())
+        except FileNotFoundError:
+            hint = "capture into it first, or name another folder with --archive"
+            raise FormatError(f"{self.root} is not an archive: it has no {description_format.NAME}", hint) from None
+        except FormatError as problem:
+            raise FormatError(f"{self.root}: {problem.message}", "restore the file from a backup: it never changes") from None
+        except OSError as problem:
+            raise StoreError(f"{path}: {problem.strerror}") from problem
+
+    def create(self, description: Description) -> None:
+        """Make the folder an archive. Raises StoreError when something else lies there."""
+        with translated(self.root):
+            strangers = sorted({entry.name for entry in self.root.iterdir()} - {"lock", "journal"})
+            if strangers:
+                raise StoreError(
+                    f"{self.root} is not an archive and not empty (it holds {strangers[0]!r})",
+                    "name a new or empty folder with --archive",
+                )
+            durable.write_file(self.root / description_format.NAME, description_format.encode(description))
+            durable.sync_folder(self.root)
+
+    @contextmanager
+    def lock(self, purpose: str, since: str) -> Iterator[None]:
+        """Be the one writer. Raises LockedError naming the owner when somebody else is."""
+        path = self.root / "lock"
+        with translated(self.root):
+            durable.make_folders(self.root)
+            handle = self._locked(path)
+            owner = {"pid": os.getpid(), "host": socket.gethostname(), "since": since, "purpose": purpose}
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, json.dumps(owner).encode(), 0)
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+            os.close(handle)
+
+    def _locked(self, path: Path) -> int:
+        while True:
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as problem:
+                owner = os.pread(handle, 4096, 0)
+                os.close(handle)
+                if problem.errno not in {errno.EWOULDBLOCK, errno.EACCES}:
+                    raise
+                raise LockedError(
+                    f"{self.root} is being written to by {_owner(owner)}", "wait for it to end, or stop it"
+                ) from None
+            try:
+                if path.stat().st_ino == os.fstat(handle).st_ino:
+                    return handle
+            except FileNotFoundError:
+                pass
+            os.close(handle)  # the last owner removed it between our open and our lock
+
+    def run_names(self) -> tuple[str, ...]:
+        """The sealed runs by sequence number."""
+        try:
+            names = [entry.name for entry in self.runs.iterdir() if _RUN_NAME.fullmatch(entry.name)]
+        except FileNotFoundError:
+            return ()
+        return tuple(sorted(names, key=lambda name: (int(name.partition("-")[0]), name)))
+
+    def last_seal(self) -> tuple[int, bytes] | None:
+        """Sequence number and SEAL of the newest run; None when there is none."""
+        names = self.run_names()
+        if not names:
+            return None
+        with translated(self.runs):
+            return int(names[-1].partition("-")[0]), (self.runs / names[-1] / "SEAL").read_bytes()
+
+    def keep_document(self, sha256: str, name: str, data: bytes) -> None:
+        """Keep an exact copy under documents/<sha256>/<name>; a copy that is there already stays."""
+        folder = self.documents / sha256
+        path = folder / name
+        with translated(path):
+            if path.is_file() and path.stat().st_size == len(data):
+                return
+            durable.make_folders(folder)
+            durable.write_file(path, data)
+            durable.sync_folder(folder)
+
+    @property
+    def journal_file(self) -> Path:
+        return self.journal / "journal.sqlite"
+
+    @property
+    def has_journal(self) -> bool:
+        """Whether a run is open."""
+        return self.journal_file.exists()
+
+    def make_journal(self) -> None:
+        """Make room for the journal of a new run; what a killed `clear_journal` left goes first."""
+        self.clear_journal()
+        with translated(self.journal):
+            durable.make_folders(self.journal)
+
+    def staging(self, name: str) -> Staged:
+        """The folder of the open run."""
+        folder = self.journal / name
+        with translated(folder):
+            durable.make_folders(folder / "data")
+        return Staged(folder)
+
+    def place(self, name: str) -> Path:
+        """Move the staged run of that name into runs/, its last step; one that is there already stays."""
+        staged, final = self.journal / name, self.runs / name
+        with translated(final):
+            durable.make_folders(self.runs)
+            if not final.exists():
+                staged.rename(final)
+            durable.sync_folder(self.runs)
+            durable.sync_folder(self.journal)
+        return final
+
+    def clear_journal(self) -> None:
+        """The open run is sealed or was never begun: nothing of the journal is needed any more."""
+        with translated(self.journal):
+            if self.journal.exists():
+                shutil.rmtree(self.journal)
+                durable.sync_folder(self.root)
+
+
+class Staged:
+    """ports.Staging: the folder of a run that is not sealed yet."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @contextmanager
+    def create(self, path: str) -> Iterator[BinaryIO]:
+        """Write a file anew: beside its name, and when the block ends well flushed to the disk and renamed."""
+        place = self.folder / path
+        with translated(place):
+            durable.make_folders(place.parent)
+            beside = place.with_name(f".{place.name}.part")
+            with beside.open("wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            beside.rename(place)
+            durable.sync_folder(place.parent)
+
+    def open(self, path: str) -> BinaryIO:
+        with translated(self.folder / path):
+            return (self.folder / path).open("rb")
+
+    def exists(self, path: str) -> bool:
+        return (self.folder / path).is_file()
+
+    def size(self, path: str) -> int:
+        with translated(self.folder / path):
+            return (self.folder / path).stat().st_size
+
+    def files(self) -> tuple[str, ...]:
+        """Every file there is, sorted; what an interrupted write left beside its name is removed first."""
+        with translated(self.folder):
+            for left in self.folder.rglob(".*.part"):
+                left.unlink()
+            return tuple(sorted(str(path.relative_to(self.folder)) for path in self.folder.rglob("*") if path.is_file()))
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Turn what the operating system says into a StoreError that names the place and what to do."""
+    try:
+        yield
+    except OSError as problem:
+        hint = {
+            errno.ENOSPC: "free some space, then run the same command with --resume",
+            errno.EDQUOT: "free some of your quota, then run the same command with --resume",
+            errno.EACCES: "check who may write there",
+            errno.EROFS: "the file system is read-only",
+        }.get(problem.errno or 0, "")
+        raise StoreError(f"{problem.filename or path}: {problem.strerror or problem}", hint) from problem
+
+
+def _owner(data: bytes) -> str:
+    try:
+        owner = json.loads(data)
+        return f"process {owner['pid']} on {owner['host']} ({owner['purpose']}, since {owner['since']})"
+    except (ValueError, KeyError, TypeError):
+        return "another process"

@@ -1,0 +1,329 @@
+"""The journal of the open run: what was asked for, what is done, where each record lies. SQLite in WAL mode.
+
+Promises. A target is done here only after its records are in the WARC file, in one transaction with them, so that after a kill
+the file may hold more than the journal (a torn tail, cut off and kept aside) but never less. Commits reach the file at once
+and the disk at the next `sync`; a power cut loses at most what came since, and `records()` lets the recovery notice it.
+The frontier lives in the table `targets`, handed out in windows and ordered by turn: the n-th target of every host comes before
+the (n+1)-th of any, which is fair to hosts and keeps memory flat for any number of addresses.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from preserve.errors import FormatError, StoreError
+from preserve.model.document import Candidate, Citation
+from preserve.model.run import CitationRow, Counts, RunIdentity, Source
+from preserve.model.web import Capture, CitedBy, Hop, Outcome, Stored, Target, TlsSummary, Truncation, Verdict
+
+_SCHEMA = """
+CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE sources(id INTEGER PRIMARY KEY, name TEXT NOT NULL, media_type TEXT NOT NULL, size INTEGER NOT NULL,
+  sha256 TEXT NOT NULL, UNIQUE(sha256, name)) STRICT;
+CREATE TABLE hosts(name TEXT PRIMARY KEY, targets INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE targets(id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, url TEXT NOT NULL, address TEXT, host TEXT NOT NULL,
+  turn INTEGER NOT NULL, state INTEGER NOT NULL DEFAULT 0, result TEXT) STRICT;
+CREATE INDEX frontier ON targets(state, turn, id) WHERE state = 0;
+CREATE TABLE citations(id INTEGER PRIMARY KEY, source INTEGER NOT NULL REFERENCES sources(id), citation TEXT NOT NULL,
+  target INTEGER REFERENCES targets(id), not_captured TEXT) STRICT;
+CREATE INDEX answers ON citations(target);
+CREATE TABLE records(warc TEXT NOT NULL, idx INTEGER NOT NULL, offset INTEGER NOT NULL, length INTEGER NOT NULL,
+  sha256 TEXT NOT NULL, type TEXT NOT NULL, record_id TEXT NOT NULL, target INTEGER, PRIMARY KEY(warc, idx)) STRICT, WITHOUT ROWID;
+CREATE INDEX evidence ON records(target);
+CREATE TABLE circumstances(name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+"""
+_VERSION = 1
+_WAITING, _TAKEN, _DONE = 0, 1, 2
+
+
+class Journal:
+    """ports.Journal in one SQLite file. Not thread-safe: it belongs to the flow that opened it."""
+
+    def __init__(self, path: Path) -> None:
+        """Open, or make, the journal at `path`. Raises StoreError when that cannot be, FormatError when it is something else."""
+        self._path = path
+        with _translated(path):
+            self._db = sqlite3.connect(path, isolation_level=None, timeout=0, cached_statements=64)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=NORMAL")
+            version = int(self._db.execute("PRAGMA user_version").fetchone()[0])
+            if version == 0:
+                self._db.executescript(f"BEGIN IMMEDIATE;{_SCHEMA}PRAGMA user_version={_VERSION};COMMIT;")
+            elif version != _VERSION:
+                raise FormatError(
+                    f"{path}: a journal of version {version}, not {_VERSION}", "finish it with the release that began it"
+                )
+            self._db.execute("UPDATE targets SET state=? WHERE state=?", (_WAITING, _TAKEN))
+
+    def close(self) -> None:
+        self._db.close()
+
+    def sync(self) -> None:
+        """Bring every commit so far to the disk."""
+        wal = self._path.with_name(self._path.name + "-wal")
+        for path in (wal, self._path):
+            try:
+                handle = os.open(path, os.O_RDONLY)
+            except FileNotFoundError:
+                continue
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+
+    # What is asked for
+
+    @contextmanager
+    def planning(self) -> Iterator[None]:
+        """One transaction around many additions: all of them count, or none."""
+        with _translated(self._path):
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+
+    def begin(self, identity: RunIdentity, settings: str) -> None:
+        """Name the run; `settings` is its signed JSON."""
+        for key, value in (("identity", json.dumps(asdict(identity))), ("settings", settings)):
+            self._db.execute("INSERT INTO meta VALUES(?,?)", (key, value))
+
+    def identity(self) -> RunIdentity | None:
+        """The run that is open, or None when nothing was begun."""
+        value = self._meta("identity")
+        return None if value is None else RunIdentity(**json.loads(value))
+
+    def settings(self) -> str:
+        return self._meta("settings") or "{}"
+
+    def add_source(self, source: Source) -> int | None:
+        """The number of a newly added document, or None when the run has it already."""
+        values = (source.name, source.media_type, source.size, source.sha256)
+        number = self._next("sources")
+        row = self._db.execute("INSERT INTO sources VALUES(?,?,?,?,?) ON CONFLICT DO NOTHING", (number, *values))
+        return number if row.rowcount else None
+
+    def add_target(self, *, key: str, url: str, address: str | None, host: str) -> int:
+        """The number of the target with this key; `address` is None when it will not be asked (the flow says why)."""
+        found = self._db.execute("SELECT id FROM targets WHERE key=?", (key,)).fetchone()
+        if found is not None:
+            return int(found[0])
+        turn = self._db.execute(
+            "INSERT INTO hosts VALUES(?,1) ON CONFLICT(name) DO UPDATE SET targets=targets+1 RETURNING targets", (host,)
+        ).fetchone()[0]
+        number = self._next("targets")
+        self._db.execute("INSERT INTO targets VALUES(?,?,?,?,?,?,?,NULL)", (number, key, url, address, host, turn, _WAITING))
+        return number
+
+    def add_citation(self, source: int, citation: Citation, *, target: int | None, not_captured: str | None) -> None:
+        self._db.execute(
+            "INSERT INTO citations VALUES(?,?,?,?,?)",
+            (self._next("citations"), source, json.dumps(asdict(citation)), target, not_captured),
+        )
+
+    # What is done
+
+    def take(self, limit: int) -> tuple[Target, ...]:
+        """Up to `limit` waiting targets in fair order; they are not handed out again while this journal is open."""
+        with _translated(self._path):
+            rows = self._db.execute(
+                "SELECT id,url,address,host FROM targets WHERE state=? ORDER BY turn,id LIMIT ?", (_WAITING, limit)
+            ).fetchall()
+            self._db.executemany("UPDATE targets SET state=? WHERE id=?", ((_TAKEN, row[0]) for row in rows))
+            return tuple(
+                Target(id=number, url=url, address=address or "", host=host, cited_by=self._cited_by(number))
+                for number, url, address, host in rows
+            )
+
+    def finish(self, capture: Capture, records: Iterable[Stored]) -> None:
+        """A target is done: its result and every record written for it, at once."""
+        with self.planning():
+            self._insert(records, capture.target.id)
+            self._db.execute("UPDATE targets SET state=?, result=? WHERE id=?", (_DONE, _pack(capture), capture.target.id))
+
+    def note(self, name: str, value: str, records: Iterable[Stored]) -> None:
+        """A circumstance of the run (an answer of robots.txt, a file's warcinfo) and the records that show it."""
+        with self.planning():
+            self._insert(records, None)
+            self._db.execute("INSERT OR REPLACE INTO circumstances VALUES(?,?)", (name, value))
+
+    def noted(self, name: str) -> str | None:
+        row = self._db.execute("SELECT value FROM circumstances WHERE name=?", (name,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def forget(self, target: int) -> None:
+        """A target that lost records waits again; those it kept stay in the file, and answer nobody."""
+        self._db.execute("UPDATE records SET target=NULL WHERE target=?", (target,))
+        self._db.execute("UPDATE targets SET state=?, result=NULL WHERE id=?", (_WAITING, target))
+
+    def strike(self, warc: str, index: int) -> tuple[int, ...]:
+        """Strike every record of `warc` from `index` on; returns the targets that lost one."""
+        rows = self._db.execute("DELETE FROM records WHERE warc=? AND idx>=? RETURNING target", (warc, index)).fetchall()
+        if any(row[0] is None for row in rows):
+            self._db.execute("DELETE FROM circumstances")  # what they showed may be lost: it is asked again
+        return tuple(sorted({row[0] for row in rows if row[0] is not None}))
+
+    # What there is
+
+    def counts(self) -> Counts:
+        """How the run stands."""
+        rows = dict(
+            self._db.execute("SELECT result ->> '$.outcome', count(*) FROM targets WHERE state=2 GROUP BY 1").fetchall()
+        )
+        worthless = self._db.execute(
+            "SELECT count(*) FROM targets WHERE state=2 AND result ->> '$.outcome'='captured' AND result ->> '$.verdict'<>'ok'"
+        ).fetchone()[0]
+        total = self._db.execute("SELECT count(*) FROM targets").fetchone()[0]
+        return Counts(total=total, worthless=worthless, **{str(name): int(number) for name, number in rows.items()})
+
+    def sources(self) -> Iterator[tuple[int, Source]]:
+        for number, name, media_type, size, sha256 in self._db.execute("SELECT * FROM sources ORDER BY id"):
+            yield number, Source(name=name, media_type=media_type, size=size, sha256=sha256)
+
+    def citations(self) -> Iterator[CitationRow]:
+        """Every citation in order. One whose target was never finished says so instead of naming it."""
+        rows = self._db.execute(
+            "SELECT c.id,c.source,c.citation,c.target,c.not_captured,t.state FROM citations c LEFT JOIN targets t ON t.id=c.target"
+            " ORDER BY c.id"
+        )
+        for number, source, citation, target, why, state in rows:
+            unfinished = target is not None and state != _DONE
+            yield CitationRow(
+                number=number,
+                source=source,
+                citation=_citation(citation),
+                target=None if unfinished else target,
+                not_captured="the run was interrupted before it was asked" if unfinished else why,
+            )
+
+    def captures(self) -> Iterator[Capture]:
+        """What came of every finished target, in the order of the targets."""
+        for number, url, address, host, result in self._db.execute(
+            "SELECT id,url,address,host,result FROM targets WHERE state=? ORDER BY id", (_DONE,)
+        ):
+            target = Target(id=number, url=url, address=address or "", host=host, cited_by=self._cited_by(number))
+            records = self._db.execute("SELECT * FROM records WHERE target=? ORDER BY warc,idx", (number,))
+            yield _unpack(result, target, tuple(_stored(row) for row in records))
+
+    def records(self, warc: str) -> Iterator[Stored]:
+        """The records of one file, in order."""
+        for row in self._db.execute("SELECT * FROM records WHERE warc=? ORDER BY idx", (warc,)):
+            yield _stored(row)
+
+    def warcs(self) -> tuple[str, ...]:
+        """The files that hold records, in the order they were begun."""
+        return tuple(str(row[0]) for row in self._db.execute("SELECT DISTINCT warc FROM records ORDER BY warc"))
+
+    def _meta(self, key: str) -> str | None:
+        row = self._db.execute("SELECT value FROM meta WHERE key=?", (key,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def _next(self, table: str) -> int:
+        return int(self._db.execute(f"SELECT coalesce(max(id)+1,0) FROM {table}").fetchone()[0])  # noqa: S608 - our own table names
+
+    def _insert(self, records: Iterable[Stored], target: int | None) -> None:
+        self._db.executemany(
+            "INSERT INTO records VALUES(?,?,?,?,?,?,?,?)",
+            (
+                (r.warc, r.index, r.offset, r.length, r.sha256, r.type, r.record_id, None if r.type == "warcinfo" else target)
+                for r in records
+            ),
+        )
+
+    def _cited_by(self, target: int) -> tuple[CitedBy, ...]:
+        rows = self._db.execute(
+            "SELECT c.id, s.name, s.sha256, c.citation FROM citations c JOIN sources s ON s.id=c.source WHERE c.target=? ORDER BY c.id",
+            (target,),
+        ).fetchall()
+        found = []
+        for number, name, sha256, text in rows:
+            citation = json.loads(text)
+            note = citation["note"] if citation["note"] is not None else citation["note_inferred"]
+            written = citation["url_as_printed"] or citation["url"] or ""
+            found.append(CitedBy(citation=number, document=name, document_sha256=sha256, note=note, as_written=written))
+        return tuple(found)
+
+
+@contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.DatabaseError as problem:
+        if isinstance(problem, sqlite3.OperationalError):
+            raise StoreError(
+                f"{path}: {problem}", "free some space or check the folder's permissions, then use --resume"
+            ) from problem
+        raise StoreError(
+            f"{path}: the journal is damaged: {problem}", "keep the folder: the captured records in it are whole WARC files"
+        ) from problem
+
+
+def _stored(row: Any) -> Stored:
+    warc, index, offset, length, sha256, kind, record_id, _target = row
+    return Stored(warc=warc, index=index, offset=offset, length=length, sha256=sha256, type=kind, record_id=record_id)
+
+
+def _citation(text: str) -> Citation:
+    fields = json.loads(text)
+    fields["candidates"] = tuple(Candidate(**candidate) for candidate in fields["candidates"])
+    return Citation(**fields)
+
+
+def _pack(capture: Capture) -> str:
+    """A Capture without its target and records, which have tables of their own."""
+    tls = capture.tls
+    return json.dumps(
+        {
+            "outcome": capture.outcome,
+            "reason": capture.reason,
+            "final_url": capture.final_url,
+            "requested_at": capture.requested_at.isoformat(),
+            "finished_at": capture.finished_at.isoformat(),
+            "status": capture.status,
+            "verdict": capture.verdict,
+            "signals": capture.signals,
+            "payload_sha256": capture.payload_sha256,
+            "payload_size": capture.payload_size,
+            "truncated": capture.truncated,
+            "hops": [(hop.url, hop.status, hop.location, hop.outcome) for hop in capture.hops],
+            "peer": capture.peer,
+            "tls": None if tls is None else (tls.version, tls.cipher, tls.chain_sha256, tls.problem),
+            "http_date": capture.http_date,
+            "retries": capture.retries,
+        }
+    )
+
+
+def _unpack(text: str, target: Target, records: tuple[Stored, ...]) -> Capture:
+    fields = json.loads(text)
+    tls = fields["tls"]
+    return Capture(
+        target=target,
+        outcome=Outcome(fields["outcome"]),
+        reason=fields["reason"],
+        final_url=fields["final_url"],
+        requested_at=datetime.fromisoformat(fields["requested_at"]),
+        finished_at=datetime.fromisoformat(fields["finished_at"]),
+        status=fields["status"],
+        verdict=None if fields["verdict"] is None else Verdict(fields["verdict"]),
+        signals=tuple(fields["signals"]),
+        payload_sha256=fields["payload_sha256"],
+        payload_size=fields["payload_size"],
+        truncated=None if fields["truncated"] is None else Truncation(fields["truncated"]),
+        hops=tuple(Hop(url=u, status=s, location=to, outcome=Outcome(o)) for u, s, to, o in fields["hops"]),
+        records=records,
+        peer=None if fields["peer"] is None else (fields["peer"][0], fields["peer"][1]),
+        tls=None if tls is None else TlsSummary(version=tls[0], cipher=tls[1], chain_sha256=tuple(tls[2]), problem=tls[3]),
+        http_date=fields["http_date"],
+        retries=fields["retries"],
+    )

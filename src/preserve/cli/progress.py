@@ -1,0 +1,147 @@
+"""What a person sees of a capture, on stderr: a bar on a terminal, plain lines anywhere else.
+
+What went well passes by in the count; what a person should look at (a failure, a page that is gone) stays as a line of its own.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.text import Text
+
+from preserve.formats.printable import printable
+from preserve.model.run import Counts
+from preserve.model.web import Capture, Outcome, Verdict
+
+Emit = Callable[[Capture], None]
+
+
+def size(number: float) -> str:
+    """Bytes for people: "12.4 MB"."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if number < 1000:
+            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
+        number /= 1000
+    return f"{number:.1f} TB"
+
+
+def duration(seconds: float) -> str:
+    """Minutes and seconds, with hours when there are any: "0:21"."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def remark(capture: Capture) -> str | None:
+    """The line of a target that a person should look at; None when all is well."""
+    fine = capture.outcome is Outcome.CAPTURED and capture.verdict is Verdict.OK
+    if fine and not capture.signals:
+        return None
+    notes = ", ".join(dict.fromkeys(cited.note for cited in capture.target.cited_by if cited.note))
+    where = f"note {notes}" if notes else "-"
+    status = f"{capture.status}  " if capture.status is not None else ""
+    what = capture.reason or ", ".join(capture.signals)
+    word = capture.outcome.value if capture.outcome is not Outcome.CAPTURED else (capture.verdict or Verdict.OK).value
+    return f"{where:<10} {word:<10} {status}{printable(capture.target.url)}: {printable(what)}"
+
+
+class Quiet:
+    """Says nothing of the progress; passes each capture on to `emit` (the JSON lines)."""
+
+    def __init__(self, emit: Emit) -> None:
+        self._emit = emit
+
+    def begun(self, counts: Counts) -> None:
+        return None
+
+    def ended(self, capture: Capture, counts: Counts) -> None:
+        self._emit(capture)
+
+    def progress(self, counts: Counts, stored: int, hosts: int) -> None:
+        return None
+
+    def close(self) -> None:
+        return None
+
+
+class Plain(Quiet):
+    """One line for what needs a look (all of them when `verbose`), and a line of counts every ten seconds."""
+
+    def __init__(self, emit: Emit, *, verbose: bool) -> None:
+        super().__init__(emit)
+        self._verbose = verbose
+        self._next = time.monotonic() + 10
+
+    def begun(self, counts: Counts) -> None:
+        done = f", {counts.done} done already" if counts.done else ""
+        _say(f"{counts.total} addresses to capture{done}")
+
+    def ended(self, capture: Capture, counts: Counts) -> None:
+        super().ended(capture, counts)
+        line = remark(capture)
+        if line is None and self._verbose:
+            line = f"{'':<10} {'captured':<10} {capture.status}  {printable(capture.target.url)}"
+        if line is not None:
+            _say(line)
+
+    def progress(self, counts: Counts, stored: int, hosts: int) -> None:
+        if time.monotonic() >= self._next:
+            self._next += 10
+            _say(f"{counts.done} of {counts.total}   {size(stored)}   waiting for {_hosts(hosts)}")
+
+
+class Bar(Quiet):
+    """A bar that stays at the bottom of the terminal while the lines that need a look pass above it."""
+
+    def __init__(self, emit: Emit, *, verbose: bool) -> None:
+        super().__init__(emit)
+        self._verbose = verbose
+        self._console = Console(stderr=True, highlight=False)
+        self._bar = Progress(
+            BarColumn(bar_width=28),
+            TextColumn("{task.completed:.0f} of {task.total:.0f}"),
+            TextColumn("{task.fields[stored]}"),
+            TextColumn("waiting for {task.fields[hosts]}"),
+            _Elapsed(),
+            console=self._console,
+            transient=True,
+            refresh_per_second=8,
+        )
+        self._task = self._bar.add_task("", total=None, stored=size(0), hosts=_hosts(0))
+
+    def begun(self, counts: Counts) -> None:
+        self._bar.start()
+        self._bar.update(self._task, total=counts.total, completed=counts.done)
+
+    def ended(self, capture: Capture, counts: Counts) -> None:
+        super().ended(capture, counts)
+        self._bar.update(self._task, completed=counts.done)
+        line = remark(capture)
+        if line is not None:
+            fine = capture.outcome is Outcome.CAPTURED and capture.verdict is Verdict.OK
+            self._bar.print(Text(line, style="" if fine else "yellow"))
+        elif self._verbose:
+            self._bar.print(Text(f"{'':<10} {'captured':<10} {capture.status}  {printable(capture.target.url)}", style="dim"))
+
+    def progress(self, counts: Counts, stored: int, hosts: int) -> None:
+        self._bar.update(self._task, stored=size(stored), hosts=_hosts(hosts))
+
+    def close(self) -> None:
+        self._bar.stop()
+
+
+class _Elapsed(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text(duration(task.elapsed or 0))
+
+
+def _hosts(number: int) -> str:
+    return f"{number} host{'' if number == 1 else 's'}"
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)  # noqa: T201 - this is the face that talks

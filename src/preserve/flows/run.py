@@ -1,0 +1,154 @@
+"""The main job from end to end: what was cited goes in, a sealed run comes out; or an open one that `--resume` finishes.
+
+    open run? ──recover──► finish it (--resume) or seal it as interrupted
+    inputs ──plan──► targets in the journal ──capture──► records ──seal──► SEAL ──enter──► log ──place──► runs/
+
+Called by the one writer under the archive's lock. Every step leaves a state from which the next call goes on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from preserve.errors import TrustError
+from preserve.flows import seal
+from preserve.formats import url as url_format
+from preserve.model.document import Citation
+from preserve.model.run import Counts, Source
+from preserve.ports import ArchiveStore, Clock, Journal, Ledger, Signer
+from preserve.rules.plan import Reach, default_reach, not_asked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Input:
+    """A document to capture from: its exact bytes and the citations found in it."""
+
+    source: Source
+    data: bytes
+    citations: tuple[Citation, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """What a capture was asked for. `where` None means the notes, or everything in a document that has none."""
+
+    documents: tuple[Input, ...] = ()
+    urls: Iterable[str] | None = None
+    where: Reach | None = None
+
+    def reach(self, document: Input) -> Reach:
+        return self.where or default_reach(document.citations)
+
+    @property
+    def empty(self) -> bool:
+        """Whether it can be seen beforehand that nothing will be asked."""
+        return self.urls is None and not any(
+            not_asked(citation, self.reach(document)) is None for document in self.documents for citation in document.citations
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sealed:
+    """A sealed run: its folder, the hash of its SEAL, its place in the log, and how its targets stand."""
+
+    folder: PurePath
+    name: str
+    seal_sha256: str
+    log_index: int
+    counts: Counts
+
+
+def plan(journal: Journal, archive: ArchiveStore, inputs: Inputs) -> None:
+    """Enter documents, citations and targets in the journal, as far as it lacks them."""
+    with journal.planning():
+        for document in inputs.documents:
+            archive.keep_document(document.source.sha256, document.source.name, document.data)
+            number = journal.add_source(document.source)
+            if number is None:
+                continue
+            for citation in document.citations:
+                why = not_asked(citation, inputs.reach(document))
+                target = None if why is not None or citation.url is None else _target(journal, citation.url)
+                journal.add_citation(number, citation, target=target, not_captured=why)
+        for url in inputs.urls or ():
+            _target(journal, url)
+
+
+def _target(journal: Journal, url: str) -> int:
+    parsed = url_format.parse(url)
+    if isinstance(parsed, url_format.BadUrl):
+        return journal.add_target(key=f"unusable {url}", url=url, address=None, host="")
+    return journal.add_target(key=parsed.address, url=url, address=parsed.address, host=parsed.host)
+
+
+def finish(
+    archive: ArchiveStore,
+    journal: Journal,
+    ledger: Ledger,
+    signer: Signer,
+    about: Callable[[str, str | None], seal.About],
+    clock: Clock,
+    salt: Callable[[], str],
+    *,
+    interrupted: bool,
+) -> Sealed:
+    """Seal the open run, enter it in the log, move it into place, and close the journal.
+
+    `about` gives what the manifest says beside what was captured, for the run's settings and the hash of the SEAL before.
+    """
+    identity = journal.identity()
+    assert identity is not None, "only a run that was begun is finished"
+    last = archive.last_seal()
+    previous = None if last is None else hashlib.sha256(last[1]).hexdigest()
+    facts = about(journal.settings(), previous)
+    staging = archive.staging(identity.name)
+    seal.seal(journal, staging, ledger, signer, facts, now=clock.now(), salt=salt, interrupted=interrupted)
+    return settle(archive, journal, ledger)
+
+
+def is_sealed(archive: ArchiveStore, journal: Journal) -> bool:
+    """Whether a kill came after the open run's SEAL was written: then only `settle` is left to do."""
+    identity = journal.identity()
+    if identity is None:
+        return False
+    return identity.name in archive.run_names() or archive.staging(identity.name).exists("SEAL")
+
+
+def settle(archive: ArchiveStore, journal: Journal, ledger: Ledger) -> Sealed:
+    """The last steps of a run whose SEAL is written: the log, the proof, its place. Safe to repeat after a kill."""
+    identity = journal.identity()
+    assert identity is not None, "only a run that was begun is settled"
+    counts = journal.counts()
+    if identity.name not in archive.run_names():
+        seal.enter(archive.staging(identity.name), ledger)
+    folder = archive.place(identity.name)
+    last = archive.last_seal()
+    assert last is not None, "the run was just put there"
+    size, _ = ledger.head()
+    journal.close()
+    archive.clear_journal()
+    digest = hashlib.sha256(last[1]).hexdigest()
+    return Sealed(folder=folder, name=identity.name, seal_sha256=digest, log_index=size - 1, counts=counts)
+
+
+def check_foundation(archive: ArchiveStore, ledger: Ledger) -> None:
+    """Refuse to build on an archive whose newest run and log do not fit. Raises TrustError.
+
+    What a full verification finds is for `preserve verify`; this keeps a capture from hiding a removal under new work.
+    """
+    size, _ = ledger.head()
+    last = archive.last_seal()
+    if last is None:
+        if size:
+            raise TrustError(
+                f"the log has {size} entries, but the archive has no run", "runs were removed: restore them from a backup"
+            )
+        return
+    if not size or ledger.entry(size - 1) != last[1]:
+        raise TrustError(
+            f"the newest run, {last[0]}, is not the last entry of the log",
+            "runs or log were changed or put back: run `preserve verify`, then restore from a backup",
+        )

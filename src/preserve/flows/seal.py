@@ -1,0 +1,262 @@
+"""From an open run to a sealed one: lines, trees, manifest, signature, SEAL, log entry, proof.
+
+Every step can be repeated: files are written beside their name and renamed, the same entry is appended to the log once. So a kill
+between any two steps is finished by calling `seal` (no SEAL yet) or `enter` (SEAL is there) again. The order matters: the run is
+complete and bound before the log commits to it, and it gets its place in runs/ last.
+
+Before anything is signed, the WARC files are read back from the disk, so that what is signed is what lies there: every slice is one
+gzip member holding one record, its digests hold, and its type and id are those the journal remembers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+
+from preserve.errors import TrustError
+from preserve.formats import lines, manifest, recordindex
+from preserve.formats import seal as seal_format
+from preserve.formats.merkle import Frontier, leaf_hash
+from preserve.formats.warc import MemberCheck
+from preserve.model.trust import (
+    ArchiveLink,
+    CaptureIndex,
+    Case,
+    ClockFacts,
+    Environment,
+    FileEntry,
+    IndexFile,
+    LogLink,
+    Manifest,
+    Operator,
+    RecordLine,
+    Role,
+    SealLine,
+    SignerEntry,
+    Tool,
+)
+from preserve.model.web import Capture, Outcome, Stored
+from preserve.ports import Journal, Ledger, Signer, Staging
+from preserve.rules.seal import capture_line, citation_line, source_line
+
+SOURCES = "data/sources.jsonl"
+CITATIONS = "data/citations.jsonl"
+CAPTURES = "data/captures.jsonl"
+PROOF = "log/seal.tlog-proof"
+_CHUNK = 1 << 20
+_SKEWS = 32
+"""How many hosts' clocks the manifest tells of: enough to see our own one wrong."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """What the manifest says beside what was captured."""
+
+    archive_id: str
+    previous_seal_sha256: str | None
+    operator: Operator
+    case: Case
+    tool: Tool
+    environment: Environment
+
+
+def seal(
+    journal: Journal,
+    staging: Staging,
+    ledger: Ledger,
+    signer: Signer,
+    about: About,
+    *,
+    now: datetime,
+    salt: Callable[[], str],
+    interrupted: bool,
+) -> None:
+    """Write everything of the run up to and including SEAL.
+
+    Raises TrustError when what lies on the disk is not what was written there: such a run is never signed.
+    """
+    identity = journal.identity()
+    assert identity is not None, "only a run that was begun is sealed"
+    sources = dict(journal.sources())
+    files: list[FileEntry] = []
+    source_index = _write_lines(
+        staging, files, SOURCES, Role.SOURCE_INDEX, (lines.encode_source(source_line(n, s, salt())) for n, s in sources.items())
+    )
+    citation_index = _write_lines(
+        staging,
+        files,
+        CITATIONS,
+        Role.CITATION_INDEX,
+        (lines.encode_citation(citation_line(row, sources[row.source], salt())) for row in journal.citations()),
+    )
+    tally = _Tally()
+    capture_index = _write_lines(
+        staging,
+        files,
+        CAPTURES,
+        Role.CAPTURE_INDEX,
+        (lines.encode_capture(capture_line(n, tally.add(c), salt())) for n, c in enumerate(journal.captures())),
+    )
+    for warc in journal.warcs():
+        files.extend(_close_warc(journal, staging, warc))
+    files.extend(
+        FileEntry(path=torn, bytes=staging.size(torn), sha256=_sha256(staging, torn), role=Role.TORN)
+        for torn in staging.files()
+        if torn.startswith("data/") and torn.endswith(".bin")
+    )
+    size, root = ledger.head()
+    document = manifest.encode(
+        Manifest(
+            run_id=identity.run_id,
+            nonce=identity.nonce,
+            created=now,
+            interrupted=interrupted,
+            clock=ClockFacts(
+                source="system", ntp_synchronised=None, max_error_ms=None, http_date_skew_ms=tuple(sorted(tally.skews.values()))
+            ),
+            archive=ArchiveLink(
+                id=about.archive_id, sequence=identity.sequence, previous_seal_sha256=about.previous_seal_sha256
+            ),
+            log=LogLink(origin=ledger.origin, size_before=size, root_before=root.hex()),
+            operator=about.operator,
+            case=about.case,
+            tool=about.tool,
+            environment=about.environment,
+            sources=source_index,
+            citations=citation_index,
+            captures=CaptureIndex(
+                file=capture_index.file,
+                count=capture_index.count,
+                root=capture_index.root,
+                captured=tally.outcomes[Outcome.CAPTURED],
+                truncated=tally.outcomes[Outcome.TRUNCATED],
+                failed=tally.outcomes[Outcome.FAILED],
+                refused=tally.outcomes[Outcome.REFUSED],
+            ),
+            files=tuple(sorted(files, key=lambda file: file.path)),
+            signers=(SignerEntry(keyid=signer.keyid, algorithm=signer.algorithm, name=signer.name),),
+            timestamps=(),
+            start_tokens=(),
+        )
+    )
+    bound = {
+        seal_format.MANIFEST: document,
+        seal_format.key_path(signer.keyid): signer.public_pem,
+        seal_format.signature_path(signer.keyid): signer.sign(document),
+    }
+    for path, data in bound.items():
+        _write(staging, path, data)
+    _write(
+        staging,
+        "SEAL",
+        seal_format.encode(SealLine(path=path, sha256=hashlib.sha256(data).hexdigest()) for path, data in bound.items()),
+    )
+
+
+def enter(staging: Staging, ledger: Ledger) -> None:
+    """Enter a staged run, whole up to SEAL, in the log and keep the proof with it. Safe to call again after a kill.
+
+    Raises TrustError when the log is not the one that the run was sealed to follow.
+    """
+    with staging.open(seal_format.MANIFEST) as file:
+        log = manifest.decode(file.read()).log
+    with staging.open("SEAL") as file:
+        entry = file.read()
+    size, root = ledger.head()
+    if size == log.size_before and root.hex() == log.root_before:
+        ledger.append(entry)
+    elif size != log.size_before + 1 or ledger.entry(log.size_before) != entry:
+        raise TrustError(
+            f"run {staging.name} was sealed to be entry {log.size_before} of the log, which now has {size} entries of its own",
+            "somebody put back an older log, or another archive's: restore log/ from the newest backup",
+        )
+    _write(staging, PROOF, ledger.proof(log.size_before))
+
+
+class _Tally:
+    """What the manifest says of the captures as a whole, gathered while their lines are written."""
+
+    def __init__(self) -> None:
+        self.outcomes = dict.fromkeys(Outcome, 0)
+        self.skews: dict[str, int] = {}
+
+    def add(self, capture: Capture) -> Capture:
+        self.outcomes[capture.outcome] += 1
+        if capture.http_date and len(self.skews) < _SKEWS and capture.target.host not in self.skews:
+            try:
+                told = parsedate_to_datetime(capture.http_date)
+                skew = round((told - capture.finished_at).total_seconds() * 1000)
+            except (ValueError, TypeError, OverflowError):
+                return capture  # no date, or one without a zone: it says nothing of our clock
+            if abs(skew) < 1 << 53:
+                self.skews[capture.target.host] = skew
+        return capture
+
+
+def _write_lines(staging: Staging, files: list[FileEntry], path: str, role: Role, rows: Iterable[bytes]) -> IndexFile:
+    tree, digest, size = Frontier(), hashlib.sha256(), 0
+    with staging.create(path) as file:
+        for row in rows:
+            tree.add(leaf_hash(row))
+            line = row + b"\n"
+            digest.update(line)
+            size += len(line)
+            file.write(line)
+    files.append(FileEntry(path=path, bytes=size, sha256=digest.hexdigest(), role=role))
+    return IndexFile(file=path, count=tree.size, root=tree.root().hex())
+
+
+def _close_warc(journal: Journal, staging: Staging, warc: str) -> tuple[FileEntry, FileEntry]:
+    """Read one WARC file back, check it record by record, and write its record index."""
+    index = warc.removesuffix(".warc.gz") + ".records"
+    whole, size = hashlib.sha256(), 0
+    files: list[FileEntry] = []
+
+    def rows() -> Iterable[bytes]:
+        nonlocal size
+        with staging.open(warc) as file:
+            for record in journal.records(warc):
+                digest, check, left = hashlib.sha256(), MemberCheck(), record.length
+                while left and (piece := file.read(min(left, _CHUNK))):
+                    left -= len(piece)
+                    digest.update(piece)
+                    whole.update(piece)
+                    check.feed(piece)
+                _compare(warc, record, digest.hexdigest(), check)
+                size += record.length
+                yield recordindex.leaf(
+                    RecordLine(index=record.index, offset=record.offset, length=record.length, sha256=record.sha256)
+                )
+            if file.read(1):
+                raise TrustError(f"{warc}: there are bytes after the last record", "do not write into an open run")
+
+    tree = _write_lines(staging, files, index, Role.RECORD_INDEX, rows())
+    entry = FileEntry(path=warc, bytes=size, sha256=whole.hexdigest(), role=Role.WARC, records=tree)
+    return entry, files[0]
+
+
+def _compare(warc: str, record: Stored, sha256: str, check: MemberCheck) -> None:
+    member = check.result()
+    problem = member.problem
+    if sha256 != record.sha256:
+        problem = "its bytes changed since they were written"
+    elif member.header is not None and (member.header.type, member.header.id) != (record.type, record.record_id):
+        problem = "it is another record than the journal remembers"
+    if problem:
+        raise TrustError(
+            f"{warc}: record {record.index} at offset {record.offset}: {problem}",
+            "the disk or another program changed it; nothing was signed. `preserve capture --resume` captures what is lost again",
+        )
+
+
+def _sha256(staging: Staging, path: str) -> str:
+    with staging.open(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type] # a BinaryIO is all that is read from
+
+
+def _write(staging: Staging, path: str, data: bytes) -> None:
+    with staging.create(path) as file:
+        file.write(data)

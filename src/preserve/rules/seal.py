@@ -1,0 +1,100 @@
+"""What is written into the seal: the run's nouns turned into the lines and the manifest that are signed. Pure.
+
+Salts and the time come from the caller. Nothing is rounded and nothing is dropped: a capture's line says what the Capture says.
+"""
+
+from __future__ import annotations
+
+from preserve.model.run import CitationRow, Source
+from preserve.model.trust import (
+    CandidateLine,
+    CaptureLine,
+    CitationLine,
+    CitedInLine,
+    HopLine,
+    RecordRef,
+    ServerLine,
+    SourceLine,
+    TlsLine,
+)
+from preserve.model.web import Capture, CitedBy
+
+
+def source_line(number: int, source: Source, salt: str) -> SourceLine:
+    """The line of a document that was cited from."""
+    return SourceLine(
+        source=number, name=source.name, bytes=source.size, sha256=source.sha256, media_type=source.media_type, salt=salt
+    )
+
+
+def citation_line(row: CitationRow, source: Source, salt: str) -> CitationLine:
+    """The line of a citation; `source` is the document it stands in."""
+    citation = row.citation
+    return CitationLine(
+        citation=row.number,
+        document=source.name,
+        document_sha256=source.sha256,
+        note=citation.note,
+        note_inferred=citation.note_inferred,
+        where=citation.where.value,
+        kind=citation.kind.value,
+        url=citation.url,
+        url_as_printed=citation.url_as_printed,
+        candidates=tuple(CandidateLine(url=candidate.url, why=candidate.why) for candidate in citation.candidates),
+        text=citation.text,
+        title=citation.title,
+        date=citation.date,
+        page=citation.page,
+        line=citation.line,
+        uncertain=citation.uncertain,
+        problem=citation.problem,
+        refers_to=citation.refers_to,
+        not_captured=row.not_captured,
+        salt=salt,
+    )
+
+
+def capture_line(number: int, capture: Capture, salt: str) -> CaptureLine:
+    """The line of a finished target. `number` counts the lines from 0."""
+    tls = capture.tls
+    server = None
+    if capture.peer is not None:
+        ip, port = capture.peer
+        facts = None
+        if tls is not None:
+            facts = TlsLine(version=tls.version, cipher=tls.cipher, chain_sha256=tls.chain_sha256, problem=tls.problem)
+        server = ServerLine(ip=ip, port=port, tls=facts)
+    return CaptureLine(
+        capture=number,
+        url=capture.target.url,
+        final_url=capture.final_url,
+        outcome=capture.outcome,
+        reason=capture.reason,
+        status=capture.status,
+        verdict=capture.verdict,
+        signals=capture.signals,
+        requested_at=capture.requested_at,
+        # A clock that was set back while we waited must not make a line that reads as nonsense.
+        finished_at=max(capture.requested_at, capture.finished_at),
+        payload_sha256=capture.payload_sha256,
+        payload_bytes=capture.payload_size,
+        truncated=capture.truncated,
+        hops=tuple(HopLine(url=hop.url, status=hop.status, location=hop.location, outcome=hop.outcome) for hop in capture.hops),
+        records=tuple(RecordRef(warc=record.warc, index=record.index, type=record.type) for record in capture.records),
+        server=server,
+        http_date=capture.http_date,
+        retries=capture.retries,
+        cited_in=tuple(_cited_in(cited) for cited in capture.target.cited_by),
+        requisite_of=None,
+        salt=salt,
+    )
+
+
+def _cited_in(cited: CitedBy) -> CitedInLine:
+    return CitedInLine(
+        citation=cited.citation,
+        as_written=cited.as_written,
+        document_sha256=cited.document_sha256,
+        locator=None if cited.note is None else f"footnote {cited.note}",
+        name=cited.document,
+    )
