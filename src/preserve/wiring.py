@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import os
 import platform
 import secrets
 import signal
@@ -41,6 +40,7 @@ from preserve.model.run import Counts, RunIdentity
 from preserve.model.settings import FetchSettings
 from preserve.model.trust import Case, Environment, Operator, Tool
 from preserve.model.web import Record
+from preserve.places import config_folder, state_folder
 from preserve.rules import record
 
 PassphraseOf = Callable[[StoredKey], bytes]
@@ -48,16 +48,6 @@ Tell = Callable[[str], None]
 
 _LIBRARIES = ("ada-url", "cryptography", "h11", "httpx", "isal")
 """Those whose version could matter to what a capture holds."""
-
-
-def config_folder() -> Path:
-    """Keys, trust and configuration: `$XDG_CONFIG_HOME/preserve`, else ~/.config/preserve."""
-    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "preserve"
-
-
-def state_folder() -> Path:
-    """Remembered checkpoints: `$XDG_STATE_HOME/preserve`, else ~/.local/state/preserve."""
-    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "preserve"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

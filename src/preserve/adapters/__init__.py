@@ -1,0 +1,1 @@
+"""The only rooms that touch the world: sockets, files, keys, clocks. Each fills a port and knows no other adapter."""

@@ -1,0 +1,32 @@
+"""Citations: what a Document cites, each with its note, its address as printed, and every doubt about it.
+
+    build        passages to citations
+    flat         a passage as one string; the layout of the whole document
+    joining      does an address go on after a line end?
+    urls         where addresses start and stop
+    hosts        what looks like a host name
+    identifiers  DOI, arXiv, Handle, URN:NBN
+    links        hyperlinks of markup, merged with the text they cover
+    context      the title, the date and the sentence around an address
+    dates        in six languages
+    repair       what may have been meant beside what is printed
+    references   ibid., supra note 12, op. cit.
+    resolve      which addresses they lead to
+
+The form of the result is docs/formats/citations.md.
+"""
+
+from __future__ import annotations
+
+from preserve.cite.build import Located, citations, locate
+from preserve.model.document import Citation, Where
+
+__all__ = ["Located", "citations", "locate", "select"]
+
+
+def select(found: tuple[Citation, ...], where: Where | None) -> tuple[Citation, ...]:
+    """The citations in one part of a document; with None those in its notes, or all when its notes cite nothing."""
+    if where is None:
+        noted = tuple(citation for citation in found if citation.where is Where.NOTES)
+        return noted if any(not citation.kind.refers for citation in noted) else found
+    return tuple(citation for citation in found if citation.where is where)

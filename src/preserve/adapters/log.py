@@ -1,0 +1,167 @@
+"""The archive's append-only log on disk: fills `ports.Ledger` (docs/formats/log.md).
+
+Strategy. Appending is a pure function of the log and the entry (`tlog.grow`), so whatever a kill interrupts can be done again with
+the same result. New tiles are written under names that the present checkpoint does not use; then the checkpoint changes, in one
+rename; then the partial tiles that it supersedes are deleted. At every instant the checkpoint's own tiles are all there.
+
+For the one writer, under the archive's lock. Nothing is built on a head that does not verify: signature, root from the tiles, and
+growth from the last checkpoint that this user signed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from preserve import durable
+from preserve.errors import FormatError, StoreError, TrustError
+from preserve.formats import merkle, note, tlog
+from preserve.formats.note import Checkpoint, NoteSigner, SignedNote
+
+_WAITING = ".new"
+_RESTORE = "restore the folder from the newest backup; every sealed run carries its own proof and stays verifiable"
+
+
+def _nobody(_: SignedNote) -> None:
+    return None
+
+
+class LogFolder:
+    """A log and the key that signs its heads.
+
+    `last_signed` is the newest checkpoint of this log that this user's captures are remembered to have signed; `signed` is called
+    with each new one once it is in place.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        signer: NoteSigner,
+        *,
+        last_signed: Checkpoint | None = None,
+        signed: Callable[[SignedNote], None] = _nobody,
+    ) -> None:
+        self._path = path
+        self._signer = signer
+        self._last_signed = last_signed
+        self._signed = signed
+
+    @property
+    def origin(self) -> str:
+        return self._signer.key.name
+
+    def head(self) -> tuple[int, bytes]:
+        """How many entries there are and the root over them; finishes the deletions of an append that was interrupted.
+
+        Raises TrustError when the log is not what this user's key signed, or falls behind what it signed last.
+        """
+        with self._translated():
+            head = self._checked()
+            self._settle(head.size)
+        return head.size, head.root
+
+    def append(self, entry: bytes) -> None:
+        """Add an entry and sign the new head. The entry that is the last already is not added again."""
+        size, _ = self.head()
+        if size and self.entry(size - 1) == entry:
+            return
+        with self._translated():
+            growth = tlog.grow(size, self._read, entry)
+            signed = note.sign(Checkpoint(origin=self.origin, size=growth.size, root=growth.root).encode(), [self._signer])
+            for path, data in growth.write:
+                durable.make_folders((self._path / path).parent)
+                self._write(path, data)
+            for folder in {(self._path / path).parent for path, _ in growth.write}:
+                durable.sync_folder(folder)
+            self._write(tlog.CHECKPOINT, signed.encode())
+            durable.sync_folder(self._path)
+            self._settle(growth.size)
+        head = Checkpoint(origin=self.origin, size=growth.size, root=growth.root)
+        self._last_signed = head
+        self._signed(signed)
+
+    def entry(self, index: int) -> bytes:
+        """The exact bytes of one entry; raises ValueError for an index that the log does not have."""
+        with self._translated():
+            return tlog.entry(index, self._checked().size, self._read)
+
+    def entries(self) -> Iterator[bytes]:
+        """All entries in order."""
+        with self._translated():
+            yield from tlog.entries(self._checked().size, self._read)
+
+    def proof(self, index: int) -> bytes:
+        """The tlog-proof of one entry against the present head, with the checkpoint as it is signed."""
+        with self._translated():
+            head = self._checked()
+            path = tlog.inclusion(index, head.size, self._read)
+            signed = note.parse(self._read(tlog.CHECKPOINT))
+        return tlog.encode_proof(tlog.TlogProof(index=index, path=path, checkpoint=signed))
+
+    def _checked(self) -> Checkpoint:
+        """The present head, verified."""
+        head = self._signed_head() or Checkpoint(origin=self.origin, size=0, root=merkle.EMPTY_ROOT)
+        if tlog.root(head.size, self._read) != head.root:
+            raise TrustError(f"{self._path}: the entries are not those that the checkpoint was signed over", _RESTORE)
+        last = self._last_signed
+        if last is not None and last.size:
+            if last.size > head.size:
+                raise TrustError(
+                    f"{self._path}: rolled back: it has {head.size} entries, and had {last.size} when this user last signed it",
+                    _RESTORE,
+                )
+            path = tlog.consistency(last.size, head.size, self._read)
+            if not merkle.verify_consistency(last.size, last.root, head.size, head.root, path):
+                raise TrustError(
+                    f"{self._path}: rewritten: its first {last.size} entries are not those that this user signed", _RESTORE
+                )
+        return head
+
+    def _signed_head(self) -> Checkpoint | None:
+        try:
+            data = self._read(tlog.CHECKPOINT)
+        except FileNotFoundError:
+            self._require_unused()
+            return None
+        signed = note.parse(data)
+        head = note.parse_checkpoint(signed.text)
+        opened = note.verify(signed, [self._signer.key])
+        if not opened.signed_by or opened.failed or head.origin != self.origin:
+            raise TrustError(
+                f"{self._path}: the checkpoint is not signed by this log's key {self._signer.key.encode()}", _RESTORE
+            )
+        return head
+
+    def _require_unused(self) -> None:
+        """Without a checkpoint there may be nothing but what the very first append left when it was interrupted."""
+        allowed = tlog.leftovers(0)
+        for place in self._path.rglob("*"):
+            if place.is_file() and place.name != _WAITING and place.relative_to(self._path).as_posix() not in allowed:
+                raise TrustError(f"{self._path}: the checkpoint is missing, and there are entries", _RESTORE)
+
+    def _settle(self, size: int) -> None:
+        """Delete what the checkpoint of `size` supersedes. Tiles that no checkpoint covers yet stay: the next append writes them anew."""
+        (self._path / _WAITING).unlink(missing_ok=True)
+        for path in tlog.superseded(size):
+            place = self._path / path
+            place.unlink(missing_ok=True)
+            with suppress(OSError):  # the folder of partial tiles goes with its last one
+                place.parent.rmdir()
+
+    def _read(self, path: str) -> bytes:
+        return (self._path / path).read_bytes()
+
+    def _write(self, path: str, data: bytes) -> None:
+        durable.write_file(self._path / path, data, beside=self._path / _WAITING)
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except FileNotFoundError as problem:
+            raise TrustError(f"{self._path}: {problem.filename} is missing", _RESTORE) from problem
+        except FormatError as problem:
+            raise TrustError(f"{self._path}: {problem.message}", _RESTORE) from problem
+        except OSError as problem:
+            raise StoreError(f"{problem.filename or self._path}: {problem.strerror}") from problem

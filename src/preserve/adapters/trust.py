@@ -1,0 +1,243 @@
+"""Whom this user trusts: `$XDG_CONFIG_HOME/preserve/trust.toml` (docs/formats/keys.md).
+
+The file is the user's: it may be edited by hand, and comments in it stay. Adding appends an entry, removing cuts one out; before the
+new text is written it is read back, and must say exactly what was meant. A mistake in it is told with its line and stops the work:
+a trust store that is read halfway would trust or distrust the wrong keys.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import stat
+import tomllib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+from preserve import durable
+from preserve.errors import ConfigError, FormatError
+from preserve.formats import times
+from preserve.formats.note import KeyType, VerifierKey
+from preserve.formats.strictjson import HASH
+from preserve.model.trust import Revocation, TrustedKey, TrustRole
+
+_NAME = "trust.toml"
+_HEAD = """\
+# The keys whose signatures you accept. Compare a fingerprint by another way (telephone, paper) before you add one.
+# `preserve trust add|list|remove` change this file; you may edit it too.
+"""
+_ENTRY = re.compile(r"^[ \t]*\[\[[ \t]*key[ \t]*\]\][ \t]*(?:#.*)?$", re.MULTILINE)
+_FIELDS = frozenset({"name", "role", "keyid", "vkey", "added", "valid_from", "valid_until", "revoked_at", "reason"})
+_E = TypeVar("_E")
+_ROLES = {TrustRole.LOG: KeyType.ED25519, TrustRole.WITNESS: KeyType.COSIGNATURE_V1}
+
+
+class TrustStore:
+    """One trust.toml. Every method raises ConfigError naming the line when the file is not as it should be."""
+
+    def __init__(self, config: Path) -> None:
+        """`config` is the user's configuration folder of preserve."""
+        self.path = config / _NAME
+
+    def trusted_keys(self) -> tuple[TrustedKey, ...]:
+        """Every entry in the order of the file; none when there is no file."""
+        return self._parse(self._text())
+
+    def add(self, key: TrustedKey) -> bool:
+        """Pin a key; False when just this key is pinned for this role already. Its file is made when there is none."""
+        with self._locked():
+            text = self._text()
+            known = self._parse(text)
+            if any((old.keyid, old.role, old.vkey) == (key.keyid, key.role, key.vkey) for old in known):
+                return False
+            key = replace(key, added=times.to_milliseconds(key.added))
+            self._write((text or _HEAD).rstrip("\n") + "\n\n" + _entry(key), (*known, key))
+        return True
+
+    def remove(self, wanted: str) -> TrustedKey:
+        """Take out the one key whose name or whole key id is `wanted`."""
+        with self._locked():
+            text = self._text()
+            known = self._parse(text)
+            digits = wanted.replace("-", "").lower()
+            places = [place for place, key in enumerate(known) if wanted == key.name or digits == key.keyid]
+            if len(places) != 1:
+                raise ConfigError(
+                    f"{len(places) or 'no'} trusted keys fit {wanted!r}",
+                    "`preserve trust list` shows them; name one by its key id",
+                )
+            place = places[0]
+            starts = [match.start() for match in _ENTRY.finditer(text)] + [len(text)]
+            if len(starts) != len(known) + 1:
+                raise ConfigError(f"{self.path}: its entries cannot be told apart", "take the entry out by hand")
+            entry, rest = text[starts[place] : starts[place + 1]], text[starts[place + 1] :]
+            self._write(
+                text[: starts[place]] + entry[_end_of_entry(entry) :].lstrip("\n") + rest, known[:place] + known[place + 1 :]
+            )
+        return known[place]
+
+    def _text(self) -> str:
+        try:
+            with self.path.open("rb") as file:
+                if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o002:
+                    raise ConfigError(f"{self.path}: anybody can write to it", f"look through it, then chmod 600 '{self.path}'")
+                return file.read().decode("utf-8")
+        except FileNotFoundError:
+            return ""
+        except UnicodeDecodeError as problem:
+            raise ConfigError(f"{self.path}: not UTF-8 at byte {problem.start}", "correct it by hand") from problem
+        except OSError as problem:
+            raise ConfigError(f"{self.path}: {problem.strerror}") from problem
+
+    def _parse(self, text: str) -> tuple[TrustedKey, ...]:
+        try:
+            document = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as problem:
+            raise ConfigError(f"{self.path}: {problem}", "correct that line by hand") from problem
+        lines = [text.count("\n", 0, match.start()) + 1 for match in _ENTRY.finditer(text)]
+        entries = document.pop("key", [])
+        if document or not isinstance(entries, list):
+            self._refuse(1, f"unknown: {min(document, default='key')!r}; entries begin with [[key]]")
+        keys: list[TrustedKey] = []
+        for place, entry in enumerate(entries):
+            line = lines[place] if len(lines) == len(entries) else 1
+            try:
+                key = _read_entry(entry)
+            except FormatError as problem:
+                self._refuse(line, problem.message)
+            if any((old.keyid, old.role, old.vkey) == (key.keyid, key.role, key.vkey) for old in keys):
+                self._refuse(line, "this key stands above already")
+            keys.append(key)
+        return tuple(keys)
+
+    def _refuse(self, line: int, why: str) -> NoReturn:
+        raise ConfigError(f"{self.path}: line {line}: {why}", "correct the entry by hand, or take it out")
+
+    def _write(self, text: str, meant: tuple[TrustedKey, ...]) -> None:
+        if self._parse(text) != meant:
+            raise ConfigError(f"{self.path}: the entry cannot be written without changing others", "edit the file by hand")
+        try:
+            durable.write_file(self.path, text.encode(), mode=0o600)
+            durable.sync_folder(self.path.parent)
+        except OSError as problem:
+            raise ConfigError(f"{self.path}: {problem.strerror}") from problem
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """One writer at a time; the lock is on the folder and ends with the process."""
+        try:
+            durable.make_folders(self.path.parent, mode=0o700)
+            handle = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as problem:
+            raise ConfigError(f"{self.path.parent}: {problem.strerror}") from problem
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
+
+
+def _end_of_entry(entry: str) -> int:
+    """Where the last line with a value ends: the comments after it may speak of the next entry, and stay."""
+    end = place = 0
+    for row in entry.splitlines(keepends=True):
+        place += len(row)
+        if row.strip() and not row.lstrip().startswith("#"):
+            end = place
+    return end
+
+
+def _entry(key: TrustedKey) -> str:
+    rows: list[tuple[str, str | None]] = [
+        ("name", _string(key.name)),
+        ("role", _string(key.role)),
+        ("vkey", _string(key.vkey)) if key.vkey else ("keyid", _string(key.keyid)),
+        ("added", times.rfc3339(key.added)),
+        ("valid_from", times.rfc3339(key.valid_from) if key.valid_from else None),
+        ("valid_until", times.rfc3339(key.valid_until) if key.valid_until else None),
+        ("revoked_at", times.rfc3339(key.revoked_at) if key.revoked_at else None),
+        ("reason", _string(key.reason) if key.reason else None),
+    ]
+    return "[[key]]\n" + "".join(f"{name} = {value}\n" for name, value in rows if value)
+
+
+def _string(text: str) -> str:
+    """A basic string of TOML 1.0: whatever cannot be seen is escaped."""
+    return '"' + "".join(_escaped(char) for char in text) + '"'
+
+
+def _escaped(char: str) -> str:
+    if char in '"\\':
+        return "\\" + char
+    if char.isprintable():
+        return char
+    return f"\\u{ord(char):04x}" if ord(char) < 0x10000 else f"\\U{ord(char):08x}"
+
+
+def _read_entry(entry: object) -> TrustedKey:
+    if not isinstance(entry, dict):
+        raise FormatError("not an entry: entries begin with [[key]]")
+    if unknown := set(entry) - _FIELDS:
+        raise FormatError(f"unknown field: {min(unknown)!r}")
+    role = _take(entry, "role", TrustRole)
+    if ("vkey" in entry) is ("keyid" in entry) or ("vkey" in entry) is (role is TrustRole.OPERATOR):
+        raise FormatError("an operator has a 'keyid', a log or a witness a 'vkey'")
+    vkey = _text(entry, "vkey") if "vkey" in entry else None
+    if vkey is None:
+        keyid = _text(entry, "keyid")
+        if not HASH.fullmatch(keyid):
+            raise FormatError("'keyid' is not 64 lower-case hex digits")
+    else:
+        parsed = VerifierKey.parse(vkey)
+        if parsed.type is not _ROLES[role]:
+            raise FormatError(f"'vkey' is not a {role}'s")
+        keyid = parsed.fingerprint
+    key = TrustedKey(
+        name=_text(entry, "name"),
+        role=role,
+        keyid=keyid,
+        vkey=vkey,
+        added=_required_time(entry, "added"),
+        valid_from=_time(entry, "valid_from"),
+        valid_until=_time(entry, "valid_until"),
+        revoked_at=_time(entry, "revoked_at"),
+        reason=_take(entry, "reason", Revocation) if "reason" in entry else None,
+    )
+    if (key.revoked_at is None) is not (key.reason is None):
+        raise FormatError("'revoked_at' and 'reason' stand together")
+    return key
+
+
+def _text(entry: dict[str, Any], name: str) -> str:
+    value = entry.get(name)
+    if not isinstance(value, str) or not value:
+        raise FormatError(f"{name!r} is missing or no text")
+    return value
+
+
+def _take(entry: dict[str, Any], name: str, kind: Callable[[str], _E]) -> _E:
+    try:
+        return kind(_text(entry, name))
+    except ValueError:
+        raise FormatError(f"{name!r} is {entry[name]!r}") from None
+
+
+def _required_time(entry: dict[str, Any], name: str) -> datetime:
+    moment = _time(entry, name)
+    if moment is None:
+        raise FormatError(f"{name!r} is missing")
+    return moment
+
+
+def _time(entry: dict[str, Any], name: str) -> datetime | None:
+    value = entry.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, datetime) or value.tzinfo is None:
+        raise FormatError(f"{name!r} is not a time with its zone, like 2026-11-21T17:02:45Z")
+    return value.astimezone(UTC)

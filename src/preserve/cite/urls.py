@@ -1,0 +1,246 @@
+"""Addresses in a passage's text: where each starts, over which line ends it goes on, where it stops.
+
+Two passes. Between `<` and `>` everything belongs to the address, over at most six line ends, as long as no line has a space
+inside. Elsewhere an address starts at a scheme, at `www.`, or at a host name with a path, takes what characters an address may
+have (RFC 3986; RFC 3987 for letters), asks `joining` at each line end, and gives back the punctuation of the sentence around it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from preserve.cite.flat import Flat, Width
+from preserve.cite.hosts import HOST, is_host, is_named_host, is_plain_file
+from preserve.cite.joining import HARD_HYPHENS, SOFT_HYPHENS, Join, at_line_end
+from preserve.model.document import CitationKind
+
+_LIMIT_LINES = 6
+_LIMIT_CHARS = 4000
+_CHAR = r"[^\s<>\"“”„«»‘’‹›⟨⟩{}|\\^`…。，、；：（）「」【】\u2028\u2029]"
+_RUN = re.compile(f"{_CHAR}+")
+_IGNORED = re.compile("[\u00ad\u200b\u200c\u200d\u2060\ufeff]")
+_OPENERS = "<⟨‹"
+_CLOSERS = {"<": ">", "⟨": "⟩", "‹": "›"}
+_STARTS = re.compile(
+    rf"(?<![A-Za-z])(?P<scheme>h(?:tt|xx)ps?:(?:[ \t]?\n?[ \t]*/){{0,2}}(?=\s?\S)|ftp://)"
+    rf"|(?<![\w@./-])(?P<www>www\d?\.(?=\s?\w))"
+    rf"|(?<![\w@./:%=&?#-])(?P<host>{HOST.pattern})(?::\d{{1,5}})?(?=/\S|/$|\?\S|/\n)",
+    re.IGNORECASE | re.MULTILINE,
+)
+_CUE = re.compile(
+    r"(?:\b(?:online(?:\s*\([^()\n]{1,24}\))?|available(?: \w+)? (?:at|from|on)|accessible at|retrieved from|url|website|web ?site|web|link|"
+    r"abrufbar unter|verfügbar unter|online unter|unter|disponible (?:sur|en|à l['’]adresse)|en ligne|en línea|"
+    r"доступно(?: по адресу)?|режим доступа|հասանելի է)\s*:?|URL:)\s*(?:[A-Z][\w.]{1,20}\s+)?\Z",
+    re.IGNORECASE,
+)
+_BARE_HOST = re.compile(rf"(?<![\w@./:%=&?#-])(?P<host>{HOST.pattern})(?![\w@/-]|\.\w)", re.IGNORECASE)
+_SHAPE = re.compile(r"(?:url:\s*)?(?:(?P<scheme>https?|ftp|hxxps?):/{1,2})?(?:[^\s/@?#]*@)?(?P<host>\[[0-9a-f:.]+\]|[^\s/?#:]+)(?::\d{1,5})?(?P<rest>[/?#].*)?\Z", re.IGNORECASE | re.DOTALL)
+_CUT_END = re.compile(r"%[0-9A-Fa-f]?\Z")
+
+
+@dataclass(slots=True, kw_only=True)
+class Found:
+    """One address or identifier in a passage: `text[start:end]` of the Flat, its characters joined, and what is in doubt.
+
+    `closed` says that a bracket closed it, so that its end is certain. `longer` is the form with the next line's first token,
+    where joining left it open. `cut` says why the address is not complete ("" when it is).
+    """
+
+    start: int
+    end: int
+    printed: str
+    kind: CitationKind = CitationKind.URL
+    closed: bool = False
+    longer: str = ""
+    cut: str = ""
+    href: str | None = None
+    """Where a link or a resolver leads; the address to ask for when there is one."""
+    label: str | None = None
+    """The text of a link that is no address."""
+    other: str = ""
+    """The address that a link's text shows, where it is not the link's own."""
+    name: str | None = None
+    """The identifier itself, without `doi:` and the like."""
+    spaced: bool = False
+    """The print has a space inside, which is no character of an address."""
+
+
+def addresses(flat: Flat, width: Width | None, *, last: bool) -> list[Found]:
+    """The addresses in a passage in their order. `last` says that nothing of the document follows this passage."""
+    found: list[Found] = []
+    taken: list[tuple[int, int]] = []
+    for address in _bracketed(flat):
+        found.append(address)
+        taken.append((address.start, address.end))
+    spans = _Spans(taken)
+    for match in _STARTS.finditer(flat.text):
+        if spans.hold(match.start()):
+            continue
+        if match["host"] and not is_named_host(match["host"]):
+            continue
+        if (bare := _bare(flat, match.start(), width, last=last, taken=spans)) is not None:
+            found.append(bare)
+            spans.add(bare.start, bare.end)
+    for match in _BARE_HOST.finditer(flat.text):
+        host = match["host"]
+        if spans.hold(match.start()) or not is_named_host(host) or is_plain_file(host):
+            continue
+        if _CUE.search(flat.text, max(0, match.start() - 60), match.start()):
+            found.append(Found(start=match.start(), end=match.end(), printed=host))
+    return sorted(found, key=lambda address: address.start)
+
+
+class _Spans:
+    """Ranges of the text that are spoken for."""
+
+    def __init__(self, spans: list[tuple[int, int]]) -> None:
+        self._spans = spans
+
+    def hold(self, offset: int) -> bool:
+        return any(start <= offset < end for start, end in self._spans)
+
+    def add(self, start: int, end: int) -> None:
+        self._spans.append((start, end))
+
+    def after(self, offset: int) -> int:
+        """Where the next of them starts."""
+        return min((start for start, _ in self._spans if start >= offset), default=1 << 60)
+
+
+def _bracketed(flat: Flat) -> Iterator[Found]:
+    text = flat.text
+    for opener in re.finditer(f"[{_OPENERS}]", text):
+        start = opener.end()
+        end = text.find(_CLOSERS[opener[0]], start, start + _LIMIT_CHARS)
+        if end < 0 or text.count("\n", start, end) > _LIMIT_LINES:
+            continue
+        lines = text[start:end].split("\n")
+        printed = unwrap(lines)
+        if spaced := (" " in printed):
+            # One space or two in something that is an address on both sides: an underscore that the print lost.
+            if printed.count(" ") > 3 or not re.match(r"(?:https?://|www\.)\S+/\S*\s", printed):
+                continue
+        shape = _SHAPE.match(printed)
+        if shape is None or "<" in printed or not is_host(shape["host"]):
+            continue
+        if not shape["scheme"] and not is_named_host(shape["host"].lower().removeprefix("www.")) and not shape["host"].lower().startswith("www."):
+            continue
+        if not shape["scheme"] and re.match(r"[^/]*@", printed):
+            continue
+        lead = re.match(r"\s*(?:url:\s*)?", text[start:end], re.IGNORECASE)
+        begin = start + (lead.end() if lead else 0)
+        printed = re.sub(r"\Aurl:\s*", "", printed, flags=re.IGNORECASE)
+        yield Found(start=begin, end=end, printed=_IGNORED.sub("", printed), closed=True, spaced=spaced)
+
+
+def unwrap(lines: list[str]) -> str:
+    """The pieces of one address, put together: soft hyphens at line ends dropped, hard ones kept."""
+    joined = ""
+    for at, line in enumerate(lines):
+        piece = line.strip()
+        if at < len(lines) - 1:
+            if piece[-1:] and piece[-1] in SOFT_HYPHENS:
+                piece = piece[:-1]
+            elif piece[-1:] and piece[-1] in HARD_HYPHENS:
+                piece = piece[:-1] + "-"
+        joined += piece
+    return joined.replace("\u2011", "-")
+
+
+def _bare(flat: Flat, start: int, width: Width | None, *, last: bool, taken: _Spans) -> Found | None:
+    text = flat.text
+    unclosed = text[start - 1 : start] in _OPENERS if start else False
+    stop = min(taken.after(start), start + _LIMIT_CHARS)
+    pieces: list[str] = []
+    offset, end, longer = start, start, ""
+    for _ in range(_LIMIT_LINES + 1):
+        if (scheme := re.compile(r"h(?:tt|xx)ps?:(?:[ \t]?\n?[ \t]*/){1,2}[ \t]?", re.IGNORECASE).match(text, offset)) and not pieces:
+            run_start, lead = scheme.end(), re.sub(r"\s+", "", scheme[0])
+        else:
+            run_start, lead = offset, ""
+        run = _RUN.match(text, run_start, min(stop, _line_end(text, run_start)))
+        piece = lead + (run[0] if run else "")
+        end = run.end() if run else run_start
+        if not piece:
+            break
+        piece, split = _before_next(piece, lead)
+        if split:
+            end -= split
+            pieces.append(piece)
+            break
+        pieces.append(piece)
+        line_end = _line_end(text, end)
+        if text[end:line_end].strip() or line_end >= min(stop, len(text)):
+            break
+        following = text[line_end + 1 : _line_end(text, line_end + 1)]
+        so_far = unwrap([*pieces, ""])
+        if (piece[-1] in SOFT_HYPHENS and following.strip()) or (unclosed and following.strip() and not re.match(r"\s*(?:https?:|www\.|\[)", following)):
+            verdict = Join.JOIN
+        else:
+            verdict = at_line_end(so_far, flat.texts[flat.index(end - 1)], following, width)
+        if verdict is Join.MAYBE:
+            token = following.split(maxsplit=1)[0]
+            longer = _trim(unwrap([*pieces, token]))
+        if verdict is not Join.JOIN:
+            break
+        offset = line_end + 1 + len(following) - len(following.lstrip())
+    return _finish(flat, start, end, pieces, longer=longer, unclosed=unclosed, last=last)
+
+
+def _finish(flat: Flat, start: int, end: int, pieces: list[str], *, longer: str, unclosed: bool, last: bool) -> Found | None:
+    text = flat.text
+    joined = _IGNORED.sub("", unwrap([*pieces, ""]) if len(pieces) > 1 else "".join(pieces))
+    joined = joined.translate({0xFFFE: "-", 0x02: "-", 0x2011: "-"}) if len(pieces) > 1 else joined.replace("\u2011", "-")
+    printed = _trim(joined)
+    shape = _SHAPE.match(printed)
+    rest = text[end:].strip()
+    if shape is None or not _is_address(shape, printed):
+        if re.match(r"(?:https?|ftp):/*\Z", printed, re.IGNORECASE) and not rest:
+            return Found(start=start, end=end, printed=printed, cut="the document ends inside the address")
+        return None
+    cut = ""
+    if text[end : end + 1] == "…" or re.search(r"[\w/]\.{3,}\Z", joined):
+        cut = "the print shortens the address"
+    elif not rest and _CUT_END.search(joined):
+        cut = "the address ends inside an escape"
+    elif not rest and last and (unclosed or joined[-1:] in "-_=&%?"):
+        cut = "the document ends inside the address"
+    elif not rest and unclosed:
+        cut = "the bracket around the address never closes" if joined[-1:] in "-_=&%?" else ""
+    return Found(start=start, end=end - (len(joined) - len(printed)), printed=printed, longer=longer, cut=cut)
+
+
+def _is_address(shape: re.Match[str], printed: str) -> bool:
+    host = shape["host"].lower()
+    if shape["scheme"]:
+        return is_host(host)
+    return is_named_host(host) or (host.startswith("www.") and host.count(".") >= 2 and is_host(host)) or (printed.startswith("www.")and is_host(host))
+
+
+def _line_end(text: str, offset: int) -> int:
+    end = text.find("\n", offset)
+    return len(text) if end < 0 else end
+
+
+def _before_next(piece: str, lead: str) -> tuple[str, int]:
+    """Cut before another address that follows without a space ("…/a;https://…"); an address inside one stays."""
+    for match in re.finditer(r"https?://|(?<=[;,])www\.", piece[len(lead) + 4 :], re.IGNORECASE):
+        at = len(lead) + 4 + match.start()
+        if piece[at - 1] in ";,)]>":
+            return piece[:at], len(piece) - at
+    return piece, 0
+
+
+def _trim(url: str) -> str:
+    """Give back the punctuation of the sentence: dots and commas, and closers that the address did not open."""
+    while url:
+        last = url[-1]
+        if last in ".,;:!?'*·›>" or (last == "-" and url.endswith("--")) or (last in ")]" and url.count(last) > url.count({")": "(", "]": "["}[last])):
+            url = url[:-1]
+        elif url.endswith(("'s", "’s")):
+            url = url[:-2]
+        else:
+            break
+    return url

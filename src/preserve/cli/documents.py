@@ -1,0 +1,136 @@
+"""The documents that a command line names: files, folders, patterns and stdin, each read once, each failure named.
+
+One document that cannot be read does not stop the others: it becomes a problem of its own, and the command's exit code tells.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from preserve.documents import read
+from preserve.errors import ExitCode, FormatError
+from preserve.model.document import Document
+
+LIMIT = 256 * 1024 * 1024
+"""Bytes; a larger file is no document that a person wrote."""
+
+SUFFIXES = frozenset({".txt", ".text", ".md", ".markdown", ".mkd", ".html", ".htm", ".xhtml", ".jsonl"})
+"""Which files of a folder are taken; a file that is named is read whatever its suffix."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A document with the bytes that it was read from."""
+
+    path: str
+    data: bytes
+    document: Document
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """What could be read, and why the rest could not."""
+
+    documents: tuple[Opened, ...]
+    problems: tuple[FormatError, ...]
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """0, or 20 when nothing could be read, or 10 when the others went on."""
+        if not self.problems:
+            return ExitCode.DONE
+        return ExitCode.PARTIAL if self.documents else ExitCode.FORMAT
+
+
+def load(paths: Iterable[str]) -> Loaded:
+    """Read every document that `paths` name: files, folders (with what lies below), patterns, `-` for stdin."""
+    documents: list[Opened] = []
+    problems: list[FormatError] = []
+    seen: set[str] = set()
+    for path in paths:
+        try:
+            files = list(_files(path))
+        except FormatError as problem:
+            problems.append(problem)
+            continue
+        for file in files:
+            if file in seen:
+                continue
+            seen.add(file)
+            try:
+                name, data = _bytes(file)
+                documents.append(Opened(path=file, data=data, document=read(name, data)))
+            except FormatError as problem:
+                problems.append(problem)
+    return Loaded(documents=tuple(documents), problems=tuple(problems))
+
+
+def _files(path: str) -> Iterator[str]:
+    if path == "-":
+        yield path
+        return
+    found = Path(path)
+    if found.is_dir():
+        files = sorted(file for file in found.rglob("*") if _is_document(file, found))
+        if not files:
+            raise FormatError(f"{path}: no document in this folder", f"files taken from a folder end in {', '.join(sorted(SUFFIXES))}")
+        yield from map(str, files)
+    elif not os.path.lexists(path) and any(char in path for char in "*?["):
+        parent, pattern = _pattern(path)
+        matches = sorted(str(match) for match in parent.glob(pattern) if match.is_file())
+        if not matches:
+            raise FormatError(f"{path}: no file matches", "check the pattern, or name the files")
+        yield from matches
+    else:
+        yield path
+
+
+def _is_document(file: Path, folder: Path) -> bool:
+    hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
+    return not hidden and file.suffix.lower() in SUFFIXES and file.is_file()
+
+
+def _pattern(path: str) -> tuple[Path, str]:
+    """The folder before the first part with a wildcard, and the rest."""
+    parts = Path(path).parts
+    first = next(at for at, part in enumerate(parts) if any(char in part for char in "*?["))
+    return Path(*parts[:first]), str(Path(*parts[first:]))
+
+
+def _bytes(path: str) -> tuple[str, bytes]:
+    """The name and the bytes of a file; raises FormatError saying why it cannot be read."""
+    if path == "-":
+        data = sys.stdin.buffer.read(LIMIT + 1)
+        if len(data) > LIMIT:
+            raise _too_large("stdin")
+        return "stdin", data
+    try:
+        with os.fdopen(_open(path), "rb") as file:
+            before = os.fstat(file.fileno())
+            if not stat.S_ISREG(before.st_mode):
+                raise FormatError(f"{path}: not a file", "name a document, a folder of documents, or - for stdin")
+            if before.st_size > LIMIT:
+                raise _too_large(path)
+            data = file.read(LIMIT + 1)
+            after = os.fstat(file.fileno())
+    except OSError as problem:
+        raise FormatError(f"{path}: {problem.strerror or problem}", "check the path and who may read it") from problem
+    except ValueError as problem:
+        raise FormatError(f"{path}: no such path ({problem})", "check the path") from problem
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or len(data) != after.st_size:
+        raise FormatError(f"{path}: it changed while it was read", "wait until it is written, then try again")
+    return Path(path).name, data
+
+
+def _open(path: str) -> int:
+    # Without O_NONBLOCK a named pipe that nobody writes to would hold us for ever.
+    return os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+
+
+def _too_large(path: str) -> FormatError:
+    return FormatError(f"{path}: larger than {LIMIT // 1024 // 1024} MiB", "that is no document that a person reads; cut it")

@@ -1,0 +1,145 @@
+"""`preserve verify`: each claim shown alone, what is proven and what is not, never one green tick."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from preserve.errors import ExitCode, FormatError
+from preserve.formats.printable import printable
+from preserve.model.finding import Claim, Finding, Report, Result
+
+_SHOWN = 3
+"""Findings of one claim and one result shown without --verbose."""
+
+_ENDINGS = {
+    ExitCode.DONE: "Nothing is altered, missing or forged, and every claim that was asked for is established.",
+    ExitCode.ALTERED: "ALTERED, MISSING OR FORGED: see the claims that fail. Do not rely on what they name.",
+    ExitCode.UNESTABLISHED: "Nothing was found altered, but a claim that was asked for is NOT ESTABLISHED: see what is not proven.",
+}
+_TIMES = {
+    "self-asserted": "time: self-asserted. When this was made rests on the signer's word; no authority vouches for it.",
+    "stamped": "time: stamped. Time-stamp authorities vouch for when this existed.",
+}
+
+
+@click.command("verify")
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option(
+    "--require",
+    multiple=True,
+    type=click.Choice([claim.value for claim in Claim]),
+    metavar="CLAIM",
+    help="Exit 41 unless this claim passes too; repeatable. One of: " + ", ".join(Claim) + ".",
+)
+@click.option("--thorough", is_flag=True, help="Open every record as well: gzip, WARC header, block and payload digests.")
+@click.option(
+    "--workers", type=click.IntRange(min=1), metavar="N", help="Processes that read [default: one for each processor]."
+)
+@click.option("--json", "as_json", is_flag=True, help="One finding a line, then the result, as JSON Lines.")
+@click.option("-v", "--verbose", is_flag=True, help="Show every finding.")
+@click.option("-q", "--quiet", is_flag=True, help="Show only what fails or is needed and not established.")
+def command(
+    path: Path, require: tuple[str, ...], workers: int | None, *, thorough: bool, as_json: bool, verbose: bool, quiet: bool
+) -> ExitCode:
+    """Check that an archive, or the folder of one run, is what was sealed, by whom, and whole.
+
+    Works offline and writes nothing below PATH. Keys are trusted only when you pinned them yourself: your own when they were made,
+    others with `preserve trust add`.
+
+    \b
+    Exit codes: 0 nothing altered and every needed claim established
+                40 something altered, missing or forged
+                41 unaltered, but a claim is not established (an unknown signer, for one)
+                20 neither an archive nor a run
+    """
+    report = _verify(path, frozenset(map(Claim, require)), workers, thorough=thorough)
+    if as_json:
+        for line in _json_lines(report):
+            click.echo(line)
+    else:
+        for line in _text_lines(report, path, verbose=verbose, quiet=quiet):
+            click.echo(line)
+    return report.exit_code
+
+
+def _verify(path: Path, require: frozenset[Claim], workers: int | None, *, thorough: bool) -> Report:
+    from preserve.adapters.checkpoints import CheckpointMemory
+    from preserve.adapters.folder import DiskFolder
+    from preserve.adapters.trust import TrustStore
+    from preserve.adapters.workers import ForkedWorkers, processors
+    from preserve.flows.verify import verify
+    from preserve.places import config_folder, state_folder
+
+    if not path.is_dir():
+        raise FormatError(
+            f"{path}: no such folder" if not path.exists() else f"{path}: not an archive and not a run folder",
+            "name an archive, or the folder of one run in its runs/",
+        )
+    memories = (CheckpointMemory.seen(state_folder()), CheckpointMemory.signed(state_folder()))
+    with DiskFolder(path) as folder:
+        return verify(
+            folder,
+            TrustStore(config_folder()).trusted_keys(),
+            memories,
+            datetime.now(UTC),
+            workers=ForkedWorkers(workers or processors()),
+            require=require,
+            thorough=thorough,
+        )
+
+
+def _json_lines(report: Report) -> Iterator[str]:
+    for finding in report.findings:
+        yield json.dumps(
+            {"claim": finding.claim, "result": finding.result, "subject": finding.subject, "detail": finding.detail}
+        )
+    code = report.exit_code
+    yield json.dumps({"ok": code == ExitCode.DONE, "exit": int(code), "time": report.time})
+
+
+def _text_lines(report: Report, path: Path, *, verbose: bool, quiet: bool) -> Iterator[str]:
+    fails = [finding for finding in report.findings if finding.result is Result.FAIL]
+    needed = [finding for finding in report.findings if _holds_up(finding, report)]
+    if not quiet:
+        yield f"Checked {printable(str(path))}"
+    if fails:
+        yield from _group("\nFAILS", fails, verbose=verbose)
+    if quiet:
+        yield from _group("\nNEEDED AND NOT ESTABLISHED", needed, verbose=verbose) if needed else ()
+        return
+    yield from _group("\nProven", (f for f in report.findings if f.result is Result.PASS), verbose=verbose)
+    open_claims = [finding for finding in report.findings if finding.result is Result.NOT_CHECKED]
+    yield from _group("\nNot proven", (f for f in open_claims if f not in needed), verbose=verbose)
+    if needed:
+        yield from _group("\nNEEDED AND NOT ESTABLISHED", needed, verbose=verbose)
+    if silent := report.require - {finding.claim for finding in report.findings}:
+        yield "\nREQUIRED, AND NOTHING IS SAID OF IT: " + ", ".join(sorted(silent))
+    yield ""
+    yield _TIMES[report.time]
+    yield _ENDINGS[report.exit_code]
+
+
+def _holds_up(finding: Finding, report: Report) -> bool:
+    return finding.result is Result.NOT_CHECKED and (finding.needed or finding.claim in report.require)
+
+
+def _group(title: str, findings: Iterable[Finding], *, verbose: bool) -> Iterator[str]:
+    groups: dict[Claim, list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault(finding.claim, []).append(finding)
+    if not groups:
+        return
+    yield title
+    for claim in Claim:
+        found = groups.get(claim, [])
+        shown = found if verbose or title == "\nFAILS" else found[:_SHOWN]
+        for place, finding in enumerate(shown):
+            label = claim.value if place == 0 else ""
+            yield f"  {label:<16}{printable(finding.subject)}: {printable(finding.detail)}"
+        if len(found) > len(shown):
+            yield f"  {'':<16}… and {len(found) - len(shown)} more (--verbose shows them)"

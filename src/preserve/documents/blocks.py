@@ -1,0 +1,322 @@
+"""HTML as a list of blocks: the text between two block-level edges, with its links, its in-page anchors and where it lies.
+
+The tree is walked without recursion, so that no depth of nesting can hurt. Digits in `<sup>` become superscript digits, as a
+reader sees them. Navigation, scripts and forms are left out (HTML Living Standard sections 3.2.5 and 4.3.4).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from urllib.parse import urljoin
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+from preserve.model.document import Line, Link
+
+_BLOCKS = frozenset(
+    ["address", "article", "aside", "blockquote", "body", "center", "dd", "details", "dialog", "dir", "div", "dl", "dt", "fieldset", "figcaption", "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hgroup", "hr", "html", "li", "main", "menu", "ol", "p", "pre", "section", "summary", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "ul"]
+)
+_SKIPPED = frozenset(
+    ["script", "style", "noscript", "template", "head", "nav", "svg", "button", "select", "textarea", "iframe", "object", "audio", "video", "canvas", "title", "option", "math"]
+)
+_SKIPPED_CLASSES = re.compile(r"(?:^|\s)(?:navbox|mw-editsection|mw-jump-link|catlinks|vector-\S+|toc|noprint)(?:\s|$)")
+_NOTES = re.compile(r"(?:^|[\s_-])(?:foot-?notes?|end-?notes?|references|reflist|refbegin|bibliography|works-?cited|citations)(?:$|[\s_-])", re.IGNORECASE)
+_NOTE_ROLES = frozenset({"doc-endnotes", "doc-footnote", "doc-endnote", "doc-biblioentry", "doc-bibliography", "doc-footnotes"})
+_SPACE = re.compile(r"[ \t\r\n\f]+")
+_SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+_MARK = re.compile(r"\s*[\[(]?\s*(?:note|nb|n|fn|lower-alpha)?\s*(\d{1,4}|[*†‡§¶]{1,4}|[a-z]{1,2}|[ivxlc]{1,6})\s*[\])]?\s*[.:]?\s*\Z", re.IGNORECASE)
+_BACK = re.compile(r"[\s^↑↩⤴⏎︎️*\[\]()a-z\d.,:]*\Z|\s*(?:back|return|jump|jump up|zurück|up|retour|назад)\b.{0,30}\Z", re.IGNORECASE)
+
+
+@dataclass(slots=True)
+class Anchor:
+    """A link within the page: over `start` to `end` of line `line` of its block, to the element `target`."""
+
+    line: int
+    start: int
+    end: int
+    target: str
+    text: str
+
+    @property
+    def mark(self) -> str | None:
+        """The mark that its text is, without brackets; None when it is more than a mark."""
+        match = _MARK.match(self.text.translate(_DIGITS))
+        return match[1] if match else None
+
+    @property
+    def leads_back(self) -> bool:
+        """Whether it reads like the way back from a note to its mark."""
+        return bool(_BACK.match(self.text.translate(_DIGITS)))
+
+
+_DIGITS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
+
+
+@dataclass(slots=True)
+class Block:
+    """Text between two block-level edges; `path` are the elements around it, outermost first."""
+
+    tag: str
+    path: tuple[int, ...]
+    lines: list[list[str]] = field(default_factory=lambda: [[]])
+    links: list[list[Link]] = field(default_factory=lambda: [[]])
+    anchors: list[Anchor] = field(default_factory=list)
+    number: int | None = None
+    """The source line, where it is known."""
+    item: tuple[int, int] | None = None
+    """The ordered list and the ordinal, for the first block of a list item."""
+    noted: bool = False
+    """Lies in an element that is marked as holding notes or references."""
+    pre: bool = False
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.texts())
+
+    def texts(self) -> list[str]:
+        return ["".join(pieces).rstrip() for pieces in self.lines]
+
+    def passage_lines(self) -> tuple[Line, ...]:
+        """Its lines, those at the ends that are empty left out."""
+        texts = self.texts()
+        lines = [
+            Line(
+                text=text,
+                number=None if self.number is None else self.number,
+                links=tuple(
+                    Link(start=min(link.start, len(text)), end=min(link.end, len(text)), href=link.href) for link in self.links[at]
+                ),
+            )
+            for at, text in enumerate(texts)
+        ]
+        while lines and not lines[0].text.strip():
+            lines.pop(0)
+        while lines and not lines[-1].text.strip():
+            lines.pop()
+        return tuple(lines)
+
+
+@dataclass(slots=True)
+class Page:
+    """The blocks of a page, and the block in which each id lies (with the element that carries it)."""
+
+    blocks: list[Block]
+    ids: dict[str, tuple[int, int]]
+
+
+def page_of(html: str) -> Page:
+    """The blocks of `html`, whatever it is: the parser of the living standard accepts everything."""
+    return _Walker(html).walk()
+
+
+class _Walker:
+    def __init__(self, html: str) -> None:
+        self.html = html
+        tree = LexborHTMLParser(html)
+        self.root = tree.root
+        self.tree = tree
+        base = tree.css_first("base[href]")
+        href = (base.attributes.get("href") or "") if base is not None else ""
+        self.base = href.strip() if href.strip().lower().startswith(("http://", "https://")) else None
+        self.blocks: list[Block] = []
+        self.ids: dict[str, tuple[int, int]] = {}
+        self.waiting: list[tuple[str, int]] = []
+        self.path: list[tuple[int, str, bool]] = []
+        self.lists: list[tuple[int, int, int]] = []
+        self.block: Block | None = None
+        self.item: tuple[int, int] | None = None
+        self.link: tuple[str, str, int, int] | None = None
+        self.sup = 0
+        self.pre = 0
+        self.cursor, self.line = 0, 1
+        self.source_line: int | None = None
+
+    def walk(self) -> Page:
+        node = self.root
+        while node is not None:
+            entered = self._enter(node)
+            if entered and node.first_child is not None:
+                node = node.first_child
+                continue
+            if entered:
+                self._leave(node)
+            while node is not None and node.next is None:
+                node = node.parent
+                if node is None or node.mem_id == self.root.mem_id:  # type: ignore[union-attr] # a parsed page has a root
+                    node = None
+                    break
+                self._leave(node)
+            if node is not None:
+                node = node.next
+        self._flush()
+        return Page(self.blocks, self.ids)
+
+    def _enter(self, node: LexborNode) -> bool:
+        tag = node.tag or ""
+        if tag == "-text":
+            self._text(node.text_content or "")
+            return False
+        if tag.startswith(("-", "!", "_")) or tag in _SKIPPED:
+            return False
+        attributes = node.attributes
+        classes, role = attributes.get("class") or "", attributes.get("role") or ""
+        if role == "navigation" or (classes and _SKIPPED_CLASSES.search(classes)):
+            return False
+        if tag in _BLOCKS:
+            self._flush()
+        noted = role in _NOTE_ROLES or bool(_NOTES.search(classes)) or "note" in (attributes.get("epub:type") or "")
+        self.path.append((node.mem_id, tag, noted))
+        for key in ("id", "name") if tag == "a" else ("id",):
+            if name := attributes.get(key):
+                self._identify(name, node.mem_id)
+        if line := attributes.get("data-source-line"):
+            self.source_line = int(line) if line.isdigit() else None
+        self._open(node, tag, attributes)
+        return True
+
+    def _open(self, node: LexborNode, tag: str, attributes: dict[str, str | None]) -> None:
+        if tag == "br":
+            block = self._here()
+            block.lines.append([])
+            block.links.append([])
+        elif tag == "ol":
+            start = attributes.get("start") or "1"
+            self.lists.append((node.mem_id, int(start) - 1 if start.isdigit() else 0, 1))
+        elif tag == "ul":
+            self.lists.append((node.mem_id, 0, 0))
+        elif tag == "li" and self.lists:
+            mem, count, ordered = self.lists[-1]
+            value = attributes.get("value") or ""
+            count = int(value) if value.isdigit() else count + 1
+            self.lists[-1] = (mem, count, ordered)
+            self.item = (mem, count) if ordered else None
+        elif tag == "sup":
+            self.sup += 1
+        elif tag == "pre":
+            self.pre += 1
+        elif tag == "a" and (href := attributes.get("href")) is not None:
+            block = self._here()
+            self.link = (href, "", len(block.lines) - 1, self._column())
+
+    def _leave(self, node: LexborNode) -> None:
+        tag = node.tag or ""
+        if tag in {"ol", "ul"} and self.lists:
+            self.lists.pop()
+        elif tag == "sup":
+            self.sup -= 1
+        elif tag == "pre":
+            self.pre -= 1
+        elif tag == "a" and self.link is not None:
+            self._close_link()
+        if tag in _BLOCKS:
+            self._flush()
+        if self.path and self.path[-1][0] == node.mem_id:
+            self.path.pop()
+
+    def _identify(self, name: str, element: int) -> None:
+        if self.block is not None:
+            self.ids.setdefault(name, (len(self.blocks), element))
+        else:
+            self.waiting.append((name, element))
+
+    def _here(self) -> Block:
+        if self.block is None:
+            tag = next((tag for _, tag, _ in reversed(self.path) if tag in _BLOCKS), "body")
+            self.block = Block(
+                tag=tag,
+                path=tuple(mem for mem, _, _ in self.path),
+                noted=any(noted for _, _, noted in self.path),
+                item=self.item,
+                pre=self.pre > 0,
+                number=self.source_line,
+            )
+            self.item = None
+        return self.block
+
+    def _column(self) -> int:
+        return sum(map(len, self._here().lines[-1]))
+
+    def _text(self, text: str) -> None:
+        if self.block is None and not text.strip():
+            return
+        block = self._here()
+        if block.number is None and text.strip():
+            block.number = self._locate(text)
+        if self.pre:
+            for at, line in enumerate(text.split("\n")):
+                if at:
+                    block.lines.append([])
+                    block.links.append([])
+                block.lines[-1].append(line)
+            return
+        text = _SPACE.sub(" ", text)
+        pieces = block.lines[-1]
+        if text[:1] == " " and (not pieces or pieces[-1][-1:] == " "):
+            text = text[1:]
+        if self.sup and text.strip().isdigit():
+            text = text.translate(_SUPERSCRIPT)
+        if text:
+            pieces.append(text)
+
+    def _locate(self, text: str) -> int | None:
+        """The source line of a piece of text: found from where the last one was. None where entities hide it."""
+        sample = text.strip().split("\n")[0][:24].strip()
+        if not sample or "&" in sample:
+            return None
+        at = self.html.find(sample, self.cursor, self.cursor + 100_000)
+        if at < 0:
+            return None
+        self.line += self.html.count("\n", self.cursor, at)
+        self.cursor = at
+        return self.line
+
+    def _close_link(self) -> None:
+        assert self.link is not None
+        href, _, line, start = self.link
+        self.link = None
+        block = self.block
+        if block is None or line >= len(block.lines):
+            return
+        last = len(block.lines) - 1
+        end = self._column() if last == line else sum(map(len, block.lines[line]))
+        href = re.sub(r"[\t\r\n]", "", href.strip())
+        if href.startswith("#"):
+            text = "".join(block.lines[line])[start:end]
+            block.anchors.append(Anchor(line=line, start=start, end=end, target=href[1:], text=text))
+        elif (address := self._address(href)) is not None:
+            block.links[line].append(Link(start=start, end=end, href=address))
+        elif "#" in href:
+            text = "".join(block.lines[line])[start:end]
+            block.anchors.append(Anchor(line=line, start=start, end=end, target=href.partition("#")[2], text=text))
+
+    def _address(self, href: str) -> str | None:
+        """The absolute web address that `href` is; None for anything else, relative links without a base included."""
+        if re.match(r"(?:https?|ftp)://", href, re.IGNORECASE):
+            return href
+        if href.startswith("//") and "." in href:
+            return "https:" + href
+        if self.base and href and not re.match(r"[a-z][a-z0-9+.-]*:", href, re.IGNORECASE):
+            try:
+                return urljoin(self.base, href)
+            except ValueError:
+                return None
+        return None
+
+    def _flush(self) -> None:
+        block = self.block
+        if block is None:
+            return
+        if self.link is not None:
+            href, label, line, _ = self.link
+            self._close_link()
+            self.link = (href, label, 0, 0)
+        self.block = None
+        if block.text.strip() or any(block.links):
+            for name, element in self.waiting:
+                self.ids.setdefault(name, (len(self.blocks), element))
+            self.waiting.clear()
+            self.blocks.append(block)
+        elif block.item is not None:
+            self.item = block.item

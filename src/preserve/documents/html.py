@@ -1,0 +1,233 @@
+"""HTML: notes are what marks point to, whatever generator wrote the page.
+
+A mark is a link within the page whose text is a number, a sign or a letter; the element that it points to, further down, is the
+note, and the mark's text its number. That holds for MediaWiki, Word, pandoc, LibreOffice, Substack, EPUB and hand-made pages alike.
+Lists of references that nothing points to are numbered as a browser numbers them. Where a page has no such links at all, its blocks
+are read as the rows of a text.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from preserve.documents.blocks import Anchor, Block, Page, page_of
+from preserve.documents.marks import HEADING
+from preserve.documents.pages import Row
+from preserve.documents.source import Source
+from preserve.documents.text import passages_of
+from preserve.model.document import Document, Line, Link, Passage, Where
+
+_HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6", "dt", "summary"})
+_BLANK = re.compile(r"[\s\[\]().,:^↑↩⤴]*\Z")
+_LEAD = re.compile(r"\s*(?:\[\d{1,4}\]|\d{1,4}\s*[.)]|[⁰¹²³⁴⁵⁶⁷⁸⁹]+|[\^↑]|\[\s*\]|\(\s*\)|[*†‡§]+)?\s*")
+
+
+@dataclass(slots=True)
+class _Note:
+    first: int
+    mark: str
+    blocks: list[int] = field(default_factory=list)
+
+
+def read_html(source: Source) -> Document:
+    """A page."""
+    return document_of(source, source.text, "text/html")
+
+
+def document_of(source: Source, html: str, media_type: str) -> Document:
+    """The document whose text is `html`; `source` is the file that it came from."""
+    page = page_of(html)
+    notes = _linked(page)
+    _add_listed(page, notes)
+    if notes:
+        passages, marks = _passages(page, notes)
+    else:
+        passages, marks = _as_text(page)
+    return Document(
+        name=source.name,
+        media_type=media_type,
+        size=source.size,
+        sha256=source.sha256,
+        encoding=source.encoding,
+        passages=passages,
+        marks=marks,
+        remarks=source.remarks,
+    )
+
+
+def _linked(page: Page) -> dict[int, _Note]:
+    """The notes that marks point to, by their first block."""
+    notes: dict[int, _Note] = {}
+    elements: dict[int, int] = {}
+    for at, block in enumerate(page.blocks):
+        for anchor in block.anchors:
+            target = page.ids.get(anchor.target)
+            mark = anchor.mark
+            if target is None or mark is None or target[0] <= at or target[0] in notes:
+                continue
+            if page.blocks[target[0]].tag in _HEADINGS - {"dt"} or not _may_be_note(page, target[0], at, anchor):
+                continue
+            notes[target[0]] = _Note(first=target[0], mark=mark)
+            elements[target[0]] = target[1]
+    starts = sorted(notes)
+    for place, first in enumerate(starts):
+        following = starts[place + 1] if place + 1 < len(starts) else len(page.blocks)
+        notes[first].blocks = _extent(page, first, elements[first], following, last=place + 1 == len(starts))
+    return notes
+
+
+def _may_be_note(page: Page, target: int, source: int, anchor: Anchor) -> bool:
+    """A table of contents points to sections, a mark to a block of text; letters count only where the note points back."""
+    block = page.blocks[target]
+    back = any(_points(page, other, source) for near in page.blocks[target : target + 3] for other in near.anchors)
+    if anchor.mark and anchor.mark.isalpha():
+        return back or block.noted
+    return back or block.noted or block.tag not in _HEADINGS
+
+
+def _points(page: Page, anchor: Anchor, block: int) -> bool:
+    target = page.ids.get(anchor.target)
+    return target is not None and abs(target[0] - block) <= 1
+
+
+def _extent(page: Page, first: int, element: int, following: int, *, last: bool) -> list[int]:
+    """The blocks of a note: all within its element, and more while that element holds nothing but the mark."""
+    block = page.blocks[first]
+    container = element if element in block.path else block.path[-1] if block.path else 0
+    # An inline target (`<a id>`, `<sup id>`) stands for the list item or the paragraph around it.
+    if block.item is not None or block.tag in {"td", "th", "dd", "dt", "li"}:
+        outer = _list_item(page, first)
+        container = outer if outer is not None else container
+    blocks = [first]
+    at = first + 1
+    while at < following and container in page.blocks[at].path:
+        blocks.append(at)
+        at += 1
+    while at < following and _is_blank(page, blocks):
+        blocks.append(at)
+        at += 1
+    if not last and at < following and block.tag in {"p", "div"}:
+        parent = block.path[:-1]
+        while at < following and page.blocks[at].path[: len(parent)] == parent and page.blocks[at].tag not in _HEADINGS:
+            blocks.append(at)
+            at += 1
+    return blocks
+
+
+def _list_item(page: Page, at: int) -> int | None:
+    """The innermost element that this block shares with the next one and that is a list item: by its ordinal."""
+    block = page.blocks[at]
+    if block.item is None:
+        return None
+    depth = next((i for i, mem in enumerate(block.path) if mem == block.item[0]), None)
+    return block.path[depth + 1] if depth is not None and depth + 1 < len(block.path) else None
+
+
+def _is_blank(page: Page, blocks: list[int]) -> bool:
+    """Whether these blocks hold a mark and no text."""
+    text = ""
+    for at in blocks:
+        block = page.blocks[at]
+        if any(block.links):
+            return False
+        for number, line in enumerate(block.texts()):
+            chars = list(line)
+            for anchor in block.anchors:
+                if anchor.line == number:
+                    chars[anchor.start : anchor.end] = " " * len(chars[anchor.start : anchor.end])
+            text += "".join(chars)
+    return bool(_BLANK.match(text)) or bool(re.fullmatch(r"\W*\d{0,4}\W*", text))
+
+
+def _add_listed(page: Page, notes: dict[int, _Note]) -> None:
+    """Items of ordered lists that hold references: under such a heading, or in an element that says so."""
+    known = {at for note in notes.values() for at in note.blocks}
+    headed = _headed(page)
+    for at, block in enumerate(page.blocks):
+        if block.item is None or at in known or not (block.noted or headed[at]):
+            continue
+        end = at + 1
+        item = _list_item(page, at)
+        while end < len(page.blocks) and item is not None and item in page.blocks[end].path and page.blocks[end].item is None:
+            end += 1
+        notes[at] = _Note(first=at, mark=str(block.item[1]), blocks=list(range(at, end)))
+
+
+def _headed(page: Page) -> list[bool]:
+    """For each block whether the last heading before it is one of notes or references."""
+    inside, result = False, []
+    for block in page.blocks:
+        if block.tag in _HEADINGS or (block.tag in {"p", "div"} and len(block.text) < 30 and HEADING.match(block.text)):
+            inside = bool(HEADING.match(block.text))
+        result.append(inside)
+    return result
+
+
+def _passages(page: Page, notes: dict[int, _Note]) -> tuple[tuple[Passage, ...], tuple[str, ...]]:
+    first_of = {note.first: note for note in notes.values()}
+    within = {at for note in notes.values() for at in note.blocks}
+    passages: list[Passage] = []
+    for at, block in enumerate(page.blocks):
+        if (note := first_of.get(at)) is not None:
+            lines = tuple(line for index in note.blocks for line in _note_lines(page.blocks[index], first=index == at))
+            order = int(note.mark) if note.mark.isdigit() else None
+            if lines:
+                passages.append(Passage(where=Where.NOTES, lines=lines, mark=note.mark, order=order))
+        elif at not in within and (lines := block.passage_lines()):
+            passages.append(Passage(where=Where.BODY, lines=lines))
+    return tuple(passages), tuple(note.mark for _, note in sorted(notes.items()))
+
+
+def _note_lines(block: Block, *, first: bool) -> list[Line]:
+    """The lines of a note without its mark and without the ways back."""
+    lines: list[Line] = []
+    for number, text in enumerate(block.texts()):
+        cuts = sorted((a.start, min(a.end, len(text))) for a in block.anchors if a.line == number and a.leads_back)
+        text, links = _without(text, block.links[number], cuts)
+        if first and not lines:
+            lead = _LEAD.match(text)
+            text, links = _without(text, links, [(0, lead.end() if lead else 0)])
+        if text.strip():
+            lines.append(Line(text=text, number=block.number, links=tuple(links)))
+    return lines
+
+
+def _without(text: str, links: list[Link], cuts: list[tuple[int, int]]) -> tuple[str, list[Link]]:
+    for start, end in reversed(cuts):
+        if end <= start:
+            continue
+        gone = end - start
+
+        def move(place: int, start: int = start, end: int = end, gone: int = gone) -> int:
+            return place if place <= start else start if place <= end else place - gone
+
+        text = text[:start] + text[end:]
+        links = [Link(start=move(link.start), end=move(link.end), href=link.href) for link in links]
+    return text.rstrip(), [Link(start=min(k.start, len(text)), end=min(k.end, len(text)), href=k.href) for k in links]
+
+
+def _as_text(page: Page) -> tuple[tuple[Passage, ...], tuple[str, ...]]:
+    """A page without linked notes: its blocks as rows with empty rows between, read as a text is."""
+    found: list[Row] = []
+    lines_of: dict[int, Line] = {}
+    for block in page.blocks:
+        for line in block.passage_lines():
+            # The row's number is its place, so that a passage finds its links again.
+            found.append(Row(text=line.text, number=len(lines_of) + 1, page=None))
+            lines_of[len(lines_of) + 1] = line
+        found.append(Row(text="", number=0, page=None))
+    passages, marks = passages_of(found)
+    return (
+        tuple(
+            Passage(
+                where=passage.where,
+                lines=tuple(lines_of[line.number or 0] for line in passage.lines),
+                mark=passage.mark,
+                inferred=passage.inferred,
+                order=passage.order,
+            )
+            for passage in passages
+        ),
+        marks,
+    )

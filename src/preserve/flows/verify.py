@@ -1,0 +1,105 @@
+"""`preserve verify`: is this what was sealed, by whom, and is it whole? Reads, never writes, below the folder given.
+
+A folder is taken for an archive or for a run by what lies in it; both are then held against what they should be, so that a part
+taken away is a finding and not a reason to look less closely. The claims that a lone run cannot show say so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from preserve.errors import FormatError, StoreError
+from preserve.flows import verify_run
+from preserve.flows.measure import measure_all
+from preserve.flows.verify_archive import Memory, check_archive
+from preserve.formats import note, tlog
+from preserve.model.finding import Claim, Finding, Report, Result, unchecked
+from preserve.model.trust import TrustedKey
+from preserve.ports import Folder, Workers
+from preserve.rules.verify_log import log_keys
+
+_ARCHIVE = frozenset({"archive.toml", "runs", "log"})
+_RUN = frozenset({"manifest.json", "SEAL", "signatures", "keys"})
+_ATTEMPTS = 3
+
+
+def verify(
+    folder: Folder,
+    trusted: Sequence[TrustedKey],
+    memories: Sequence[Memory],
+    now: datetime,
+    *,
+    workers: Workers | None = None,
+    require: frozenset[Claim] = frozenset(),
+    thorough: bool = False,
+) -> Report:
+    """Check the archive or the run in `folder`; the first of `memories` learns the log's head.
+
+    Raises FormatError when it is neither, StoreError when it cannot be read or another process keeps changing it.
+    """
+    names = folder.names()
+    if names & _RUN and "archive.toml" not in names:
+        findings = _check_run(folder, trusted, memories, now, workers, thorough=thorough)
+    elif names & _ARCHIVE:
+        findings = _check_settled(folder, trusted, memories, now, workers, thorough=thorough)
+    else:
+        raise FormatError(
+            "neither an archive nor a run: there is no archive.toml and no manifest.json",
+            "name the archive's folder, or the folder of one run in its runs/",
+        )
+    return Report(findings=tuple(findings), require=require)
+
+
+def _check_settled(
+    folder: Folder,
+    trusted: Sequence[TrustedKey],
+    memories: Sequence[Memory],
+    now: datetime,
+    workers: Workers | None,
+    *,
+    thorough: bool,
+) -> list[Finding]:
+    """Check an archive that may be growing meanwhile: what was read around a new log entry is read again."""
+    for _ in range(_ATTEMPTS):
+        before = _head(folder)
+        findings = check_archive(folder, trusted, memories, now, workers, thorough=thorough)
+        if _head(folder) == before:
+            return findings
+    raise StoreError("the archive keeps growing while it is read", "verify again when the capture has ended")
+
+
+def _head(folder: Folder) -> bytes:
+    try:
+        return folder.read(f"log/{tlog.CHECKPOINT}", note.MAX_NOTE)
+    except (FileNotFoundError, StoreError, FormatError):
+        return b""  # what is wrong with it is for the check to say
+
+
+def _check_run(
+    folder: Folder,
+    trusted: Sequence[TrustedKey],
+    memories: Sequence[Memory],
+    now: datetime,
+    workers: Workers | None,
+    *,
+    thorough: bool,
+) -> list[Finding]:
+    check = verify_run.begin(folder, "", list(folder.walk()), trusted, now, thorough=thorough)
+    verify_run.finish(folder, check, measure_all(folder, check.jobs, workers))
+    findings = check.findings
+    if check.manifest is None:
+        return findings
+    origin = check.manifest.log.origin
+    keys = log_keys(origin, trusted, None, now)
+    remembered = [note.parse_checkpoint(known.text) for memory in memories if (known := memory.recall(origin)) is not None]
+    findings += verify_run.judge_log(check, keys, None, remembered)
+    for claim, why in (
+        (Claim.LOG_CONSISTENCY, "needs the archive: whether its log only grew cannot be seen from one run"),
+        (Claim.DOCUMENTS, "needs the archive: the copies of the documents lie there"),
+    ):
+        if not any(finding.claim is claim and finding.result is Result.FAIL for finding in findings):
+            findings.append(unchecked(claim, check.subject, why))
+    if not any(finding.claim is Claim.WITNESSES for finding in findings):
+        findings.append(unchecked(Claim.WITNESSES, check.subject, "no witness cosigned it"))
+    return findings

@@ -1,0 +1,343 @@
+"""Checking one run folder, outside in: tree, SEAL, signatures, manifest, files and records (docs/formats/verification.md).
+
+Two halves with the reading of the bulk between them, so that the bulk of many runs can be read by several processes at once:
+`begin` reads what is small and says what is to be measured, `finish` judges what was measured.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from preserve.errors import FormatError
+from preserve.flows import measure
+from preserve.flows.measure import Job, LinesJob, Measured, TreeJob, WholeJob
+from preserve.formats import manifest as manifest_format
+from preserve.formats import seal
+from preserve.formats.note import Checkpoint
+from preserve.formats.tlog import MAX_PROOF
+from preserve.model.finding import Claim, Finding, Result, failed, passed, unchecked
+from preserve.model.tree import Entry, Kind
+from preserve.model.trust import FileEntry, Manifest, Role, SourceLine, TrustedKey
+from preserve.ports import Folder
+from preserve.rules import verify_content as content
+from preserve.rules import verify_log as log_rules
+from preserve.rules import verify_signed as signed_rules
+from preserve.rules import verify_tree as tree
+
+PROOF = "log/seal.tlog-proof"
+_LIMITS = {"SEAL": seal.MAX_SIZE, seal.MANIFEST: manifest_format.MAX_SIZE, PROOF: MAX_PROOF}
+_LONGEST_INDEX = 1 << 30
+"""Bytes of a record index: more than a WARC file of ours can need."""
+
+
+@dataclass(slots=True, kw_only=True)
+class RunCheck:
+    """A run being checked. `at` is the prefix of its paths ("" for a lone run), `subject` what findings call it.
+
+    `manifest` is None when it is not the signed one or cannot be parsed: then nothing that it lists was checked.
+    """
+
+    at: str
+    subject: str
+    seal: bytes
+    manifest: Manifest | None
+    proof: bytes | None
+    thorough: bool
+    known_signer: bool = False
+    sources: tuple[SourceLine, ...] | None = None
+    """The documents that the run cites from; None when their list cannot be believed."""
+    jobs: list[Job] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def seal_sha256(self) -> str:
+        return hashlib.sha256(self.seal).hexdigest()
+
+    @property
+    def altered(self) -> bool:
+        return any(finding.result is Result.FAIL for finding in self.findings)
+
+
+def begin(
+    folder: Folder,
+    at: str,
+    entries: Collection[Entry],
+    trusted: Iterable[TrustedKey],
+    now: datetime,
+    *,
+    thorough: bool,
+    staged: bool = False,
+) -> RunCheck:
+    """Everything up to the manifest; `entries` is what lies in the run's folder, `staged` that it may still lack its proof."""
+    findings = list(_once(tree.misplaced(entries), tree.misnamed(entries, below=at)))
+    sealed, oversized = _read_small(folder, at, entries)
+    findings += oversized
+    judged = signed_rules.judge_sealed({path: data for path, data in sealed.items() if path != PROOF}, at)
+    check = RunCheck(
+        at=at,
+        subject=at.rstrip("/") or "run",
+        seal=judged.seal,
+        manifest=None,
+        proof=sealed.get(PROOF),
+        thorough=thorough,
+        findings=[*findings, *judged.findings],
+    )
+    if not judged.keys:
+        check.findings.append(
+            failed(Claim.INTEGRITY, at + seal.MANIFEST, "no valid signature: nothing that it lists was checked")
+        )
+        return check
+    try:
+        manifest = manifest_format.decode(judged.manifest)
+    except FormatError as problem:
+        check.findings.append(
+            failed(Claim.INTEGRITY, at + seal.MANIFEST, f"{problem.message}; nothing that it lists was checked")
+        )
+        return check
+    check.manifest = manifest
+    check.findings += signed_rules.judge_signers(manifest, judged.keys, at)
+    trust = signed_rules.judge_trust(manifest, judged.keys, trusted, check.subject)
+    check.known_signer = any(finding.claim is Claim.SIGNER and finding.result is Result.PASS for finding in trust)
+    check.findings += trust
+    check.findings += signed_rules.judge_time(manifest, now, check.subject)
+    _expect(check, entries, manifest, staged=staged)
+    _plan(folder, check, entries, manifest)
+    return check
+
+
+def _read_small(folder: Folder, at: str, entries: Iterable[Entry]) -> tuple[dict[str, bytes], list[Finding]]:
+    """The files that can be read before the manifest is known, by their path in the run."""
+    sealed: dict[str, bytes] = {}
+    findings = []
+    for entry in entries:
+        name = entry.path.removeprefix(at)
+        limit = _LIMITS.get(name)
+        if limit is None and (signed_rules.KEY.fullmatch(name) or signed_rules.SIGNATURE.fullmatch(name)):
+            limit = signed_rules.MAX_SIGNATURE
+        if limit is not None and entry.kind is Kind.FILE:
+            try:
+                sealed[name] = folder.read(entry.path, limit)
+            except FormatError:
+                sealed[name] = b""
+                findings.append(failed(Claim.INTEGRITY, entry.path, f"altered: longer than {limit} bytes"))
+    return sealed, findings
+
+
+def _expect(check: RunCheck, entries: Collection[Entry], manifest: Manifest, *, staged: bool) -> None:
+    """Exactly the files that the manifest and the format call for."""
+    at = check.at
+    present = {entry.path for entry in entries}
+    tokens = {at + manifest_format.token_path(stamp.authority) for stamp in manifest.timestamps}
+    starts = {at + token.file for token in manifest.start_tokens}
+    needed = {at + "SEAL", at + seal.MANIFEST, *(at + entry.path for entry in manifest.files)}
+    if not staged:
+        needed.add(at + PROOF)
+    for signer in manifest.signers:
+        needed |= {at + seal.key_path(signer.keyid), at + seal.signature_path(signer.keyid)}
+    allowed = needed | tokens | starts | {at + PROOF}
+    allowed |= {at + path for path in _sealed_paths(entries, at)}  # a signer too many is a finding of its own
+    told = {finding.subject for finding in check.findings}
+    for finding in (
+        *tree.missing(entries, sorted(needed), "the manifest lists it" if not staged else "the run is not staged whole"),
+        *tree.unlisted(entries, allowed, "the manifest does not list it"),
+    ):
+        if finding.subject not in told:
+            check.findings.append(finding)
+    for path in sorted(tokens):
+        why = "this version does not read tokens" if path in present else "missing: the manifest names it"
+        check.findings.append(unchecked(Claim.NOT_AFTER, path, why, needed=True))
+    for path in sorted(starts):
+        why = "this version does not read tokens" if path in present else "missing: the manifest names it"
+        check.findings.append(unchecked(Claim.NOT_BEFORE, path, why, needed=True))
+
+
+def _sealed_paths(entries: Iterable[Entry], at: str) -> Iterator[str]:
+    for entry in entries:
+        name = entry.path.removeprefix(at)
+        if signed_rules.KEY.fullmatch(name) or signed_rules.SIGNATURE.fullmatch(name):
+            yield name
+
+
+def _plan(folder: Folder, check: RunCheck, entries: Iterable[Entry], manifest: Manifest) -> None:
+    """The jobs that measure what the manifest lists; record indexes are small and read at once."""
+    present = {entry.path for entry in entries if entry.kind is Kind.FILE}
+    thorough = check.thorough or not check.known_signer
+    few = manifest.captures.count <= content.FEW and manifest.citations.count <= content.FEW
+    check.thorough = thorough
+    readers = {
+        manifest.sources.file: content.SourcesReader,
+        manifest.citations.file: content.CitationsReader if thorough or few else content.CitationsScanner,
+        manifest.captures.file: content.CapturesReader if thorough or few else content.CapturesScanner,
+    }
+    for entry in manifest.files:
+        path = check.at + entry.path
+        if path not in present or entry.role is Role.RECORD_INDEX:
+            continue
+        if entry.path in readers:
+            check.jobs.append(LinesJob(path=path, weight=entry.bytes, reader=readers[entry.path]))
+        elif entry.records is None:
+            check.jobs.append(WholeJob(path=path, weight=entry.bytes))
+        else:
+            _plan_warc(folder, check, entry, present, manifest)
+    for token in manifest.start_tokens:
+        if check.at + token.file in present:
+            check.jobs.append(WholeJob(path=check.at + token.file, weight=0))
+
+
+def _plan_warc(folder: Folder, check: RunCheck, warc: FileEntry, present: Collection[str], manifest: Manifest) -> None:
+    """Records when their index is what was signed; else the file as a whole, so that it is known which of the two is damaged."""
+    assert warc.records is not None
+    index = next(entry for entry in manifest.files if entry.path == warc.records.file)
+    path = check.at + warc.path
+    if check.at + index.path not in present:
+        check.jobs.append(WholeJob(path=path, weight=warc.bytes))
+        return
+    try:
+        data = folder.read(check.at + index.path, min(index.bytes, _LONGEST_INDEX))
+        found = content.Whole(path=check.at + index.path, size=len(data), sha256=hashlib.sha256(data).hexdigest())
+    except FormatError:
+        data = b""
+        found = content.Whole(path=check.at + index.path, size=index.bytes + 1, sha256="")
+    damage = list(content.judge_file(index, check.at, found))
+    if damage:
+        check.findings += damage
+        check.jobs.append(WholeJob(path=path, weight=warc.bytes))
+    else:
+        check.jobs.append(TreeJob(path=check.at + index.path, data=data))
+        check.jobs += measure.segments(path, data, warc.bytes, thorough=check.thorough)
+
+
+# ------------------------------------------------------------------------------------------------------------------- judging
+
+
+def finish(folder: Folder, check: RunCheck, measured: Sequence[Measured]) -> None:
+    """Judge what was measured and say what holds of the run as a whole. `measured` answers check.jobs, in their order."""
+    manifest = check.manifest
+    if manifest is None:
+        check.findings.append(
+            unchecked(Claim.COMPLETENESS, check.subject, "not checked: the manifest is not to be believed", needed=True)
+        )
+        return
+    files = {check.at + entry.path: entry for entry in manifest.files}
+    tokens = {check.at + token.file: token.sha256 for token in manifest.start_tokens}
+    segments: dict[str, list[content.Segment]] = {}
+    lists: dict[str, content.Lines] = {}
+    for found in measured:
+        if isinstance(found, content.Segment):
+            segments.setdefault(found.path, []).append(found)
+        elif found.path in tokens:
+            if isinstance(found, content.Whole) and found.sha256 != tokens[found.path]:
+                check.findings.append(failed(Claim.NOT_BEFORE, found.path, "altered: not the token that the manifest names"))
+        else:
+            damage = list(content.judge_file(files[found.path], check.at, found))
+            check.findings += damage
+            if isinstance(found, content.Lines) and not damage:
+                lists[found.path] = found
+    _judge_lists(check, manifest, lists, segments)
+    damaged: dict[str, Sequence[content.Spoiled]] = {}
+    for path, parts in segments.items():
+        spoiled, findings = content.judge_records(files[path], check.at, parts)
+        check.findings += findings
+        if spoiled:
+            damaged[path] = spoiled
+    whose = _owners(folder, check, manifest, damaged) if check.at + manifest.captures.file in lists else {}
+    for path, broken in damaged.items():
+        captures = {record.index: whose[key] for record in broken if (key := (files[path].path, record.index)) in whose}
+        check.findings += content.describe_damage(path, broken, captures)
+    _conclude(check, manifest)
+
+
+def _judge_lists(
+    check: RunCheck, manifest: Manifest, lists: Mapping[str, content.Lines], segments: Mapping[str, Sequence[content.Segment]]
+) -> None:
+    indexes = [manifest.sources, manifest.citations, *(entry.records for entry in manifest.files if entry.records is not None)]
+    for index in indexes:
+        if found := lists.get(check.at + index.file):
+            check.findings += content.judge_list(index.count, index.root, found)
+    captures = lists.get(check.at + manifest.captures.file)
+    if captures is not None:
+        check.findings += content.judge_list(manifest.captures.count, manifest.captures.root, captures)
+    types = {
+        path.removeprefix(check.at): [type_ for part in parts for type_ in part.types]
+        for path, parts in segments.items()
+        if check.thorough and not any(part.spoiled or part.problem for part in parts)
+    }
+    sources_found = lists.get(check.at + manifest.sources.file)
+    if sources_found and isinstance(sources_found.content, content.Sources) and not sources_found.content.problem:
+        check.sources = sources_found.content.lines
+    read = [lists.get(check.at + index.file) for index in (manifest.sources, manifest.citations)]
+    match [found.content if found else None for found in (*read, captures)]:
+        case [content.Sources() as sources, content.Citations() as citations, content.Captures() as captured]:
+            check.findings += content.judge_lists(manifest, check.at, sources, citations, captured, types)
+
+
+def _owners(
+    folder: Folder, check: RunCheck, manifest: Manifest, damaged: Mapping[str, Sequence[content.Spoiled]]
+) -> Mapping[tuple[str, int], str]:
+    """Whose captures the damaged records are; one more reading of the capture index, only when there is damage."""
+    wanted = [(path.removeprefix(check.at), record.index) for path, spoiled in damaged.items() for record in spoiled]
+    if not wanted:
+        return {}
+    job = LinesJob(path=check.at + manifest.captures.file, weight=0, reader=lambda: content.Finder(wanted))
+    found = measure.measure(folder, job)
+    return found.content.captures if isinstance(found, content.Lines) and isinstance(found.content, content.Found) else {}
+
+
+def _conclude(check: RunCheck, manifest: Manifest) -> None:
+    failing = {finding.claim for finding in check.findings if finding.result is Result.FAIL}
+    size = sum(entry.bytes for entry in manifest.files)
+    records = sum(entry.records.count for entry in manifest.files if entry.records is not None)
+    if not failing & {Claim.INTEGRITY, Claim.COMPLETENESS}:
+        check.findings.append(
+            passed(
+                Claim.INTEGRITY,
+                check.subject,
+                f"every byte is what was signed: {len(manifest.files)} files, {records} records, {size} bytes",
+            )
+        )
+        open_end = "; it was interrupted, and says so: what was still open is not in it" if manifest.interrupted else ""
+        check.findings.append(
+            passed(
+                Claim.COMPLETENESS,
+                check.subject,
+                f"nothing is missing or added: {manifest.captures.count} captures, {manifest.citations.count} citations, each answered{open_end}",
+            )
+        )
+    if Claim.STRUCTURE not in failing:
+        check.findings.append(
+            passed(Claim.STRUCTURE, check.subject, f"{records} members opened, each one whole WARC record whose digests hold")
+            if check.thorough and Claim.INTEGRITY not in failing
+            else unchecked(
+                Claim.STRUCTURE, check.subject, "not checked here, checked at sealing; --thorough opens every record"
+            )
+        )
+
+
+def judge_log(
+    check: RunCheck, keys: log_rules.LogKeys, history: log_rules.History | None, remembered: Sequence[Checkpoint]
+) -> list[Finding]:
+    """The run's place in the log, by the log itself (`history`, when it holds) and by the proof that the run carries."""
+    manifest = check.manifest
+    assert manifest is not None
+    findings = [] if history is None else list(log_rules.judge_link(manifest, check.seal, history, check.subject))
+    findings += log_rules.judge_proof(check.proof, manifest, check.seal, keys, history, remembered, check.at + PROOF)
+    if any(finding.result is Result.FAIL for finding in findings) or check.proof is None:
+        return findings
+    if keys.doubt:
+        findings.append(unchecked(Claim.LOG_INCLUSION, check.subject, keys.doubt, needed=True))
+    else:
+        findings.append(passed(Claim.LOG_INCLUSION, check.subject, f"entry {manifest.log.size_before} of {keys.origin}"))
+    return findings
+
+
+def _once(*sources: Iterable[Finding]) -> Iterator[Finding]:
+    """The first finding of each path."""
+    told: set[str] = set()
+    for source in sources:
+        for finding in source:
+            if finding.subject not in told:
+                told.add(finding.subject)
+                yield finding

@@ -1,0 +1,391 @@
+"""The nouns of trust: a Manifest and what it lists, the lines of a run's indexes, the lines of its SEAL; whom a verifier trusts.
+
+Field by field they are the documents in docs/formats: manifest.md, seal.md, records.md, captures.md. Hashes are lower-case
+hexadecimal SHA-256, sizes are bytes, times are timezone-aware UTC, written to the millisecond.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from preserve.model.web import Outcome, Truncation, Verdict
+
+
+class Role(StrEnum):
+    """What a file under data/ is for."""
+
+    WARC = "warc"
+    RECORD_INDEX = "record-index"
+    CAPTURE_INDEX = "capture-index"
+    CITATION_INDEX = "citation-index"
+    SOURCE_INDEX = "source-index"
+    TORN = "torn"
+    """The tail that an interrupted write left behind: kept, of no meaning."""
+    FOREIGN = "foreign"
+    """A capture made with another tool, byte for byte as it came."""
+
+
+# ------------------------------------------------------------------------------------------------------------- manifest.json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockFacts:
+    """What is known of the clock that `created` was read from; None where nothing is."""
+
+    source: str
+    ntp_synchronised: bool | None
+    max_error_ms: int | None
+    http_date_skew_ms: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchiveLink:
+    """Which archive, which run of it (from 0), and the SHA-256 of the SEAL before (None for run 0)."""
+
+    id: str
+    sequence: int
+    previous_seal_sha256: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogLink:
+    """The archive's log just before this run was appended; `size_before` is therefore the run's index in it."""
+
+    origin: str
+    size_before: int
+    root_before: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operator:
+    """Who stands for the run, in their own words; None where nothing was said."""
+
+    name: str | None
+    organisation: str | None
+    role: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """What the run belongs to."""
+
+    reference: str | None
+    legal_basis: str | None
+    notes: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tool:
+    """The program that made it; `dependencies` are (name, version) pairs."""
+
+    name: str
+    version: str
+    source_sha256: str | None
+    python: str
+    platform: str
+    config_sha256: str
+    dependencies: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """Where it ran. What could betray the person is None unless asked for."""
+
+    hostname_sha256: str | None
+    egress_ip: str | None
+    vantage: str
+    user_agent: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexFile:
+    """A file of lines under data/: how many, and the hexadecimal root of the Merkle tree over them."""
+
+    file: str
+    count: int
+    root: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptureIndex:
+    """The capture index, with how its lines add up by outcome."""
+
+    file: str
+    count: int
+    captured: int
+    truncated: int
+    failed: int
+    refused: int
+    root: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileEntry:
+    """One file under data/; `records` for a WARC file of ours, and for no other."""
+
+    path: str
+    bytes: int
+    sha256: str
+    role: Role
+    records: IndexFile | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignerEntry:
+    """A key that signs this manifest: named before signing, so that a signature taken away is missed."""
+
+    keyid: str
+    algorithm: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimestampEntry:
+    """An authority whose token over SEAL belongs to the run, as timestamps/<authority>.tsr."""
+
+    authority: str
+    protocol: str = "rfc3161"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartToken:
+    """A token taken when the run began, so that it cannot be older than that."""
+
+    authority: str
+    file: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What is signed. Its size does not depend on how much was captured, and it names no URL."""
+
+    run_id: str
+    nonce: str
+    created: datetime
+    interrupted: bool
+    """Sealed after an interruption, without the targets that were still open."""
+    clock: ClockFacts
+    archive: ArchiveLink
+    log: LogLink
+    operator: Operator
+    case: Case
+    tool: Tool
+    environment: Environment
+    sources: IndexFile
+    citations: IndexFile
+    captures: CaptureIndex
+    files: tuple[FileEntry, ...]
+    signers: tuple[SignerEntry, ...]
+    timestamps: tuple[TimestampEntry, ...]
+    start_tokens: tuple[StartToken, ...]
+
+
+# ---------------------------------------------------------------------------------------------- SEAL and the lines under data/
+
+
+_SALT = re.compile(r"[0-9a-f]{32}")
+
+
+def _check_salt(salt: str) -> None:
+    if not _SALT.fullmatch(salt):
+        raise ValueError("the salt is not 32 hex digits")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealLine:
+    """One file that the SEAL binds."""
+
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordLine:
+    """Where record `index` of a WARC file lies, and the hash of its stored (compressed) bytes."""
+
+    index: int
+    offset: int
+    length: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceLine:
+    """A document that was cited from. `salt` (32 hex digits, here and below) keeps a withheld line from being guessed."""
+
+    source: int
+    name: str
+    bytes: int
+    sha256: str
+    media_type: str
+    salt: str
+
+    def __post_init__(self) -> None:
+        _check_salt(self.salt)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CandidateLine:
+    """An address that the printed one may stand for."""
+
+    url: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CitationLine:
+    """A citation as `preserve cite` lists it, and why nothing answers it (`not_captured`) where nothing does."""
+
+    citation: int
+    document: str
+    document_sha256: str
+    note: str | None
+    note_inferred: str | None
+    where: str
+    kind: str
+    url: str | None
+    url_as_printed: str | None
+    candidates: tuple[CandidateLine, ...]
+    text: str | None
+    title: str | None
+    date: str | None
+    page: int | None
+    line: int | None
+    uncertain: bool
+    problem: str | None
+    refers_to: str | None
+    not_captured: str | None
+    salt: str
+
+    def __post_init__(self) -> None:
+        if self.not_captured == "":
+            raise ValueError("not captured, without a reason")
+        _check_salt(self.salt)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HopLine:
+    """One exchange on the way."""
+
+    url: str
+    status: int | None
+    location: str | None
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordRef:
+    """A record of this run: the WARC file's path, the record's index in it, its WARC-Type."""
+
+    warc: str
+    index: int
+    type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsLine:
+    """TLS facts of the connection; `chain_sha256` hashes each certificate's DER, leaf first."""
+
+    version: str
+    cipher: str
+    chain_sha256: tuple[str, ...]
+    problem: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerLine:
+    """Who answered."""
+
+    ip: str
+    port: int
+    tls: TlsLine | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CitedInLine:
+    """A citation that a capture answers."""
+
+    citation: int
+    as_written: str
+    document_sha256: str
+    locator: str | None
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptureLine:
+    """What came of one target. `cited_in` for what was cited or asked for; a requisite has `requisite_of` instead."""
+
+    capture: int
+    url: str
+    final_url: str
+    outcome: Outcome
+    reason: str
+    status: int | None
+    verdict: Verdict | None
+    signals: tuple[str, ...]
+    requested_at: datetime
+    finished_at: datetime
+    payload_sha256: str | None
+    payload_bytes: int
+    truncated: Truncation | None
+    hops: tuple[HopLine, ...]
+    records: tuple[RecordRef, ...]
+    server: ServerLine | None
+    http_date: str | None
+    retries: int
+    cited_in: tuple[CitedInLine, ...]
+    requisite_of: int | None
+    salt: str
+
+    def __post_init__(self) -> None:
+        if not self.reason and self.outcome is not Outcome.CAPTURED:
+            raise ValueError(f"{self.outcome} without a reason")
+        if self.finished_at < self.requested_at:
+            raise ValueError("finished before it was requested")
+        if self.cited_in and self.requisite_of is not None:
+            raise ValueError("cited and a requisite at once")
+        _check_salt(self.salt)
+
+
+# ---------------------------------------------------------------------------------------------------------------- trust.toml
+
+
+class TrustRole(StrEnum):
+    """What a trusted key is trusted for."""
+
+    OPERATOR = "operator"
+    """To sign manifests."""
+    LOG = "log"
+    """To sign the checkpoints of one log."""
+    WITNESS = "witness"
+    """To cosign the checkpoints of logs."""
+
+
+class Revocation(StrEnum):
+    """Why a key is no longer used."""
+
+    SUPERSEDED = "superseded"
+    COMPROMISED = "compromised"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrustedKey:
+    """A key that this user pinned. `keyid` is the SHA-256 of the SubjectPublicKeyInfo; logs and witnesses have a `vkey` too.
+
+    The times bound when a signature counts; `revoked_at` and `reason` stand together or not at all.
+    """
+
+    name: str
+    role: TrustRole
+    keyid: str
+    vkey: str | None
+    added: datetime
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
+    revoked_at: datetime | None = None
+    reason: Revocation | None = None

@@ -1,0 +1,203 @@
+"""SEAL, signatures, signers: what must hold before a byte of JSON is parsed (docs/formats/verification.md, steps 2 and 3).
+
+The SEAL binds manifest.json, every signature and every key. A signature is over the exact bytes of manifest.json and is judged by the
+key beside it, whose name is its own hash; whose key that is, only the verifier's own store says. The algorithm comes from the
+key alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from preserve.errors import FormatError
+from preserve.formats import publickey, seal
+from preserve.formats.publickey import Algorithm, PublicKey, fingerprint_groups
+from preserve.formats.times import rfc3339
+from preserve.model.finding import Claim, Finding, failed, passed, unchecked
+from preserve.model.trust import Manifest, Revocation, TrustedKey, TrustRole
+
+SKEW = timedelta(minutes=5)
+"""How far two honest clocks may be apart."""
+
+KEY = re.compile(r"keys/([0-9a-f]{64})\.pem")
+SIGNATURE = re.compile(r"signatures/([0-9a-f]{64})\.sig")
+MAX_SIGNATURE = 8192
+"""Bytes; an ML-DSA-65 signature has 3,309."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signed:
+    """What the sealed files of one run turned out to be.
+
+    `seal_sha256` is over SEAL as it lies there. `keys` are those whose signature over the exact bytes of manifest.json verifies.
+    """
+
+    seal: bytes
+    manifest: bytes
+    keys: tuple[PublicKey, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def seal_sha256(self) -> str:
+        return hashlib.sha256(self.seal).hexdigest()
+
+
+def judge_sealed(sealed: Mapping[str, bytes], at: str) -> Signed:
+    """`sealed` holds SEAL, manifest.json, keys/ and signatures/ by their path in the run; `at` prefixes subjects."""
+    listed = sealed.get("SEAL", b"")
+    manifest = sealed.get(seal.MANIFEST, b"")
+    findings = list(_judge_seal(listed, sealed, at))
+    keys: list[PublicKey] = []
+    for path in sealed:
+        if match := KEY.fullmatch(path):
+            key, problem = _judge_signature(match[1], sealed, manifest)
+            if key is not None:
+                keys.append(key)
+            else:
+                findings.append(failed(Claim.INTEGRITY, at + problem[0], problem[1]))
+        elif (match := SIGNATURE.fullmatch(path)) and seal.key_path(match[1]) not in sealed:
+            findings.append(failed(Claim.INTEGRITY, at + path, "a signature without its key"))
+    return Signed(seal=listed, manifest=manifest, keys=tuple(keys), findings=tuple(findings))
+
+
+def _judge_seal(data: bytes, sealed: Mapping[str, bytes], at: str) -> Iterator[Finding]:
+    if "SEAL" not in sealed:
+        yield failed(Claim.COMPLETENESS, at + "SEAL", "missing: without it nothing binds the signatures to the manifest")
+        return
+    try:
+        lines = seal.decode(data)
+    except FormatError as problem:
+        yield failed(Claim.INTEGRITY, at + "SEAL", f"altered: {problem.message}")
+        return
+    for line in lines:
+        if line.path not in sealed:
+            yield failed(Claim.COMPLETENESS, at + line.path, "missing: SEAL lists it")
+        elif (found := hashlib.sha256(sealed[line.path]).hexdigest()) != line.sha256:
+            yield failed(Claim.INTEGRITY, at + line.path, f"altered: its SHA-256 is {found}, SEAL says {line.sha256}")
+    for path in sealed.keys() - {line.path for line in lines} - {"SEAL"}:
+        yield failed(Claim.COMPLETENESS, at + path, "unlisted file: SEAL does not list it")
+
+
+def _judge_signature(keyid: str, sealed: Mapping[str, bytes], manifest: bytes) -> tuple[PublicKey | None, tuple[str, str]]:
+    path = seal.key_path(keyid)
+    try:
+        key = publickey.decode(sealed[path])
+    except FormatError as problem:
+        return None, (path, problem.message)
+    if key.keyid != keyid:
+        return None, (path, f"forged: another key under this key's name: its id is {key.keyid}")
+    signature = sealed.get(seal.signature_path(keyid))
+    if signature is None:
+        return None, (path, "a key without its signature: the signature was taken away")
+    if not key.verify(manifest, signature):
+        return None, (
+            seal.signature_path(keyid),
+            f"bad signature: it is not over manifest.json by key {fingerprint_groups(keyid)}",
+        )
+    return key, ("", "")
+
+
+# --------------------------------------------------------------------------------------------------------- after the manifest
+
+
+def judge_signers(manifest: Manifest, keys: Sequence[PublicKey], at: str) -> Iterator[Finding]:
+    """The manifest names its signers before it is signed: none may be missing, none may be added, each with its algorithm."""
+    named = {signer.keyid: signer for signer in manifest.signers}
+    for key in keys:
+        signer = named.pop(key.keyid, None)
+        if signer is None:
+            yield failed(
+                Claim.CO_SIGNERS, at + seal.key_path(key.keyid), "signer set differs: the manifest does not name this signer"
+            )
+        elif signer.algorithm != key.algorithm:
+            yield failed(
+                Claim.INTEGRITY,
+                at + seal.key_path(key.keyid),
+                f"the manifest calls this {key.algorithm} key {signer.algorithm}",
+            )
+    for keyid, signer in named.items():
+        yield failed(
+            Claim.CO_SIGNERS,
+            at + seal.signature_path(keyid),
+            f"signer set differs: no valid signature of {signer.name} ({fingerprint_groups(keyid)}), whom the manifest names",
+        )
+    if keys and all(key.algorithm is Algorithm.ML_DSA_65 for key in keys):
+        yield unchecked(
+            Claim.SIGNER, at, "signed with ML-DSA-65 alone, which is an addition and never the only signature", needed=True
+        )
+
+
+def judge_trust(manifest: Manifest, keys: Sequence[PublicKey], trusted: Iterable[TrustedKey], subject: str) -> list[Finding]:
+    """Who signed, as far as the verifier's own store can say. One trusted signer is enough; the others are co-signers."""
+    pinned = {key.keyid: key for key in trusted if key.role is TrustRole.OPERATOR}
+    known: list[str] = []
+    doubts: list[tuple[str, str]] = []
+    for key in keys:
+        if key.algorithm is Algorithm.ML_DSA_65 and len(keys) == 1:
+            continue
+        who = pinned.get(key.keyid)
+        why = f"UNKNOWN KEY {fingerprint_groups(key.keyid)}" if who is None else distrust(who, manifest.created)
+        if who is not None and not why:
+            known.append(f"{who.name}, key {fingerprint_groups(key.keyid)}")
+        else:
+            doubts.append((key.keyid, why))
+    findings = []
+    if known:
+        findings.append(passed(Claim.SIGNER, subject, f"signed by {known[0]}"))
+        findings += [passed(Claim.CO_SIGNERS, subject, f"signed by {name}") for name in known[1:]]
+        findings += [unchecked(Claim.CO_SIGNERS, subject, f"also signed; {why}: identity not established") for _, why in doubts]
+    else:
+        hint = "; compare the fingerprint with the signer by another way, then: preserve trust add"
+        findings += [
+            unchecked(Claim.SIGNER, subject, f"{why}: integrity only, identity not established{hint}", needed=True)
+            for _, why in doubts
+        ]
+    return findings
+
+
+def distrust(key: TrustedKey, created: datetime) -> str:
+    """Why a pinned key does not vouch for what it signed at `created`; "" when it does."""
+    if key.valid_from is not None and created < key.valid_from:
+        return f"{key.name}'s key counts from {rfc3339(key.valid_from)} on only"
+    if key.valid_until is not None and created > key.valid_until:
+        return f"{key.name}'s key counted until {rfc3339(key.valid_until)} only"
+    if key.revoked_at is not None and key.reason is Revocation.COMPROMISED:
+        # The thief can claim any time; only a token or a cosignature from before could bear it out.
+        return (
+            f"{key.name}'s key was revoked as compromised at {rfc3339(key.revoked_at)}, and nothing proves that this is older"
+        )
+    if key.revoked_at is not None and created > key.revoked_at:
+        return f"{key.name}'s key was given up at {rfc3339(key.revoked_at)}"
+    return ""
+
+
+def judge_time(manifest: Manifest, now: datetime, subject: str) -> Iterator[Finding]:
+    """The times that the manifest claims, and what bears them out: in this version nothing but the order of the log does."""
+    if manifest.created > now + SKEW:
+        yield unchecked(
+            Claim.CREATED,
+            subject,
+            f"not borne out: it claims {rfc3339(manifest.created)}, which this machine's clock has not reached",
+            needed=True,
+        )
+    else:
+        yield unchecked(Claim.CREATED, subject, f"self-asserted: the signer's clock said {rfc3339(manifest.created)}")
+    if not manifest.timestamps:
+        yield unchecked(Claim.NOT_AFTER, subject, "no authority was asked for a time-stamp; the time is self-asserted")
+    if not manifest.start_tokens:
+        yield unchecked(Claim.NOT_BEFORE, subject, "no start token was taken")
+
+
+def judge_order(earlier: Manifest, later: Manifest, subject: str) -> Iterator[Finding]:
+    """A run that the log has after another cannot have been made before it."""
+    if later.created < earlier.created - SKEW:
+        yield unchecked(
+            Claim.CREATED,
+            subject,
+            f"not borne out: it claims {rfc3339(later.created)}, but the log has it after a run of {rfc3339(earlier.created)}",
+            needed=True,
+        )

@@ -1,0 +1,18 @@
+"""The attack corpus: every way to alter, remove, forge or swap that the verifier is built against (trust chapters of docs/formats).
+
+Importing this module fills `ATTACKS`; each of the modules below holds one kind.
+"""
+
+from __future__ import annotations
+
+import attacks_by_insiders
+import attacks_on_files
+import attacks_on_history
+import attacks_on_signatures
+from attacktools import ATTACKS, Attack, good
+
+__all__ = ["ATTACKS", "Attack", "good"]
+
+KINDS = (attacks_on_files, attacks_on_signatures, attacks_by_insiders, attacks_on_history)
+
+assert len({attack.name for attack in ATTACKS}) == len(ATTACKS), "attack names are unique"

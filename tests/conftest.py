@@ -1,0 +1,68 @@
+"""Fixtures for all: a user's folders made for one test, the command line as a process of its own, the shared reference texts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from running import ROOT, Run, run_preserve
+from sites import AnyHostSite
+
+
+@pytest.fixture
+def config_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A user's home of this test alone; its configuration folder is returned, and no PRESERVE_* variable is set."""
+    home = tmp_path / "home"
+    config = home / ".config"
+    state = home / ".local" / "state"
+    config.mkdir(parents=True)
+    state.mkdir(parents=True)
+    for name in [name for name in os.environ if name.startswith("PRESERVE_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(config))
+    monkeypatch.setenv("XDG_STATE_HOME", str(state))
+    return config
+
+
+@pytest.fixture
+def preserve(config_home: Path, tmp_path: Path) -> Run:
+    """Run `preserve` as a user does, in a process of its own, in `tmp_path`, with warnings as errors."""
+    return partial(run_preserve, tmp_path)
+
+
+@pytest.fixture
+def site() -> Iterator[AnyHostSite]:
+    """A loopback site over plain HTTP that answers for any host."""
+    with AnyHostSite() as running:
+        yield running
+
+
+@pytest.fixture
+def tls_site() -> Iterator[AnyHostSite]:
+    """A loopback site over TLS that answers for any host, with a certificate for each name asked for."""
+    with AnyHostSite(tls=True) as running:
+        yield running
+
+
+def _shared(name: str) -> Path:
+    folder = ROOT.parent / "shared" / name
+    if not folder.is_dir():
+        pytest.skip(f"the reference texts are not beside the checkout: shared/{name}")
+    return folder
+
+
+@pytest.fixture
+def seeds() -> Path:
+    """The folder of reference documents, which are not part of the project."""
+    return _shared("seeds")
+
+
+@pytest.fixture
+def golden() -> Path:
+    """The folder of hand-read answers for the reference documents."""
+    return _shared("golden")

@@ -1,0 +1,85 @@
+"""The guide to verifying without us, run as it stands on a sealed run, by the shell and the tools that it names."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from running import ROOT, Run
+
+_GUIDE = (ROOT / "docs" / "guide" / "verifying-without-us.md").read_text(encoding="utf-8")
+_BLOCKS = re.findall(r"^```sh\n(.+?)^```$", _GUIDE, re.MULTILINE | re.DOTALL)
+_SEAL, _KEY, _SIGNATURE, _FILES, _NOTHING_ELSE, _SHOW, _RECORD = range(7)
+
+
+def _sh(block: int, run: Path, key: str) -> tuple[bool, str]:
+    done = subprocess.run(["/bin/sh", "-c", f"K={key}\n{_BLOCKS[block]}"], cwd=run, capture_output=True, text=True, check=False)
+    return done.returncode == 0, done.stdout
+
+
+def _flip(path: Path, at: int = -20) -> None:
+    data = bytearray(path.read_bytes())
+    data[at] ^= 1
+    path.write_bytes(data)
+
+
+def _swap_key(run: Path) -> None:
+    """Another key under the name of the right one."""
+    (name,) = (run / "keys").iterdir()
+    pem = subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519"], capture_output=True, check=True).stdout
+    subprocess.run(["openssl", "pkey", "-pubout", "-out", str(name)], input=pem, capture_output=True, check=True)
+
+
+def _link(run: Path) -> None:
+    warc = next(run.glob("data/*.warc.gz"))
+    warc.rename(run.parent / "elsewhere")
+    warc.symlink_to(run.parent / "elsewhere")
+
+
+_ATTACKS: list[tuple[int, str, Callable[[Path], None]]] = [
+    (_SEAL, "the manifest was edited", lambda run: _flip(run / "manifest.json")),
+    (_SEAL, "the SEAL was edited", lambda run: _flip(run / "SEAL", 0)),
+    (_KEY, "the key was swapped", _swap_key),
+    (_SIGNATURE, "the manifest was edited", lambda run: _flip(run / "manifest.json")),
+    (_SIGNATURE, "the signature was edited", lambda run: _flip(next(run.glob("signatures/*")))),
+    (_FILES, "a WARC was edited", lambda run: _flip(next(run.glob("data/*.warc.gz")))),
+    (_FILES, "a list is missing", lambda run: (run / "data" / "captures.jsonl").unlink()),
+    (_NOTHING_ELSE, "a file was added", lambda run: (run / "data" / "extra").touch()),
+    (_NOTHING_ELSE, "a file is missing", lambda run: (run / "log" / "seal.tlog-proof").unlink()),
+    (_NOTHING_ELSE, "a file became a link", _link),
+    (_RECORD, "the record was edited", lambda run: _flip(next(run.glob("data/*.warc.gz")), 1000)),
+]
+
+
+def test_each_block_says_yes_to_a_sealed_run_and_no_to_a_forged_one(preserve: Run, tmp_path: Path) -> None:
+    for tool in ("openssl", "jq", "sha256sum"):
+        if shutil.which(tool) is None:
+            pytest.skip(f"{tool} is not installed")
+    assert preserve("demo").code == 0
+    (run,) = (tmp_path / "demo-archive" / "runs").iterdir()
+    key = next(run.glob("keys/*.pem")).stem
+    assert len(_BLOCKS) == 7
+    told = {
+        _SEAL: "manifest.json: OK",
+        _KEY: "the key is the one you were told of",
+        _SIGNATURE: "Signature Verified Successfully",
+        _FILES: "data/captures.jsonl: OK",
+        _NOTHING_ELSE: "nothing missing, nothing added, no links",
+        _SHOW: "https://www.lowerferry.example/exhibits/the-winch-of-1887",
+        _RECORD: "record 1 is intact",
+    }
+    for block, sentence in told.items():
+        good, output = _sh(block, run, key)
+        assert good, _BLOCKS[block]
+        assert sentence in output
+    for number, (block, what, attack) in enumerate(_ATTACKS):
+        forged = tmp_path / f"forged-{number}"
+        shutil.copytree(run, forged)
+        attack(forged)
+        good, _ = _sh(block, forged, key)
+        assert not good, what
