@@ -61,6 +61,7 @@ class WarcStore(Protocol):
     async def append(self, records: Sequence[Record]) -> tuple[Stored, ...]:
         """Write the records one after the other; they reach the file before this returns, the disk at the next `sync`.
 
+        Returned is what was written, in order: a call that began a file returns that file's warcinfo first.
         Raises StoreError when the disk is full or the file cannot be written: then nothing of this call counts.
         """
         ...

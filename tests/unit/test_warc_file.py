@@ -127,6 +127,14 @@ async def test_a_new_writer_begins_a_new_file(folder: Path) -> None:
         assert stored[0].warc == f"data/slug-000000-x-{expected}.warc.gz"
 
 
+async def test_a_call_may_hold_thousands_of_records(folder: Path) -> None:
+    store = writer(folder)
+    stored = await store.append([record(Memory(b"%d" % number), number) for number in range(3000)])
+    store.close()
+    assert_tiles(folder, list(stored))
+    assert len(stored) == 3001
+
+
 async def test_tasks_that_append_at_once_do_not_mix(folder: Path) -> None:
     store = writer(folder)
     bodies = [Repeated(NOISE, 20 + number) if number % 3 else Memory(b"small") for number in range(12)]

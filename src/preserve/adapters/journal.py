@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from preserve.errors import FormatError, StoreError
-from preserve.model.document import Candidate, Citation
+from preserve.model.document import Candidate, Citation, CitationKind, Where
 from preserve.model.run import CitationRow, Counts, RunIdentity, Source
 from preserve.model.web import Capture, CitedBy, Hop, Outcome, Stored, Target, TlsSummary, Truncation, Verdict
 
@@ -276,6 +276,7 @@ def _stored(row: Any) -> Stored:
 def _citation(text: str) -> Citation:
     fields = json.loads(text)
     fields["candidates"] = tuple(Candidate(**candidate) for candidate in fields["candidates"])
+    fields["where"], fields["kind"] = Where(fields["where"]), CitationKind(fields["kind"])
     return Citation(**fields)
 
 

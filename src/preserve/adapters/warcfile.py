@@ -16,6 +16,7 @@ import errno
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -30,6 +31,7 @@ MAX_SIZE: Final = 1 << 30
 
 _WHOLE: Final = 1 << 20
 _PIECE: Final = 1 << 16
+_AT_ONCE: Final = 512  # members in one system call; IOV_MAX is 1024 on Linux
 _NAME: Final = re.compile(r"(?P<prefix>.+)-(?P<number>\d{4,})\.warc\.gz")
 _HINTS: Final = {
     errno.ENOSPC: "free some space, then run the same command with --resume",
@@ -66,7 +68,7 @@ class WarcFile:
         try:
             for record in records:
                 head = header(record, warcinfo_id=warcinfo_id if record.type != "warcinfo" else "")
-                if record.length > _WHOLE or waiting > _WHOLE:
+                if record.length > _WHOLE or waiting > _WHOLE or len(ready) == _AT_ONCE:
                     self._write(ready)
                     ready, waiting = [], 0
                     await asyncio.sleep(0)
@@ -189,7 +191,8 @@ class WarcWriter:
                 _sync_folder(path.parent)
             except BaseException as error:
                 file.close()
-                path.unlink()
+                with suppress(OSError):
+                    path.unlink()
                 if isinstance(error, OSError):
                     raise _problem(path, error) from error
                 raise

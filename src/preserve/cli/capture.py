@@ -197,25 +197,21 @@ def _read(paths: tuple[str, ...], *, quiet: bool) -> tuple[tuple[Input, ...], in
     if not paths:
         return (), 0
     from preserve.cite import citations
+    from preserve.cli.cite import summary
     from preserve.cli.documents import load
     from preserve.flows.run import Input
     from preserve.model.run import Source
 
     loaded = load(paths)
     for problem in loaded.problems:
-        _say(f"preserve: {problem}", quiet=False)
+        _say(f"preserve: {problem.message}", quiet=False)
+        if problem.hint:
+            _say(f"  {problem.hint}", quiet=False)
     inputs = []
     for entry in loaded.documents:
         document = entry.document
         found = citations(document)
-        fetchable = sum(citation.fetchable for citation in found)
-        doubtful = sum(citation.uncertain and citation.fetchable for citation in found)
-        without = sum(citation.url is None and not citation.kind.refers for citation in found)
-        notes = f"{document.note_count} notes, " if document.note_count else ""
-        _say(
-            f"{document.name}: {notes}{fetchable} cited URLs, {doubtful} doubtful, {without} citations without an address",
-            quiet=quiet,
-        )
+        _say(summary(document, found), quiet=quiet)
         source = Source(name=document.name, media_type=document.media_type, size=document.size, sha256=document.sha256)
         inputs.append(Input(source=source, data=entry.data, citations=found))
     return tuple(inputs), len(loaded.problems)

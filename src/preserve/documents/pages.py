@@ -19,6 +19,8 @@ _ROMAN = re.compile(r"\W*[ivxlc]{1,7}\W*\Z")
 _DIGITS = re.compile(r"\d+")
 _REFERS = re.compile(r"\b(?:ibid|id\b|supra|ebd|ebenda|там же|նույն)", re.IGNORECASE)
 _CITED = re.compile(r"://|www\.|\w/\w|[“”\"«»„(]|\bpp?\.|\b(?:1[6-9]|20)\d\d\b|, \d")
+_PIECE = re.compile(r"(?:head|foot) (?=\S*[^\W_]\S*[-/%=_#.\d]\S)\S+\Z")
+"""One word with digits or marks inside: the rest of an address rather than a running head."""
 
 
 @dataclass(slots=True)
@@ -87,7 +89,7 @@ def _find_furniture(found: list[Row]) -> None:
     for shape, members in groups.items():
         # A citation may end several pages by chance; a running foot with an address ends most of them.
         needed = max(3, round(0.6 * len(pages))) if _CITED.search(shape) else often
-        if len({row.page for row in members}) < needed or len(shape) <= 8 or _REFERS.search(shape):
+        if len({row.page for row in members}) < needed or len(shape) <= 8 or _REFERS.search(shape) or _PIECE.match(shape):
             continue
         if "#" not in shape or _counts_along(members):
             for row in members:
