@@ -166,7 +166,7 @@ def typeset(notes: list[Note], style: Style, start: int = 1) -> Typeset:
 
 
 NOTES = [
-    Note("Anna Weir, “The Winch at the Lower Crossing” (12 May 2019), online: <{https://www.lowerferry.example.org/exhibits/2019/05/the-winch-at-the-lower-crossing}>."),
+    Note("Anna Weir, “The Winch at the Lower Crossing” (12 May 2019), online: <{https://www.ferrymuseum.example.org/exhibits/2019/05/the-winch-at-the-lower-crossing}>."),
     Note("River Almanac, “Places: Ferry (Lower)”, {https://en.wikipedia.org/wiki/Ferry_(Lower)} (last visited 3 June 2020)."),
     Note("See Council of the Eastern Bank, Minutes of 1931, available at {https://records.eastbank.example.org/council/minutes/1931/session-07.pdf}; {https://records.eastbank.example.org/council/minutes/index.html}."),
     Note("Ibid."),

@@ -21,7 +21,7 @@ def test_the_demonstration_captures_seals_and_verifies(preserve: Run, tmp_path: 
     captures = {capture["url"]: capture for capture in _lines(run, "captures.jsonl")}
     assert {url for url, capture in captures.items() if capture["outcome"] != "captured"} == set()
     assert [url for url, capture in captures.items() if capture["status"] != 200] == [
-        "http://lowerferry.example/timetable/1968"
+        "http://ferrymuseum.example/timetable/1968"
     ]
     final = captures["https://doi.org/10.5555/inland.1931.07"]["final_url"]
     assert final == "https://journal.inland-navigation.example/articles/12/chains-cables-and-crossings"

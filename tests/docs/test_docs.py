@@ -99,6 +99,12 @@ def test_decisions_are_numbered_once() -> None:
     assert len(numbers) == len(set(numbers))
 
 
+def test_every_format_is_in_the_index() -> None:
+    folder = ROOT / "docs" / "formats"
+    listed = set(re.findall(r"^\| \[(\S+\.md)\]", (folder / "README.md").read_text(encoding="utf-8"), re.MULTILINE))
+    assert {page.name for page in folder.glob("*.md")} - {"README.md"} == listed
+
+
 def test_nothing_names_where_packages_come_from() -> None:
     # Written apart, so that this file does not name them either.
     hosts = [

@@ -70,7 +70,7 @@ def test_each_block_says_yes_to_a_sealed_run_and_no_to_a_forged_one(preserve: Ru
         _SIGNATURE: "Signature Verified Successfully",
         _FILES: "data/captures.jsonl: OK",
         _NOTHING_ELSE: "nothing missing, nothing added, no links",
-        _SHOW: "https://www.lowerferry.example/exhibits/the-winch-of-1887",
+        _SHOW: "https://www.ferrymuseum.example/exhibits/the-winch-of-1887",
         _RECORD: "record 1 is intact",
     }
     for block, sentence in told.items():
@@ -83,3 +83,21 @@ def test_each_block_says_yes_to_a_sealed_run_and_no_to_a_forged_one(preserve: Ru
         attack(forged)
         good, _ = _sh(block, forged, key)
         assert not good, what
+
+
+def test_the_hand_over_of_the_first_guide_works(preserve: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    guide = (ROOT / "docs" / "guide" / "getting-started.md").read_text(encoding="utf-8")
+    exported = re.findall(r"^preserve (key export.*?) > (.+)$", guide, re.MULTILINE)
+    added = re.findall(r'^preserve trust add (\S+) --name "(.+)"$', guide, re.MULTILINE)
+    assert [file for _, file in exported] == [file for file, _ in added] == ["my-key.pem", "my-log.vkey"]
+    assert preserve("demo").code == 0
+    for command, file in exported:
+        (tmp_path / file).write_text(preserve(*command.split()).stdout)
+    fingerprints = re.findall(r"(?:[0-9a-f]{4}-){15}[0-9a-f]{4}", preserve("key", "list").stdout)
+
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "another person"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "another person"))
+    assert preserve("verify", "demo-archive").code == 41
+    for (file, name), fingerprint in zip(added, fingerprints, strict=True):
+        assert preserve("trust", "add", file, "--name", name, "--fingerprint", fingerprint).code == 0
+    assert preserve("verify", "demo-archive").code == 0

@@ -88,7 +88,7 @@ def _capture(checkout: Path, **variables: str) -> subprocess.CompletedProcess[st
 
 
 def test_without_documents_it_is_the_demonstration(checkout: Path) -> None:
-    done = _capture(checkout)
+    done = _capture(checkout, PRESERVE_ARCHIVE="real-archive")
     assert done.returncode == 0
     assert done.stdout.splitlines() == ["<demo>", "<--archive>", "<demo-archive>", f"archive: {checkout}/demo-archive"]
 
@@ -106,7 +106,7 @@ def test_documents_are_handed_on(checkout: Path) -> None:
 
 @pytest.mark.parametrize(
     ("code", "said"),
-    [("10", "not every citation was captured well"), ("11", "nothing was captured"), ("130", "--resume"), ("20", "")],
+    [("10", "not every citation was captured well"), ("11", "Nothing was captured"), ("130", "--resume"), ("20", "")],
 )
 def test_exit_codes_are_handed_on_and_explained(checkout: Path, code: str, said: str) -> None:
     done = _capture(checkout, DOCS="a.txt", CODE=code)

@@ -85,7 +85,7 @@ def test_what_the_documents_cite_is_there_or_gone_on_purpose(demo: DemoSite, doc
     cited = {url.removesuffix(")") if "(" not in url else url for url in cited}
     assert len(cited) >= 3
     assert {url for url in cited if _follow(demo, url)[1] != 200} == (
-        {"http://lowerferry.example/timetable/1968"} if document == "ferry.txt" else set()
+        {"http://ferrymuseum.example/timetable/1968"} if document == "ferry.txt" else set()
     )
 
 
@@ -115,7 +115,7 @@ def test_nothing_of_it_stays() -> None:
 def test_a_client_that_refuses_the_certificate_disturbs_nobody(demo: DemoSite, capfd: pytest.CaptureFixture[str]) -> None:
     with socket.create_connection(("127.0.0.1", demo.https_port), timeout=10) as silent:
         with socket.create_connection(("127.0.0.1", demo.https_port), timeout=10) as plain, pytest.raises(ssl.SSLError):
-            ssl.create_default_context().wrap_socket(plain, server_hostname="www.lowerferry.example")
-        assert _get(demo, "https://www.lowerferry.example/visit")[0] == 200
+            ssl.create_default_context().wrap_socket(plain, server_hostname="www.ferrymuseum.example")
+        assert _get(demo, "https://www.ferrymuseum.example/visit")[0] == 200
         silent.shutdown(socket.SHUT_RDWR)
     assert capfd.readouterr() == ("", "")

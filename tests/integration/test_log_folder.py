@@ -121,7 +121,7 @@ def killed_at(step: int, work: Callable[[], object]) -> bool:
     return status == 9
 
 
-@pytest.mark.parametrize("size", [0, 1, 5, 254, 255, 256, 511, 512])
+@pytest.mark.parametrize("size", [0, 1, 255, 256, 512])
 def test_killed_at_any_step_the_log_is_whole_and_the_next_append_repairs_it(tmp_path: Path, size: int) -> None:
     before, after = ENTRIES[:size], [*ENTRIES[:size], NEXT]
     original = written(tmp_path / "original", before)
@@ -137,7 +137,7 @@ def test_killed_at_any_step_the_log_is_whole_and_the_next_append_repairs_it(tmp_
         committed.add(len(entries))
         assert expected(entries).items() <= found(folder).items()
         beside = set(found(folder)) - set(expected(entries))
-        assert beside <= {*tlog.leftovers(len(entries)), ".new"}
+        assert beside <= {*tlog.leftovers(len(entries))}
 
         # The next writer does the same again, or goes on with another entry: no trace of the kill is left.
         other = tmp_path / "other"

@@ -145,6 +145,11 @@ def test_broken_chunk_framing_is_kept_and_never_called_done(body: bytes, why: st
         assert parser.broken == why
 
 
+def test_nothing_is_content_after_broken_chunks(step: int) -> None:
+    _, raw, content = _read(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\nz\r\n2\r\nno\r\n", step=step)
+    assert (raw, content) == (b"2\r\nok\r\nz\r\n2\r\nno\r\n", b"ok")
+
+
 def test_contradicting_lengths_are_kept_and_never_called_done() -> None:
     parser, raw, _ = _read(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 5\r\n\r\nabcde")
     assert (parser.state, raw) == (State.BODY, b"abcde")

@@ -8,7 +8,8 @@ import pytest
 
 from exchanges import NOON
 from preserve.errors import FormatError
-from preserve.formats.warc import header, parse_header, target_uri, warc_date
+from preserve.formats.gzipmember import pack
+from preserve.formats.warc import END, MAX_HEADER, MemberCheck, header, parse_header, target_uri, warc_date
 from preserve.model.web import Memory, Record
 
 ID = "urn:uuid:12345678-1234-4234-8234-123456789abc"
@@ -83,6 +84,17 @@ def test_the_writer_refuses_a_repeated_field_an_unknown_type_and_a_bad_id() -> N
     for bad in ("no scheme", "urn:a b", "urn:a>", "", "urn:a\r\nX: y"):
         with pytest.raises(ValueError, match="record id"):
             header(record(id_=bad))
+
+
+def test_a_header_is_not_written_longer_than_it_is_read() -> None:
+    short = len(header(record(("X-Note", "x"))))
+    longest = header(record(("X-Note", "x" * (MAX_HEADER - short + 1))))
+    assert len(longest) == MAX_HEADER
+    check = MemberCheck()
+    check.feed(pack(longest, b"head body", END))
+    assert check.result().problem == ""
+    with pytest.raises(ValueError, match="read again"):
+        header(record(("X-Note", "x" * MAX_HEADER)))
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,6 @@ from preserve.errors import FormatError, StoreError, TrustError
 from preserve.formats import merkle, note, tlog
 from preserve.formats.note import Checkpoint, NoteSigner, SignedNote
 
-_WAITING = ".new"
 _RESTORE = "restore the folder from the newest backup; every sealed run carries its own proof and stays verifiable"
 
 
@@ -137,12 +136,12 @@ class LogFolder:
         """Without a checkpoint there may be nothing but what the very first append left when it was interrupted."""
         allowed = tlog.leftovers(0)
         for place in self._path.rglob("*"):
-            if place.is_file() and place.name != _WAITING and place.relative_to(self._path).as_posix() not in allowed:
+            if place.is_file() and place.relative_to(self._path).as_posix() not in allowed:
                 raise TrustError(f"{self._path}: the checkpoint is missing, and there are entries", _RESTORE)
 
     def _settle(self, size: int) -> None:
         """Delete what the checkpoint of `size` supersedes. Tiles that no checkpoint covers yet stay: the next append writes them anew."""
-        (self._path / _WAITING).unlink(missing_ok=True)
+        (self._path / tlog.WAITING).unlink(missing_ok=True)
         for path in tlog.superseded(size):
             place = self._path / path
             place.unlink(missing_ok=True)
@@ -153,7 +152,7 @@ class LogFolder:
         return (self._path / path).read_bytes()
 
     def _write(self, path: str, data: bytes) -> None:
-        durable.write_file(self._path / path, data, beside=self._path / _WAITING)
+        durable.write_file(self._path / path, data, beside=self._path / tlog.WAITING)
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

@@ -50,15 +50,19 @@ def citations(document: Document) -> tuple[Citation, ...]:
 def locate(document: Document) -> tuple[Located, ...]:
     """The citations of `document` with their places, for showing them where they stand."""
     reader = _Reader(document, Layout(document))
-    for index, passage in enumerate(document.passages):
-        _read(reader, index, passage)
+    flats = [Flat(passage) for passage in document.passages]
+    read = [(index, flat, _found(reader, index, flat)) for index, flat in enumerate(flats)]
+    reader.layout.breaks_addresses = any("\n" in flat.text[each.start : each.end] for _, flat, found in read for each in found)
+    for index, flat, found in read:
+        _read(reader, index, flat, found)
     for noted, reference, citation in resolve(document.name, reader.notes):
         reader.rows.append(Located(passage=noted.index, start=reference.start, end=reference.end, citation=citation))
     return tuple(sorted(reader.rows, key=lambda row: (row.passage, row.start)))
 
 
-def _read(reader: _Reader, index: int, passage: Passage) -> None:
-    flat = Flat(passage)
+def _found(reader: _Reader, index: int, flat: Flat) -> list[Found]:
+    """The links, addresses, identifiers and gaps of a passage in their order."""
+    passage = flat.passage
     width = reader.layout.width(passage.where)
     last = index == len(reader.document.passages) - 1
     found = linked(flat)
@@ -70,7 +74,11 @@ def _read(reader: _Reader, index: int, passage: Passage) -> None:
     found.extend(identifiers(flat, width, ranges))
     if passage.where is Where.NOTES:
         found.extend(_missing(flat, [(address.start, address.end) for address in found]))
-    found.sort(key=lambda address: address.start)
+    return sorted(found, key=lambda address: address.start)
+
+
+def _read(reader: _Reader, index: int, flat: Flat, found: list[Found]) -> None:
+    passage = flat.passage
     own: list[tuple[int, Citation]] = []
     previous: Context | None = None
     for place, address in enumerate(found):
@@ -84,7 +92,7 @@ def _read(reader: _Reader, index: int, passage: Passage) -> None:
     if passage.where is Where.NOTES:
         spans = [(address.start, address.end) for address in found]
         reader.notes.append(
-            Noted(index=index, flat=flat, passage=passage, own=tuple(own), references=tuple(references(flat.text, spans)))
+            Noted(index=index, flat=flat, passage=passage, own=tuple(own), references=tuple(references(flat.text, spans, flat.lead)))
         )
 
 
@@ -112,7 +120,7 @@ def _citation(reader: _Reader, flat: Flat, address: Found, around: Context) -> C
         url_as_printed=address.printed or None,
         candidates=forms,
         text=text,
-        title=around.title or address.label,
+        title=address.label or around.title,
         date=around.date,
         page=line.page,
         line=line.number,

@@ -13,6 +13,7 @@ from preserve.cite.dates import Dated, dates
 
 _OPEN = {"“": "”", "«": "»", "„": "“”", "‘": "’", "‹": "›", '"': '"'}
 _APA = re.compile(r"\((?:1[89]|20)\d\d[a-z]?(?:,[^()]{1,30})?\)[.,:]?\s+(?P<title>[^.\n][^.]{8,200}(?:\.\d[^.]*)?)[.?!]\s", re.DOTALL)
+_GOST = re.compile(r"(?:\A|[.:]\s+|\d[.)]\s+)(?P<title>[^.\n/][^./]{8,200}(?:\n[^./]{3,200})?)\s//\s", re.S)
 _CONTINUES = re.compile(r"[\s.,;:)\]>]*(?:[\[(]|archived(?: at| copy)?|archive|perma|mirror|cached|copy|pdf|also at|and|or|original|from)?[\s:,(\[<]*\Z", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"[>)\]]*(?:\.(?=\s+[^\Wa-zа-яա-և\d_])|;|\.\Z)")
 _AFTERTHOUGHT = re.compile(
@@ -41,7 +42,7 @@ def context(text: str, start: int, end: int, before: int, after: int, previous: 
     last = _end(text, end, after)
     if date is None and (later := _published(_after(text[end:last]))) is not None:
         date = later.iso
-    if previous is not None and title is None and len(lead) < 40 and _CONTINUES.match(lead):
+    if previous is not None and title is None and len(lead) < 60 and _CONTINUES.match(_without_dates(lead)):
         title, date = previous.title, date or previous.date
     return Context(start=first, end=last, title=title, date=date)
 
@@ -66,7 +67,13 @@ def _end(text: str, end: int, after: int) -> int:
 def _after(tail: str) -> str:
     """A date in parentheses, or after a comma, directly behind an address."""
     match = re.match(r"[>\].,\s]{0,4}[(\[]([^()\[\]]{4,60})[)\]]", tail) or re.match(r"[>\s]{0,2},\s*([^;.\n]{4,40})", tail)
-    return tail[: match.end()] if match else ""
+    return tail[: match.end() + 1] if match else ""
+
+
+def _without_dates(lead: str) -> str:
+    for date in reversed(list(dates(lead))):
+        lead = lead[: date.start] + lead[date.end :]
+    return lead
 
 
 def title_of(lead: str) -> str | None:
@@ -74,7 +81,7 @@ def title_of(lead: str) -> str | None:
     quoted = [piece for piece in _quotations(lead) if len(piece) >= 3]
     if quoted:
         return _clean(quoted[-1])
-    matches = list(_APA.finditer(lead))
+    matches = [*_APA.finditer(lead), *_GOST.finditer(lead)]
     return _clean(matches[-1]["title"]) if matches else None
 
 

@@ -7,6 +7,7 @@ them, as on the continent; with slashes only when one of the two cannot be a mon
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -46,7 +47,7 @@ _ACCESS = re.compile(
     r"(?:access(?:ed)?|retrieved|visited|viewed|consulted|checked|(?:last )?seen|archived|as of|abgerufen|abruf|zugriff|zugegriffen|eingesehen|"
     r"abrufdatum|stand|besucht|consultée?|accédé|vu|consultad[oa]|accedido|visitado|acceso|recuperado|"
     r"дата обращения|обращение|посещени\w+|просмотрено|այցելություն|այցելվել է|դիտվել է|մուտք)"
-    r"(?:[\s:,]+(?:on|am|le|el|vom|the|date|on the|from the original on)\b)?[\s:,(]*\Z",
+    r"(?:[\s:,]+(?:on|am|le|el|vom|the|date|on the|from (?:the )?original(?: \(\w+\))? on)\b)?[\s:,(]*\Z",
     re.IGNORECASE,
 )
 
@@ -87,7 +88,10 @@ def _iso(match: re.Match[str]) -> str | None:
     month = match[f"m{at}"]
     number = int(month) if month.isdigit() else _NUMBER[month.rstrip(".").lower()]
     day = None if at in "78" else match[f"d{at}"]
-    return f"{match[f'y{at}']}-{number:02}" + (f"-{int(day):02}" if day else "")
+    year = match[f"y{at}"]
+    if day and int(day) > monthrange(int(year), number)[1]:
+        return f"{year}-{number:02}"  # 31 June: the month is all that can be meant
+    return f"{year}-{number:02}" + (f"-{int(day):02}" if day else "")
 
 
 def _slashed(a: int, b: int, year: str) -> str | None:

@@ -71,6 +71,8 @@ class Layout:
 
     def __init__(self, document: Document) -> None:
         self._document = document
+        self.breaks_addresses = False
+        """Whether some address of the document runs over a line end: only then an unbroken long one is odd."""
         self._widths = {where: _width(document, where) for where in Where} if document.media_type == "text/plain" else {}
 
     def width(self, where: Where) -> Width | None:
@@ -106,6 +108,6 @@ def _width(document: Document, where: Where) -> Width | None:
     lines = [line.text for passage in document.passages if passage.where is where for line in passage.lines[:-1] if len(line.text) >= 20]
     prose = [text for text in lines if not _ADDRESS.search(text)]
     lengths = sorted(map(len, prose if len(prose) >= 6 else lines))
-    if len(lengths) < 4 or lengths[len(lengths) // 2] > 250:
+    if len(lengths) < 8 or lengths[len(lengths) // 2] > 250:
         return None
-    return Width(least=lengths[len(lengths) // 4], most=lengths[int((len(lengths) - 1) * 0.96)])
+    return Width(least=lengths[len(lengths) // 4], most=lengths[int((len(lengths) - 1) * 0.96) if len(lengths) >= 25 else -1])

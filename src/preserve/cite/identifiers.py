@@ -47,7 +47,7 @@ def identifiers(flat: Flat, width: Width | None, taken: list[tuple[int, int]]) -
                 continue
             closers = len("".join(pieces)) - len(name) if len(name) < len(unwrap(pieces)) else 0
             end -= closers
-            printed = re.sub(r"\s+", "", flat.text[match.start() : match.start(1)]) + name
+            printed = re.sub(r"\s+", " ", flat.text[match.start() : match.start(1)]) + name
             yield Found(start=match.start(), end=end, printed=printed, kind=kind, href=resolver(kind, name))
 
 

@@ -55,10 +55,10 @@ def at_line_end(url: str, line: str, following: str, width: Width | None) -> Joi
     last, first = url[-1], token[0]
     if first in "/?&=%_#~+" or (first == "-" and len(token) > 1 and token[1].isalnum()):
         return Join.JOIN if len(token) > 1 else Join.STOP
-    if _had_room(line, token, width, slack=0.75 if last in "/-" else 0.85):
-        return Join.STOP
     if last in "-_=&?%#~+":
         return Join.JOIN if re.match(r"[\w%/.~(]", token) else Join.STOP
+    if _had_room(line, token, width, slack=0.75 if last == "/" else 0.85):
+        return Join.STOP
     if first == "." or last == ".":
         return _at_dot(url, token)
     if last == "/":

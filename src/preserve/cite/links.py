@@ -16,6 +16,11 @@ from preserve.model.document import CitationKind
 _PRINTED = re.compile(r"\s*<?\s*(?P<url>(?:https?:/{1,2}|www\d?\.|(?:[a-z0-9-]+\.)+[a-z]{2,24}/)[^\s<>]*)\s*>?\s*\Z", re.IGNORECASE)
 _DOI = re.compile(r"\s*(?:doi:\s*)?(10\.\d{4,9}/\S+?)\s*\Z", re.IGNORECASE)
 _ARXIV = re.compile(r"\s*(?:arxiv:\s*)(?:\d{4}\.\d{4,5}(?:v\d+)?|[a-z-]+(?:\.[A-Z]{2})?/\d{7})\s*\Z", re.IGNORECASE)
+_GENERIC = re.compile(
+    r"(?:the |this )?(?:archived?(?: (?:copy|version))?|archive|here|link|online|(?:web ?)?(?:site|page)|source|original|pdf|html|url|article|"
+    r"full text|read more|more|permalink|hier|ici|aquí|здесь|ссылка|the original|\[?\w\]?)",
+    re.I,
+)
 _EMPTY = re.compile(r"[\s\[\]()^↑↩*†‡.,;:–—-]*\Z")
 
 
@@ -46,7 +51,7 @@ def _found(start: int, end: int, text: str, href: str) -> Found:
     if "//arxiv.org/" in href and _ARXIV.match(joined):
         return Found(start=start, end=end, printed=text.strip(), href=href, kind=CitationKind.ARXIV)
     label = " ".join(text.split())
-    plain = None if _EMPTY.match(label) or len(label) < 3 or label.isdigit() else label
+    plain = None if _EMPTY.match(label) or len(label) < 3 or label.isdigit() or _GENERIC.fullmatch(label) else label.strip("\"“”«» ")
     return Found(start=start, end=end, printed="", href=href, label=plain)
 
 

@@ -43,9 +43,10 @@ class Reference:
     author: str | None = None
 
 
-def references(text: str, taken: list[tuple[int, int]]) -> Iterator[Reference]:
-    """The cross references in a note's `text`, outside the ranges that addresses took."""
+def references(text: str, taken: list[tuple[int, int]], lead: int = 0) -> Iterator[Reference]:
+    """The cross references in a note's `text` from `lead` on (after its mark), outside the ranges that addresses took."""
     spans = list(taken)
+    text = "\n" * lead + text[lead:]
 
     def free(match: re.Match[str], group: str | int = 0) -> bool:
         start, end = match.span(group)

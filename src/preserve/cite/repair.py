@@ -124,9 +124,9 @@ def _lost_hyphens(found: Found, flat: Flat, layout: Layout, title: str | None) -
     evidence = _Evidence(found=found, layout=layout, title=words, like_title=_reads_like(found.printed, words), own=frozenset(_TOKEN.findall(found.printed)))
     places: list[list[_Split]] = []
     long_lines = False
-    for window in _windows(found, flat, width):
+    for window in _windows(found, flat, width, layout):
         choices = evidence.splits(window)
-        long_lines |= window.long
+        long_lines |= window.very_long
         if choices:
             places.append(choices)
     return places, long_lines
@@ -141,9 +141,11 @@ class _Window:
     low: int
     high: int
     long: bool
+    very_long: bool = False
+    """Long enough that something is lost even where no place can be named."""
 
 
-def _windows(found: Found, flat: Flat, width: Width | None) -> list[_Window]:
+def _windows(found: Found, flat: Flat, width: Width | None, layout: Layout) -> list[_Window]:
     """The lines that the address stands on, with the place on each where the typesetter must have broken it."""
     windows: list[_Window] = []
     printed_at, offset = 0, found.start
@@ -154,12 +156,13 @@ def _windows(found: Found, flat: Flat, width: Width | None) -> list[_Window]:
         stripped = piece.lstrip()
         column = flat.column(offset) + len(piece) - len(stripped)
         length = len(stripped)
-        long = width is not None and len(flat.texts[index]) >= width.too_long
+        natural = not layout.breaks_addresses and not flat.texts[index][: flat.column(offset)].strip(" <([\t")
+        long = width is not None and len(flat.texts[index]) >= width.too_long and not natural
         if width is not None and long:
             low, high = printed_at + int(width.least * 0.85) - column, printed_at + width.too_long - column
         else:
             low, high = printed_at, printed_at + length
-        windows.append(_Window(first=printed_at, last=printed_at + length, low=low, high=high, long=long))
+        windows.append(_Window(first=printed_at, last=printed_at + length, low=low, high=high, long=long, very_long=long and len(flat.texts[index]) > 1.1 * width.most))
         printed_at += length
         offset = flat.offsets[index] + len(flat.texts[index]) + 1
     return windows

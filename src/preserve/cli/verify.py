@@ -57,7 +57,7 @@ def command(
                 41 unaltered, but a claim is not established (an unknown signer, for one)
                 20 neither an archive nor a run
     """
-    report = _verify(path, frozenset(map(Claim, require)), workers, thorough=thorough)
+    report = check(path, require=frozenset(map(Claim, require)), workers=workers, thorough=thorough)
     if as_json:
         for line in _json_lines(report):
             click.echo(line)
@@ -67,7 +67,10 @@ def command(
     return report.exit_code
 
 
-def _verify(path: Path, require: frozenset[Claim], workers: int | None, *, thorough: bool) -> Report:
+def check(
+    path: Path, *, require: frozenset[Claim] = frozenset(), workers: int | None = None, thorough: bool = False
+) -> Report:
+    """Verify what lies at `path`, with the user's own trust and memory; also what other commands rest on."""
     from preserve.adapters.checkpoints import CheckpointMemory
     from preserve.adapters.folder import DiskFolder
     from preserve.adapters.trust import TrustStore

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from urllib.parse import urljoin
+from urllib.parse import unquote, urljoin
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
@@ -151,7 +151,16 @@ class _Walker:
             if node is not None:
                 node = node.next
         self._flush()
+        self._drop_own()
         return Page(self.blocks, self.ids)
+
+    def _drop_own(self) -> None:
+        """A mark may name its own page in full; then it is a way within the page and cites nothing."""
+        for block in self.blocks:
+            block.anchors = [anchor for anchor in block.anchors if anchor.target in self.ids]
+            for line, links in enumerate(block.links):
+                own = {(a.start, a.end) for a in block.anchors if a.line == line and (a.mark is not None or a.leads_back)}
+                block.links[line] = [link for link in links if (link.start, link.end) not in own or link.start == link.end]
 
     def _enter(self, node: LexborNode) -> bool:
         tag = node.tag or ""
@@ -282,14 +291,12 @@ class _Walker:
         last = len(block.lines) - 1
         end = self._column() if last == line else sum(map(len, block.lines[line]))
         href = re.sub(r"[\t\r\n]", "", href.strip())
-        if href.startswith("#"):
+        _, hash_mark, target = href.partition("#")
+        if hash_mark:
             text = "".join(block.lines[line])[start:end]
-            block.anchors.append(Anchor(line=line, start=start, end=end, target=href[1:], text=text))
-        elif (address := self._address(href)) is not None:
+            block.anchors.append(Anchor(line=line, start=start, end=end, target=unquote(target), text=text))
+        if (address := self._address(href)) is not None:
             block.links[line].append(Link(start=start, end=end, href=address))
-        elif "#" in href:
-            text = "".join(block.lines[line])[start:end]
-            block.anchors.append(Anchor(line=line, start=start, end=end, target=href.partition("#")[2], text=text))
 
     def _address(self, href: str) -> str | None:
         """The absolute web address that `href` is; None for anything else, relative links without a base included."""

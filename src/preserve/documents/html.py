@@ -59,7 +59,6 @@ def document_of(source: Source, html: str, media_type: str) -> Document:
 def _linked(page: Page) -> dict[int, _Note]:
     """The notes that marks point to, by their first block."""
     notes: dict[int, _Note] = {}
-    elements: dict[int, int] = {}
     for at, block in enumerate(page.blocks):
         for anchor in block.anchors:
             target = page.ids.get(anchor.target)
@@ -69,11 +68,7 @@ def _linked(page: Page) -> dict[int, _Note]:
             if page.blocks[target[0]].tag in _HEADINGS - {"dt"} or not _may_be_note(page, target[0], at, anchor):
                 continue
             notes[target[0]] = _Note(first=target[0], mark=mark)
-            elements[target[0]] = target[1]
-    starts = sorted(notes)
-    for place, first in enumerate(starts):
-        following = starts[place + 1] if place + 1 < len(starts) else len(page.blocks)
-        notes[first].blocks = _extent(page, first, elements[first], following, last=place + 1 == len(starts))
+    _extents(page, notes)
     return notes
 
 
@@ -83,7 +78,7 @@ def _may_be_note(page: Page, target: int, source: int, anchor: Anchor) -> bool:
     back = any(_points(page, other, source) for near in page.blocks[target : target + 3] for other in near.anchors)
     if anchor.mark and anchor.mark.isalpha():
         return back or block.noted
-    return back or block.noted or block.tag not in _HEADINGS
+    return back or block.noted or block.tag not in _HEADINGS or block.tag == "dt"
 
 
 def _points(page: Page, anchor: Anchor, block: int) -> bool:
@@ -91,37 +86,49 @@ def _points(page: Page, anchor: Anchor, block: int) -> bool:
     return target is not None and abs(target[0] - block) <= 1
 
 
-def _extent(page: Page, first: int, element: int, following: int, *, last: bool) -> list[int]:
-    """The blocks of a note: all within its element, and more while that element holds nothing but the mark."""
-    block = page.blocks[first]
-    container = element if element in block.path else block.path[-1] if block.path else 0
-    # An inline target (`<a id>`, `<sup id>`) stands for the list item or the paragraph around it.
-    if block.item is not None or block.tag in {"td", "th", "dd", "dt", "li"}:
-        outer = _list_item(page, first)
-        container = outer if outer is not None else container
-    blocks = [first]
-    at = first + 1
-    while at < following and container in page.blocks[at].path:
-        blocks.append(at)
-        at += 1
-    while at < following and _is_blank(page, blocks):
-        blocks.append(at)
-        at += 1
-    if not last and at < following and block.tag in {"p", "div"}:
-        parent = block.path[:-1]
-        while at < following and page.blocks[at].path[: len(parent)] == parent and page.blocks[at].tag not in _HEADINGS:
-            blocks.append(at)
-            at += 1
-    return blocks
+def _extents(page: Page, notes: dict[int, _Note]) -> None:
+    """Find the blocks of each note: the widest element around it that begins with it and holds no other."""
+    starts = sorted(notes)
+    depths: list[int] = []
+    for place, first in enumerate(starts):
+        following = starts[place + 1] if place + 1 < len(starts) else len(page.blocks)
+        last = place + 1 == len(starts)
+        # Around the last note nothing says where its element stops being its own; its neighbours do.
+        limit = max(depths, default=len(page.blocks[first].path) - 2) if last else 0
+        notes[first].blocks, depth = _extent(page, first, following, limit)
+        depths.append(depth)
+
+
+def _extent(page: Page, first: int, following: int, limit: int) -> tuple[list[int], int]:
+    """The blocks from `first` on that belong to one note, and how deep their element lies."""
+    path = page.blocks[first].path
+    before = set(page.blocks[first - 1].path) if first else set()
+    end, depth = first + 1, len(path)
+    for level, element in enumerate(path):
+        if element in before or level < limit:
+            continue
+        stop = first + 1
+        while stop < len(page.blocks) and element in page.blocks[stop].path:
+            stop += 1
+        if stop <= following:
+            end, depth = stop, level
+            break
+    while end < following and _is_blank(page, list(range(first, end))):
+        end += 1
+    if following < len(page.blocks) and page.blocks[first].tag in {"p", "div"} and depth >= len(path) - 1:
+        parent = path[:-1]
+        while end < following and page.blocks[end].path[: len(parent)] == parent and page.blocks[end].tag not in _HEADINGS:
+            end += 1
+    return list(range(first, end)), depth
 
 
 def _list_item(page: Page, at: int) -> int | None:
-    """The innermost element that this block shares with the next one and that is a list item: by its ordinal."""
+    """The list item that this block begins: the element just inside its list."""
     block = page.blocks[at]
-    if block.item is None:
+    if block.item is None or block.item[0] not in block.path:
         return None
-    depth = next((i for i, mem in enumerate(block.path) if mem == block.item[0]), None)
-    return block.path[depth + 1] if depth is not None and depth + 1 < len(block.path) else None
+    depth = block.path.index(block.item[0]) + 1
+    return block.path[depth] if depth < len(block.path) else None
 
 
 def _is_blank(page: Page, blocks: list[int]) -> bool:

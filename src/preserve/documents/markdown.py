@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -47,28 +48,38 @@ def _number_lines(tokens: Sequence[Token]) -> set[str]:
 
 
 def _with_definitions(document: Document, text: str, used: set[str]) -> Document:
-    """Add the addresses of link definitions that no link uses: they stand in the file, though no reader sees them."""
-    extra = []
+    """Make notes of numbered link definitions, and keep the addresses of definitions that no link uses.
+
+    `[1]` with `[1]: https://…` is how people write notes in plain Markdown; a definition that nothing uses stands in the file,
+    though no reader sees it.
+    """
+    extra: list[Passage] = []
+    numbered: set[tuple[str, str]] = set()
     for match in _DEFINITION.finditer(text):
-        if match["url"] in used:
+        label, url = match["label"], match["url"]
+        if label.isdigit():
+            numbered.add((label, url))
+        elif url in used:
             continue
+        start = match.start("url") - match.start()
         line = Line(
-            text=f"[{match['label']}]: {match['url']}",
+            text=match[0],
             number=text.count("\n", 0, match.start()) + 1,
-            links=(Link(start=len(match["label"]) + 4, end=len(match["label"]) + 4 + len(match["url"]), href=match["url"]),),
+            links=(Link(start=start, end=start + len(url), href=url),),
         )
-        mark = match["label"] if match["label"].isdigit() else None
+        mark = label if label.isdigit() else None
         where = Where.NOTES if mark else Where.BODY
         extra.append(Passage(where=where, lines=(line,), mark=mark, order=int(mark) if mark else None))
     if not extra:
         return document
-    return Document(
-        name=document.name,
-        media_type=document.media_type,
-        size=document.size,
-        sha256=document.sha256,
-        encoding=document.encoding,
-        passages=(*document.passages, *extra),
-        marks=document.marks,
-        remarks=document.remarks,
-    )
+    return replace(document, passages=(*(_unlinked(passage, numbered) for passage in document.passages), *extra))
+
+
+def _unlinked(passage: Passage, numbered: set[tuple[str, str]]) -> Passage:
+    """The passage without the links that are marks of numbered definitions."""
+
+    def is_mark(line: Line, link: Link) -> bool:
+        return (line.text[link.start : link.end].strip("[] "), link.href) in numbered
+
+    lines = tuple(replace(line, links=tuple(k for k in line.links if not is_mark(line, k))) for line in passage.lines)
+    return passage if lines == passage.lines else replace(passage, lines=lines)

@@ -30,6 +30,7 @@ from preserve.model.document import Document, Line, Passage, Where
 _LABEL = re.compile(r"\s*\[([A-Za-z][\w.+:/ -]{0,24}|\w{1,20}\d{2,4}[a-z]?)\](?::|\s)\s*(?=\S|\Z)")
 _SYMBOL = re.compile(r"\s*(\*{1,4}|[†‡§¶]{1,3})\s*(?=[^\W_]|[\"“«<(])")
 _OPEN = re.compile(r"(?:<[^<>\s]{4,}|(?:https?:|www\.)\S*[/=&?%_-]|%[0-9A-F]{0,2})\Z", re.IGNORECASE)
+_ADDRESS_END = re.compile(r"(?:https?://|www\.)\S*[\w)]\Z|\b(?:1[5-9]|20)\d\d\Z", re.I)
 _CLOSED = re.compile(r"[.>!?;\])”\"»/]\Z")
 _REFERS_AT_START = re.compile(r"\s*(?:ibid|id\.|idem\b|supra note|ebd\.|ebenda|там же|նույն տեղում)", re.IGNORECASE)
 _MORE_URL = re.compile(r"\s*[^\s<>\"]*(?:/|%[0-9A-F]{2}|[=&?_]|\.(?:html?|pdf|php|aspx?)\b)[^\s<>]*>?", re.IGNORECASE)
@@ -58,7 +59,7 @@ class _Draft:
 
     @property
     def closed(self) -> bool:
-        return bool(self.rows and _CLOSED.search(self.rows[-1].text))
+        return bool(self.rows and (_CLOSED.search(self.rows[-1].text) or _ADDRESS_END.search(self.rows[-1].text)))
 
 
 def read_text(source: Source) -> Document:
@@ -196,7 +197,7 @@ class _Segmenter:
         blocks: list[tuple[int, int]] = []
         first: int | None = None
         for at, row in enumerate(self.found):
-            cut = row.blank or row.torn or at in self.starts or at in self.headings or (at - 1) in self.headings or row.furniture
+            cut = row.blank or row.torn or at in self.starts or bool(_SYMBOL.match(row.text)) or at in self.headings or (at - 1) in self.headings or row.furniture
             if first is not None and cut:
                 blocks.append((first, at))
                 first = None
@@ -215,6 +216,9 @@ class _Segmenter:
             self._open_note(start, block)
         elif self.in_references and (label := _LABEL.match(block[0].text)):
             self._add(_Draft(where=Where.NOTES, rows=list(block), mark=label[1].strip(), at=first))
+        elif (symbol := self._symbol(first, block)) is not None:
+            self._reattach()
+            self._add(_Draft(where=Where.NOTES, rows=list(block), mark=symbol, at=first))
         elif self.note is not None and self._goes_on(first, block):
             self.note.rows.extend(row for row in block if not self._is_stray(row))
         elif self._is_unmarked_note(first, block):
@@ -233,6 +237,14 @@ class _Segmenter:
             return
         self.chain = chain
         self._add(_Draft(where=Where.NOTES, rows=list(block), mark=str(start.number), number=start.number, at=start.at))
+
+    def _symbol(self, first: int, block: list[Row]) -> str | None:
+        """The sign that opens this block as a note's mark does, when the body before it has that sign after a word."""
+        match = _SYMBOL.match(block[0].text)
+        if match is None:
+            return None
+        mark = re.compile(rf"[^\W_][.,;:!?”\"’»)]{{0,3}}{re.escape(match[1])}(?![{re.escape(match[1][0])}\w])")
+        return match[1] if any(mark.search(row.text) for row in self.found[max(0, first - 80) : first]) else None
 
     def _add(self, draft: _Draft) -> None:
         self.drafts.append(draft)
@@ -279,7 +291,7 @@ class _Segmenter:
         assert chain is not None
         more = any(start.at > first for start in chain.starts)
         if note.open or not note.closed:
-            return more or note.open or is_citing(_joined(block)) or block[0].torn
+            return more or note.open or block[0].torn
         if block[0].indent > note.rows[0].indent:
             return True
         if len(block) == 1 and _SECTION.match(block[0].text) and not is_strongly_citing(block[0].text):

@@ -11,18 +11,22 @@ results mean is for rules.verify_content.
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import accumulate
-from typing import BinaryIO
+from itertools import accumulate, pairwise
+from typing import TYPE_CHECKING, BinaryIO
 
 from preserve.errors import FormatError, StoreError
 from preserve.formats import merkle, recordindex
 from preserve.formats.gzipmember import HEADER
+from preserve.formats.strictjson import MAX_INTEGER
 from preserve.formats.warc import MemberCheck
-from preserve.ports import Folder, Workers
 from preserve.rules.verify_content import CHANGED, ENDS, ODD, LineReader, Lines, Segment, Spoiled, Whole
+
+if TYPE_CHECKING:  # only annotations need them, and `verify` starts faster without
+    from preserve.ports import Folder, Workers
 
 BLOCK = 1 << 18
 """Bytes read at a time: what fits the processor's second cache was fastest."""
@@ -47,10 +51,11 @@ class WholeJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinesJob:
-    """Hash one file of lines whole and line by line; `reader` is shown each line."""
+    """Hash one file of lines whole, and line by line when its `tree` is asked for; `reader` is shown the lines."""
 
     path: str
     weight: int
+    tree: bool
     reader: Callable[[], LineReader]
 
 
@@ -109,7 +114,7 @@ def _measure(folder: Folder, job: Job) -> Measured:
                 return _whole(file, job.path)
         case LinesJob():
             with folder.open(job.path) as file:
-                return _lines(file, job.path, job.reader())
+                return _lines(file, job)
         case SegmentJob():
             with folder.open(job.path) as file:
                 return _segment(file, job)
@@ -134,20 +139,22 @@ def _whole(file: BinaryIO, path: str) -> Whole:
     return Whole(path=path, size=size, sha256=whole.hexdigest())
 
 
-def _lines(file: BinaryIO, path: str, reader: LineReader) -> Lines:
-    whole, size, tree, rest = hashlib.sha256(), 0, merkle.Frontier(), b""
+def _lines(file: BinaryIO, job: LinesJob) -> Lines:
+    whole, size, tree, reader, rest = hashlib.sha256(), 0, merkle.Frontier(), job.reader(), b""
     while block := file.read(BLOCK):
         whole.update(block)
         size += len(block)
-        *rows, rest = (rest + block).split(b"\n")
-        for row in rows:
-            tree.add(merkle.leaf_hash(row))
-        reader.read(rows)
+        rows, newline, rest = (rest + block).rpartition(b"\n")
+        if not newline:
+            continue
+        if job.tree:
+            for row in rows.split(b"\n"):
+                tree.add(merkle.leaf_hash(row))
+        reader.read(rows + b"\n")
     if rest:
         reader.stop("no newline at the end")
-    return Lines(
-        path=path, size=size, sha256=whole.hexdigest(), count=tree.size, root=tree.root().hex(), content=reader.result()
-    )
+    root = tree.root().hex() if job.tree else ""
+    return Lines(path=job.path, size=size, sha256=whole.hexdigest(), count=reader.number, root=root, content=reader.result())
 
 
 # ------------------------------------------------------------------------------------------------------------------- records
@@ -162,20 +169,20 @@ def _segment(file: BinaryIO, job: SegmentJob) -> Segment:
     problem = ""
     check = _check_thoroughly if job.thorough else _check
     try:
-        for start, starts, lengths, digests in _batches(job):
+        for start, bounds, digests in _batches(job):
             if first is None:
-                first, number, offset = (start, starts[0]), start, starts[0]
-            if (start, starts[0]) != (number, offset):
+                first, number, offset = (start, bounds[0]), start, bounds[0]
+            if (start, bounds[0]) != (number, offset):
                 raise FormatError(f"record index: does not tile: record {start}")
             file.seek(offset)
-            for place, why, type_ in check(file, lengths, digests):
+            for place, why, type_ in check(file, bounds, digests):
                 if type_:
                     types.append(type_)
                 if why and len(spoiled) < MAX_SPOILED:
-                    spoiled.append(Spoiled(index=start + place, offset=starts[place], why=why))
+                    spoiled.append(Spoiled(index=start + place, offset=bounds[place], why=why))
                 elif why:
                     lost += 1
-            number, offset = start + len(lengths), starts[-1] + lengths[-1]
+            number, offset = start + len(digests), bounds[-1]
     except FormatError as error:
         problem = error.message
     return Segment(
@@ -191,11 +198,8 @@ def _segment(file: BinaryIO, job: SegmentJob) -> Segment:
     )
 
 
-_Batch = tuple[int, list[int], list[int], list[str]]
-
-
-def _batches(job: SegmentJob) -> Iterator[_Batch]:
-    """(index of the first record, offsets, lengths, hashes) of some thousand records at a time.
+def _batches(job: SegmentJob) -> Iterator[tuple[int, list[int], list[str]]]:
+    """(index of the first record, where each begins and the last one ends, hashes) of some thousand records at a time.
 
     The lines are not matched one by one: writing the numbers found into the one form that a line has must give the same bytes.
     """
@@ -213,59 +217,66 @@ def _batches(job: SegmentJob) -> Iterator[_Batch]:
             start, offset = int(words[1]), int(words[2])
         except ValueError:
             raise FormatError("record index: bad line") from None
-        offsets = list(accumulate(lengths, initial=offset))
-        rows = zip(range(start, start + len(lengths)), offsets, lengths, words[4::5], strict=False)
-        if "".join(map("preserve-record/v1 %d %d %d %s\n".__mod__, rows)).encode() != text or min(lengths) < 1:
+        bounds = list(accumulate(lengths, initial=offset))
+        rows = zip(range(start, start + len(lengths)), bounds, lengths, words[4::5], strict=False)
+        whole = "".join(map("preserve-record/v1 %d %d %d %s\n".__mod__, rows)).encode() == text
+        if not whole or min(lengths) < 1 or bounds[-1] > MAX_INTEGER:
             for line in merkle.lines(text):
                 recordindex.parse_leaf(line)
             raise FormatError("record index: does not tile: the lines do not count or the records do not follow each other")
-        offsets.pop()
-        yield start, offsets, lengths, words[4::5]
+        yield start, bounds, words[4::5]
         place = end
 
 
-def _check(file: BinaryIO, lengths: list[int], digests: list[str]) -> Iterator[tuple[int, str, str]]:
-    """(place in the batch, what is wrong, "") of each record that is not as it should be."""
-    sha256, left, block, view, start, filled = hashlib.sha256, sum(lengths), b"", memoryview(b""), 0, 0
-    for place, (length, digest) in enumerate(zip(lengths, digests, strict=True)):
-        if start == filled:
-            view = memoryview(block := file.read(min(BLOCK, left)))
-            left, start, filled = left - len(block), 0, len(block)
-        end = start + length
-        if end <= filled:
-            if sha256(view[start:end]).hexdigest() != digest:
-                yield place, CHANGED, ""
-            elif not block.startswith(_FIXED, start):
-                yield place, ODD, ""
-            start = end
+def _check(file: BinaryIO, bounds: list[int], digests: list[str]) -> Iterator[tuple[int, str, str]]:
+    """(place in the batch, what is wrong, "") of each record that is not as it should be.
+
+    As many whole records as fit a block are read and hashed together; one that is larger than a block streams by alone.
+    """
+    sha256, place = hashlib.sha256, 0
+    while place < len(digests):
+        start = bounds[place]
+        stop = bisect_right(bounds, start + BLOCK) - 1
+        if stop <= place:
+            if why := _check_large(file, bounds[place + 1] - start, digests[place]):
+                yield place, why, ""
+            place += 1
             continue
-        record, head, need = sha256(view[start:]), block[start : start + len(_FIXED)], end - filled
-        while need:
-            view = memoryview(block := file.read(min(BLOCK, left)))
-            left, start, filled = left - len(block), min(need, len(block)), len(block)
-            if not block:
-                yield place, ENDS, ""
-                return
-            record.update(view[:start])
-            head = (head + block[: len(_FIXED)])[: len(_FIXED)]
-            need -= start
-        if record.hexdigest() != digest:
-            yield place, CHANGED, ""
-        elif head != _FIXED:
-            yield place, ODD, ""
+        block = file.read(bounds[stop] - start)
+        view, cuts = memoryview(block), [bound - start for bound in bounds[place : stop + 1]]
+        found = [sha256(view[begin:end]).hexdigest() for begin, end in pairwise(cuts)]
+        cuts.pop()
+        if found != digests[place:stop] or {block[begin : begin + len(_FIXED)] for begin in cuts} != {_FIXED}:
+            for at, begin in enumerate(cuts):
+                if found[at] != digests[place + at]:
+                    yield place + at, CHANGED if begin < len(block) else ENDS, ""
+                elif not block.startswith(_FIXED, begin):
+                    yield place + at, ODD, ""
+        place = stop
 
 
-def _check_thoroughly(file: BinaryIO, lengths: list[int], digests: list[str]) -> Iterator[tuple[int, str, str]]:
+def _check_large(file: BinaryIO, length: int, digest: str) -> str:
+    """What is wrong with one record of `length` bytes; "" when nothing is."""
+    record, head = hashlib.sha256(), b""
+    while length and (piece := file.read(min(BLOCK, length))):
+        head = head or piece[: len(_FIXED)]
+        record.update(piece)
+        length -= len(piece)
+    if length:
+        return ENDS
+    if record.hexdigest() != digest:
+        return CHANGED
+    return "" if head == _FIXED else ODD
+
+
+def _check_thoroughly(file: BinaryIO, bounds: list[int], digests: list[str]) -> Iterator[tuple[int, str, str]]:
     """(place, what is wrong, WARC-Type) of every record: the plain twin of `_check`, which opens each member as well."""
-    for place, (length, digest) in enumerate(zip(lengths, digests, strict=True)):
-        record, member, need = hashlib.sha256(), MemberCheck(), length
-        while need:
-            if not (piece := file.read(min(BLOCK, need))):
-                yield place, ENDS, ""
-                return
+    for place, digest in enumerate(digests):
+        record, member, left = hashlib.sha256(), MemberCheck(), bounds[place + 1] - bounds[place]
+        while left and (piece := file.read(min(BLOCK, left))):
             record.update(piece)
             member.feed(piece)
-            need -= len(piece)
+            left -= len(piece)
         found = member.result()
-        why = CHANGED if record.hexdigest() != digest else found.problem
+        why = ENDS if left else CHANGED if record.hexdigest() != digest else found.problem
         yield place, why, found.header.type if found.header else ""

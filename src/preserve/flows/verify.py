@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from preserve.errors import FormatError, StoreError
 from preserve.flows import verify_run
@@ -16,8 +17,10 @@ from preserve.flows.verify_archive import Memory, check_archive
 from preserve.formats import note, tlog
 from preserve.model.finding import Claim, Finding, Report, Result, unchecked
 from preserve.model.trust import TrustedKey
-from preserve.ports import Folder, Workers
 from preserve.rules.verify_log import log_keys
+
+if TYPE_CHECKING:
+    from preserve.ports import Folder, Workers
 
 _ARCHIVE = frozenset({"archive.toml", "runs", "log"})
 _RUN = frozenset({"manifest.json", "SEAL", "signatures", "keys"})

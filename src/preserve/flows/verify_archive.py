@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from preserve.errors import FormatError
 from preserve.flows import verify_run
@@ -22,12 +22,14 @@ from preserve.model.archive import Description
 from preserve.model.finding import Claim, Finding, Result, failed, passed, unchecked
 from preserve.model.tree import Entry, Kind
 from preserve.model.trust import Manifest, TrustedKey
-from preserve.ports import Folder, Workers
 from preserve.rules import verify_archive as archive_rules
 from preserve.rules import verify_log as log_rules
 from preserve.rules import verify_signed as signed_rules
 from preserve.rules import verify_tree as tree
 from preserve.rules.verify_content import Whole
+
+if TYPE_CHECKING:
+    from preserve.ports import Folder, Workers
 
 _RUN = re.compile(r"runs/((\d{6,})-\d{8}t\d{6}z)/", re.ASCII)
 _WINDOW_BYTES = 1 << 28

@@ -7,9 +7,11 @@ Two halves with the reading of the bulk between them, so that the bulk of many r
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING
 
 from preserve.errors import FormatError
 from preserve.flows import measure
@@ -21,11 +23,13 @@ from preserve.formats.tlog import MAX_PROOF
 from preserve.model.finding import Claim, Finding, Result, failed, passed, unchecked
 from preserve.model.tree import Entry, Kind
 from preserve.model.trust import FileEntry, Manifest, Role, SourceLine, TrustedKey
-from preserve.ports import Folder
 from preserve.rules import verify_content as content
 from preserve.rules import verify_log as log_rules
 from preserve.rules import verify_signed as signed_rules
 from preserve.rules import verify_tree as tree
+
+if TYPE_CHECKING:
+    from preserve.ports import Folder
 
 PROOF = "log/seal.tlog-proof"
 _LIMITS = {"SEAL": seal.MAX_SIZE, seal.MANIFEST: manifest_format.MAX_SIZE, PROOF: MAX_PROOF}
@@ -165,19 +169,26 @@ def _plan(folder: Folder, check: RunCheck, entries: Iterable[Entry], manifest: M
     """The jobs that measure what the manifest lists; record indexes are small and read at once."""
     present = {entry.path for entry in entries if entry.kind is Kind.FILE}
     thorough = check.thorough or not check.known_signer
-    few = manifest.captures.count <= content.FEW and manifest.citations.count <= content.FEW
     check.thorough = thorough
-    readers = {
-        manifest.sources.file: content.SourcesReader,
-        manifest.citations.file: content.CitationsReader if thorough or few else content.CitationsScanner,
-        manifest.captures.file: content.CapturesReader if thorough or few else content.CapturesScanner,
+
+    def close(count: int) -> bool:
+        """Whether a list is looked at line by line."""
+        return thorough or count <= content.FEW
+
+    scanner = partial(content.CapturesScanner, cited=manifest.citations.count > 0)
+    citations, captures = close(manifest.citations.count), close(manifest.captures.count)
+    readers: dict[str, tuple[bool, Callable[[], content.LineReader]]] = {
+        manifest.sources.file: (True, content.SourcesReader),
+        manifest.citations.file: (citations, content.CitationsReader if citations else content.CitationsScanner),
+        manifest.captures.file: (captures, content.CapturesReader if captures else scanner),
     }
     for entry in manifest.files:
         path = check.at + entry.path
         if path not in present or entry.role is Role.RECORD_INDEX:
             continue
         if entry.path in readers:
-            check.jobs.append(LinesJob(path=path, weight=entry.bytes, reader=readers[entry.path]))
+            tree_too, reader = readers[entry.path]
+            check.jobs.append(LinesJob(path=path, weight=entry.bytes, tree=tree_too, reader=reader))
         elif entry.records is None:
             check.jobs.append(WholeJob(path=path, weight=entry.bytes))
         else:
@@ -206,7 +217,8 @@ def _plan_warc(folder: Folder, check: RunCheck, warc: FileEntry, present: Collec
         check.findings += damage
         check.jobs.append(WholeJob(path=path, weight=warc.bytes))
     else:
-        check.jobs.append(TreeJob(path=check.at + index.path, data=data))
+        if check.thorough or warc.records.count <= content.FEW:
+            check.jobs.append(TreeJob(path=check.at + index.path, data=data))
         check.jobs += measure.segments(path, data, warc.bytes, thorough=check.thorough)
 
 
@@ -281,7 +293,7 @@ def _owners(
     wanted = [(path.removeprefix(check.at), record.index) for path, spoiled in damaged.items() for record in spoiled]
     if not wanted:
         return {}
-    job = LinesJob(path=check.at + manifest.captures.file, weight=0, reader=lambda: content.Finder(wanted))
+    job = LinesJob(path=check.at + manifest.captures.file, weight=0, tree=False, reader=lambda: content.Finder(wanted))
     found = measure.measure(folder, job)
     return found.content.captures if isinstance(found, content.Lines) and isinstance(found.content, content.Found) else {}
 

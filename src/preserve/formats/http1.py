@@ -289,7 +289,7 @@ class ResponseParser:
             if self._left == 0:
                 self.state = State.DONE
         else:
-            taken, pieces = data, (data,)
+            taken, pieces = data, () if self.chunked else (data,)  # after broken chunks nobody knows what is content
         self.size += len(taken)
         if self.state is State.DONE:
             self.excess = (data[len(taken) :] + tail)[:MAX_ASIDE]

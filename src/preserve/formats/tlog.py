@@ -22,6 +22,8 @@ Read: TypeAlias = Callable[[str], bytes]
 """`read(path)`: the bytes of a file of the log, by its path below the log's folder."""
 
 CHECKPOINT = "checkpoint"
+WAITING = ".new"
+"""Where the bytes of the next file wait to be renamed."""
 TILE_WIDTH = 256
 TILE_HEIGHT = 8
 MAX_ENTRY = (1 << 16) - 1
@@ -252,7 +254,7 @@ def leftovers(size: int) -> tuple[str, ...]:
 
     Either the checkpoint was written and the tiles it supersedes are still there, or new tiles were and the checkpoint was not.
     """
-    return (*superseded(size), *_paths_of((level, number, width + 1) for level, number, width in _touched(size + 1)))
+    return (WAITING, *superseded(size), *_paths_of((level, number, width + 1) for level, number, width in _touched(size + 1)))
 
 
 def _touched(size: int) -> Iterator[tuple[int, int, int]]:

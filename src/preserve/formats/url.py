@@ -24,6 +24,10 @@ _INNER_SPACE = re.compile(r"\s")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
+MAX_LENGTH = 1 << 16
+"""Characters of an address: twice what any server is known to take, and little enough for a record's header."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Url:
     """An http or https address that can be asked.
@@ -92,6 +96,8 @@ def join(base: Url, location: bytes) -> Url | BadUrl:
 
 
 def _resolve(text: str, base: str | None) -> Url | BadUrl:
+    if len(text) > MAX_LENGTH:
+        return BadUrl(f"the address is longer than {MAX_LENGTH} characters")
     try:
         parsed = ada_url.URL(text, base)
     except ValueError:  # ada refuses it; UnicodeEncodeError (a lone surrogate) is a ValueError too

@@ -27,7 +27,7 @@ VERSION: Final = b"WARC/1.1"
 END: Final = b"\r\n\r\n"
 """What ends a header, and what follows a block."""
 MAX_HEADER: Final = 1 << 20
-"""Bytes of a record header; a longer one is not read."""
+"""Bytes of a record header; a longer one is neither written nor read."""
 
 _TYPES: Final = frozenset({"warcinfo", "response", "resource", "request", "metadata", "revisit", "conversion", "continuation"})
 _OWN: Final = frozenset({"warc-type", "warc-record-id", "warc-date", "content-length"})
@@ -115,7 +115,7 @@ def target_uri(url: str) -> str:
 def header(record: Record, *, warcinfo_id: str = "") -> bytes:
     """The record's header, version line to empty line; `warcinfo_id` becomes WARC-Warcinfo-ID.
 
-    Raises ValueError for what a header cannot say: control characters, an unknown type, a repeated or a reserved field.
+    Raises ValueError for what a header cannot say: control characters, an unknown type, a repeated or a reserved field, too much.
     """
     if record.type not in _TYPES:
         raise ValueError(f"not a WARC record type: {record.type!r}")
@@ -134,7 +134,10 @@ def header(record: Record, *, warcinfo_id: str = "") -> bytes:
     if warcinfo_id:
         lines.append(f"WARC-Warcinfo-ID: <{warcinfo_id}>")
     lines.append(f"Content-Length: {record.length}")
-    return b"WARC/1.1\r\n" + "\r\n".join(lines).encode() + END
+    written = b"WARC/1.1\r\n" + "\r\n".join(lines).encode() + END
+    if len(written) > MAX_HEADER:
+        raise ValueError(f"a header of {len(written)} bytes would not be read again")
+    return written
 
 
 @lru_cache(maxsize=256)
@@ -256,7 +259,7 @@ class MemberCheck:
         end = self._start.find(END, searched)
         if end < 0 and len(self._start) < MAX_HEADER:
             return b""
-        if end < 0 or end > MAX_HEADER:
+        if end < 0 or end + len(END) > MAX_HEADER:
             raise FormatError("no end of the WARC header")
         end += len(END)
         rest = self._start[end:]

@@ -54,7 +54,8 @@ class Result(StrEnum):
 class Finding:
     """One claim about one subject (a path, a run, a key, a log) and what came of checking it.
 
-    `detail` is a sentence for a person; text from outside in it is not made safe to print yet. `needed` marks a claim without
+    `detail` is a sentence for a person; text from outside in it is not made safe to print yet. `record` is the index of the one
+    damaged record of the WARC file `subject`, where the damage is that narrow. `needed` marks a claim without
     which the whole cannot be called established: where it is not-checked, the exit code is 41.
     """
 
@@ -63,6 +64,7 @@ class Finding:
     subject: str
     detail: str
     needed: bool = False
+    record: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,8 +96,8 @@ def passed(claim: Claim, subject: str, detail: str) -> Finding:
     return Finding(claim=claim, result=Result.PASS, subject=subject, detail=detail)
 
 
-def failed(claim: Claim, subject: str, detail: str) -> Finding:
-    return Finding(claim=claim, result=Result.FAIL, subject=subject, detail=detail)
+def failed(claim: Claim, subject: str, detail: str, *, record: int | None = None) -> Finding:
+    return Finding(claim=claim, result=Result.FAIL, subject=subject, detail=detail, record=record)
 
 
 def unchecked(claim: Claim, subject: str, detail: str, *, needed: bool = False) -> Finding:

@@ -3,9 +3,10 @@
 The flow reads and hashes; these rules compare. A Measured value says what lies on the disk, the Manifest what was signed. Damage is
 named by file, record and offset; whose capture that was is looked up afterwards (`Finder`).
 
-The lists of captures and citations are hashed always. Their lines are also taken apart, each strictly, when they are few, when
-the signer is unknown or when asked for (`thorough`); a long list of a known signer is scanned for what completeness needs, in
-the one spelling that lines have, so that what is spelled otherwise counts as missing.
+Lists are hashed always. Their lines are also taken apart, each strictly, and their Merkle root compared when they are few, when the
+signer is unknown or when asked for (`thorough`). A long list of a known signer is only scanned for what completeness needs, in the
+one spelling that lines have, so that what is spelled otherwise counts as missing; the rest was checked at sealing, and the claim
+`structure` says so (docs/adr/0031).
 """
 
 from __future__ import annotations
@@ -44,7 +45,10 @@ class Whole:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lines:
-    """A file of lines: how many, the Merkle root over them, and what the reader made of them. `sha256` is "" where known already."""
+    """A file of lines: how many, the Merkle root over them, and what the reader made of them.
+
+    `sha256` is "" where it is known already, `root` where it was not asked for.
+    """
 
     path: str
     size: int
@@ -120,11 +124,17 @@ class Found:
 
 
 class LineReader(Protocol):
-    """Shown the lines of a file in order; never raises for what they are."""
+    """Shown the lines of a file in order; never raises for what they are. `number` counts them."""
 
-    def read(self, rows: Sequence[bytes]) -> None: ...
+    number: int
 
-    def stop(self, problem: str) -> None: ...
+    def read(self, rows: bytes) -> None:
+        """Some whole lines, each with its newline."""
+        ...
+
+    def stop(self, problem: str) -> None:
+        """Nothing after this is to be believed."""
+        ...
 
     def result(self) -> Sources | Citations | Captures | Found: ...
 
@@ -137,14 +147,13 @@ class _Reader:
         self.problem = ""
         self.salts: set[str] = set()
 
-    def read(self, rows: Sequence[bytes]) -> None:
-        for row in rows:
-            if self.problem:
-                return
-            try:
-                self.line(row)
-            except FormatError as error:
-                self.stop(error.message)
+    def read(self, rows: bytes) -> None:
+        for row in rows.removesuffix(b"\n").split(b"\n"):
+            if not self.problem:
+                try:
+                    self.line(row)
+                except FormatError as error:
+                    self.stop(error.message)
             self.number += 1
 
     def stop(self, problem: str) -> None:
@@ -198,16 +207,19 @@ class CitationsReader(_Reader):
 
 
 class CitationsScanner(CitationsReader):
-    """Looks for the number and the reason only, in the one spelling they have."""
+    """Looks for the number and the reason only, in the one spelling they have: an unescaped quote cannot stand inside a string."""
 
-    _FIELDS = re.compile(rb',"citation":(0|[1-9][0-9]*),"date":.*,"not_captured":(null|")')
+    _NUMBER = re.compile(rb',"citation":(0|[1-9][0-9]*),"date":')
+    _REASON = re.compile(rb',"not_captured":(null|")')
 
-    def line(self, row: bytes) -> None:
-        match = self._FIELDS.search(row)
-        if match is None or int(match[1]) != self.number:
-            raise FormatError("not the citation that belongs here")
-        if match[2] == b"null":
-            self.unexplained.add(self.number)
+    def read(self, rows: bytes) -> None:
+        count = rows.count(b"\n")
+        expected = range(self.number, self.number + count)
+        reasons = self._REASON.findall(rows)
+        if [*map(int, self._NUMBER.findall(rows))] != [*expected] or len(reasons) != count:
+            self.stop("from here on the citations are not spelled or not numbered as they should be")
+        self.unexplained.update(number for number, reason in zip(expected, reasons, strict=False) if reason == b"null")
+        self.number += count
 
 
 class CapturesReader(_Reader):
@@ -231,17 +243,19 @@ class CapturesReader(_Reader):
 
 
 class CapturesScanner(_Reader):
-    """Looks for the citations named only, in the one spelling they have: an unescaped quote cannot stand inside a string."""
+    """Looks for the citations named only, in the one spelling they have; not even for these where there are no citations."""
 
     _CITED = re.compile(rb',"citation":(0|[1-9][0-9]*),"document_sha256":"')
 
-    def __init__(self) -> None:
+    def __init__(self, *, cited: bool) -> None:
         super().__init__()
+        self.cited = cited
         self.named: set[int] = set()
 
-    def read(self, rows: Sequence[bytes]) -> None:
-        for row in rows:
-            self.named.update(map(int, self._CITED.findall(row)))
+    def read(self, rows: bytes) -> None:
+        if self.cited:
+            self.named.update(map(int, self._CITED.findall(rows)))
+        self.number += rows.count(b"\n")
 
     def result(self) -> Captures:
         return Captures(named=frozenset(self.named), records=(), outcomes=None, problem=self.problem)
@@ -287,7 +301,7 @@ def judge_list(count: int, root: str, found: Lines) -> Iterator[Finding]:
     """Count and Merkle root as signed, for a file whose bytes are the signed ones."""
     if found.count != count:
         yield failed(Claim.INTEGRITY, found.path, f"it has {found.count} lines, the manifest says {count}")
-    if found.root != root:
+    if found.root and found.root != root:
         yield failed(Claim.INTEGRITY, found.path, f"the Merkle root over its lines is {found.root}, the manifest says {root}")
 
 
@@ -325,7 +339,8 @@ def describe_damage(where: str, spoiled: Sequence[Spoiled], captures: Mapping[in
     """A finding for each damaged record, up to SHOWN; `captures` says of record indexes whose they are."""
     for record in spoiled[:SHOWN]:
         whose = f"; {captures[record.index]}" if record.index in captures else ""
-        yield failed(Claim.INTEGRITY, where, f"altered: record {record.index} at offset {record.offset}: {record.why}{whose}")
+        detail = f"altered: record {record.index} at offset {record.offset}: {record.why}{whose}"
+        yield failed(Claim.INTEGRITY, where, detail, record=record.index)
     if len(spoiled) > SHOWN:
         last = spoiled[-1]
         yield failed(

@@ -71,6 +71,10 @@ class Connection(asyncio.Protocol):
         self._shaken = self._loop.create_future()
         try:
             self._shake(b"")
+            if early := self._early:
+                # Said before the handshake, it is a part of it: nothing of it may pass for what TLS protects.
+                self._early = b""
+                self._shake(early)
             async with asyncio.timeout(self._limit):
                 await self._shaken
         except HandshakeError as error:

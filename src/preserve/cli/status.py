@@ -1,0 +1,137 @@
+"""`preserve status`: a table by document and footnote."""
+
+from __future__ import annotations
+
+import json
+import sys
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from preserve.errors import ExitCode, FormatError
+from preserve.formats.printable import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from preserve.flows.status import Standing
+    from preserve.model.finding import Report
+
+
+@click.command()
+@click.argument(
+    "archive",
+    envvar="PRESERVE_ARCHIVE",
+    default="archive",
+    metavar="[ARCHIVE]",
+    type=click.Path(path_type=Path, file_okay=False),
+)
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON line for each citation.")
+def command(archive: Path, as_json: bool) -> int:
+    """Say of every document and footnote what was captured, whether it is worth something, and whether it is intact.
+
+    ARCHIVE is $PRESERVE_ARCHIVE, else ./archive. Intact means what `preserve verify` means by it: every stored byte is read and
+    held against what was signed. Nothing is written.
+
+    Exit code: 0, or 40 when something was altered; `preserve verify` tells what.
+    """
+    from preserve.adapters.folder import DiskFolder
+    from preserve.cli.verify import check
+    from preserve.flows.status import status
+
+    if not (archive / "archive.toml").is_file():
+        raise FormatError(f"{archive} is not an archive", "capture into it first, or name another folder")
+    report = check(archive)
+    with DiskFolder(archive) as folder:
+        standings = status(folder, report)
+    if as_json:
+        for standing in standings:
+            click.echo(json.dumps(_line(standing)))
+    else:
+        _show(standings)
+    _conclude(archive, report, standings)
+    return ExitCode.ALTERED if report.exit_code is ExitCode.ALTERED else ExitCode.DONE
+
+
+def _line(standing: Standing) -> dict[str, object]:
+    from preserve.formats.times import rfc3339
+
+    return {
+        "document": standing.document,
+        "note": standing.note,
+        "url": standing.url,
+        "outcome": standing.outcome,
+        "verdict": standing.verdict,
+        "captured": None if standing.captured is None else rfc3339(standing.captured),
+        "run": standing.run,
+        "intact": standing.intact,
+        "chosen": None,
+        "memento": None,
+        "next": None,
+    }
+
+
+def _show(standings: Iterable[Standing]) -> None:
+    """A table on a terminal; plain lines elsewhere, where nothing may be wrapped."""
+    for document, group in groupby(standings, key=lambda standing: standing.document):
+        title = printable(document or "Addresses given by themselves")
+        rows = [_cells(row) for row in group]
+        if sys.stdout.isatty():
+            _show_table(title, rows)
+        else:
+            click.echo(title)
+            for note, state, captured, intact, address in rows:
+                click.echo(f"{note[0]:<6} {state[0]:<22} {captured[0]:<16} {intact[0]:<7} {address[0]}")
+            click.echo()
+
+
+def _show_table(title: str, rows: Iterable[Iterable[tuple[str, str]]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in ("note", "state", "captured", "intact"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("address", overflow="fold")
+    for cells in rows:
+        table.add_row(*(Text(cell, style=style) for cell, style in cells))
+    console = Console(highlight=False)
+    console.print(Text(title, style="bold"), table, Text(), sep="\n")
+
+
+def _cells(row: Standing) -> tuple[tuple[str, str], ...]:
+    """The cells of one citation, each with its style."""
+    from preserve.model.web import Outcome, Verdict
+
+    fine = row.outcome is Outcome.CAPTURED and row.verdict is Verdict.OK
+    if row.outcome is None:
+        state = "not captured"
+    elif row.outcome is Outcome.CAPTURED:
+        state = "captured" if fine else f"captured, {row.verdict}"
+    else:
+        state = row.outcome.value
+    intact = {None: ("-", "dim"), True: ("intact", "green"), False: ("ALTERED", "bold red")}[row.intact]
+    address = row.url or ""
+    if row.reason and not fine:
+        address = f"{address}  ({row.reason})" if address else f"({row.reason})"
+    return (
+        (printable(row.note or "-"), ""),
+        (state, "" if fine else "yellow"),
+        (f"{row.captured:%Y-%m-%d %H:%M}" if row.captured else "-", "" if row.captured else "dim"),
+        intact,
+        (printable(address), ""),
+    )
+
+
+def _conclude(archive: Path, report: Report, standings: Sequence[Standing]) -> None:
+    from preserve.model.web import Outcome, Verdict
+
+    fine = sum(row.outcome is Outcome.CAPTURED and row.verdict is Verdict.OK and row.intact is True for row in standings)
+    click.echo(f"{fine} of {len(standings)} citations captured and intact. Time: {report.time}.", err=True)
+    if report.exit_code is not ExitCode.DONE:
+        click.echo(f"Not all is well: preserve verify {printable(str(archive))} says what.", err=True)
+    if (archive / "journal").is_dir():
+        click.echo("A run is open: finish it with preserve capture --resume.", err=True)

@@ -1,0 +1,46 @@
+"""What the wire's tests share: a clock, both event loops, one fetch at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import uvloop
+
+from preserve.adapters.web.fetcher import HttpFetcher
+from preserve.model.settings import FetchSettings
+from preserve.model.web import Exchange
+
+_T = TypeVar("_T")
+
+LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
+
+
+class Clock:
+    """The time as it is."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+
+def run(loop: str, work: Coroutine[Any, Any, _T]) -> _T:
+    """Run to the end on the event loop of that name."""
+    with asyncio.Runner(loop_factory=LOOPS[loop]) as runner:
+        return runner.run(work)
+
+
+async def fetch(settings: FetchSettings, folder: Path, *addresses: str, deadline: float | None = None) -> list[Exchange]:
+    """Ask for the addresses one after the other, in one session of one fetcher."""
+    fetcher = HttpFetcher(settings, Clock(), folder)
+    try:
+        session = fetcher.session()
+        return [await session.fetch(address, deadline=deadline) for address in addresses]
+    finally:
+        await fetcher.aclose()
