@@ -261,7 +261,7 @@ class Archivist:
 
     def files(self) -> Files:
         """Every file of the archive by its path."""
-        about = Description(id=self.id, origin=self.origin, log=self.log.key.encode(), created="2026-11-21T12:00:00Z")
+        about = Description(id=self.id, origin=self.origin, log=self.log.key.encode())
         found = {"archive.toml": description.encode(about), **self.documents, **self.log_files()}
         for name, run in zip(self.names, self.runs, strict=True):
             found |= {f"runs/{name}/{path}": data for path, data in run.items()}

@@ -228,7 +228,7 @@ def _ledger(archive: Archive, clock: SystemClock, tell: Tell, passphrase: Passph
         origin = f"{name}/log"
         key = keys.make(KeyUse.LOG, origin, now=clock.now(), pin=trust.add)
         assert key.vkey is not None, "a log's key has a vkey"
-        archive.create(Description(id=name, origin=origin, log=key.vkey.encode(), created=f"{clock.now():%Y-%m-%dT%H:%M:%SZ}"))
+        archive.create(Description(id=name, origin=origin, log=key.vkey.encode()))
     described = archive.describe()
     found = keys.log_key(described.origin, note.VerifierKey.parse(described.log).fingerprint)
     if found is None:

@@ -10,6 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from click.testing import CliRunner
+
+from preserve.cli.key import command as key_command
+from preserve.errors import PreserveError
 
 if TYPE_CHECKING:
     from running import Run
@@ -115,23 +119,28 @@ def test_a_file_that_is_not_there(preserve: Run) -> None:
 def test_a_passphrase_from_a_file_or_the_environment(preserve: Run, config_home: Path, tmp_path: Path) -> None:
     (tmp_path / "passphrase").write_text("correct horse\nsecond line\n")
     assert preserve("key", "generate", "--passphrase-file", "passphrase").code == 0
+    (key,) = (config_home / "preserve" / "keys").glob("*.pem")
+    opened = ["openssl", "pkey", "-in", str(key), "-passin", "pass:correct horse", "-noout"]
+    assert subprocess.run(opened, check=False, capture_output=True).returncode == 0
     assert preserve("key", "generate", env={"PRESERVE_PASSPHRASE": "correct horse"}).code == 0
-    assert preserve("key", "generate", env={"PRESERVE_PASSPHRASE_FILE": "passphrase"}).code == 0
-    keys = list((config_home / "preserve" / "keys").glob("*.pem"))
-    assert len(keys) == 3
-    for key in keys:
-        opened = ["openssl", "pkey", "-in", str(key), "-passin", "pass:correct horse", "-noout"]
-        assert subprocess.run(opened, check=False, capture_output=True).returncode == 0
-    assert [row["encrypted"] for row in preserve("key", "list", "--json").lines] == [True] * 3
-    for arguments, env, code in (
-        ((), {}, 2),
-        ((), {"PRESERVE_PASSPHRASE": ""}, 2),
-        (("--passphrase-file", "missing"), {}, 3),
-        (("--passphrase-file", "passphrase", "--no-passphrase"), {}, 2),
-        (("--no-passphrase", "--name", ""), {}, 2),
+    assert [row["encrypted"] for row in preserve("key", "list", "--json").lines] == [True, True]
+
+
+def test_a_key_without_a_clear_word_on_its_passphrase_is_not_made(config_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for arguments, variable, why in (
+        ([], None, "no terminal to ask on"),
+        ([], "", "the passphrase is empty"),
+        (["--passphrase-file", "missing"], None, "missing: No such file"),
+        (["--passphrase-file", "missing", "--no-passphrase"], None, "exclude each other"),
+        (["--no-passphrase", "--name", ""], None, "a key needs a name"),
     ):
-        assert preserve("key", "generate", *arguments, env=env).code == code
-    assert len(list((config_home / "preserve" / "keys").iterdir())) == 6
+        monkeypatch.delenv("PRESERVE_PASSPHRASE", raising=False)
+        if variable is not None:
+            monkeypatch.setenv("PRESERVE_PASSPHRASE", variable)
+        refused = CliRunner().invoke(key_command, ["generate", *arguments])
+        assert isinstance(refused.exception, PreserveError)
+        assert why in refused.exception.message
+    assert not (config_home / "preserve").exists()
 
 
 def test_the_question_is_asked_on_a_terminal(config_home: Path, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ _OURS = sorted(
     for path in ROOT.glob(pattern)
     if path.is_file() and "__pycache__" not in path.parts
 )
-_PAGES = [path for path in _OURS if path.suffix == ".md" and "demo" not in path.parts]
+_PAGES = [path for path in _OURS if path.suffix == ".md" and path.relative_to(ROOT).parts[0] not in {"src", "tests"}]
 
 
 def _name(path: Path) -> str:

@@ -49,6 +49,14 @@ def test_the_newest_of_each_origin_is_remembered_as_it_was_signed(tmp_path: Path
     }
 
 
+def test_a_fork_of_the_same_size_never_replaces_what_is_remembered(tmp_path: Path) -> None:
+    memory = CheckpointMemory.seen(tmp_path)
+    memory.remember(signed(5))
+    fork = note.sign(Checkpoint(origin=ORIGIN, size=5, root=bytes(32)).encode(), [Signer(ORIGIN)])
+    assert "another log of the same size" in memory.remember(fork)
+    assert memory.recall(ORIGIN) == signed(5)
+
+
 def test_what_was_seen_and_what_was_signed_are_two_memories(tmp_path: Path) -> None:
     CheckpointMemory.seen(tmp_path).remember(signed(5))
     assert CheckpointMemory.signed(tmp_path).recall(ORIGIN) is None

@@ -8,6 +8,7 @@ import os
 import socket
 import threading
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ def loop(request: pytest.FixtureRequest) -> str:
 
 
 def _settings(**changes: Any) -> FetchSettings:
-    return FetchSettings(**({"user_agent": "test/1.0", "timeout": 2.0, "allow_private": True} | changes))
+    return replace(FetchSettings(user_agent="test/1.0", timeout=10.0, allow_private=True), **changes)
 
 
 def _base(site: MisbehavingSite) -> str:
@@ -189,6 +190,7 @@ def test_a_referrer_is_named_but_not_its_fragment_nor_https_to_http(loop: str, t
     with MisbehavingSite() as site:
         assert b"\r\nReferer: http://site.example/a?b\r\n" in run(loop, ask(site, "http://site.example/a?b#c"))
         assert b"Referer" not in run(loop, ask(site, "https://site.example/a"))
+        assert b"Referer" not in run(loop, ask(site, "http://site.example/\r\nX: y"))
 
 
 def test_cookies_live_as_long_as_their_session(loop: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -251,8 +253,9 @@ def test_the_deadline_ends_an_exchange(name: str, outcome: Outcome, problem: str
 
 
 def test_a_body_that_drips_is_ended_by_the_deadline_alone(loop: str, tmp_path: Path) -> None:
+    dripping: list[bytes | float] = [b".", 0.05] * 100
     with MisbehavingSite() as site:
-        site.script("drip", say(fields(), *([b".", 0.05] * 100)))
+        site.script("drip", say(fields(), *dripping))
         (exchange,) = run(
             loop, fetch(_settings(timeout=0.4), tmp_path, _base(site) + "drip", deadline=Clock().monotonic() + 0.8)
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 
 import h11
@@ -52,7 +53,7 @@ def _head(fields: Iterable[tuple[bytes, bytes]]) -> bytes:
 
 def _cuts(data: bytes, points: list[int]) -> list[bytes]:
     edges = sorted({0, len(data), *(point % (len(data) + 1) for point in points)})
-    return [data[start:stop] for start, stop in zip(edges, edges[1:], strict=False)]
+    return [data[start:stop] for start, stop in itertools.pairwise(edges)]
 
 
 @given(wire=responses(), points=st.lists(st.integers(0, 5000), max_size=12))

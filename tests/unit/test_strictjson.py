@@ -81,6 +81,12 @@ def test_an_integer_too_long_for_int_is_refused_not_crashed_on() -> None:
         strictjson.decode(b"9" * 10_000)
 
 
+def test_a_late_duplicate_among_many_members_costs_nothing() -> None:
+    many = ",".join(f'"{number}":0' for number in range(100_000))
+    with pytest.raises(FormatError, match="duplicate key: '99999'"):
+        strictjson.decode(f'{{{many},"99999":1}}'.encode())
+
+
 def test_fields_take_exact_types() -> None:
     fields = Fields({"n": 1, "s": "x", "b": True, "l": ["a"], "none": None, "o": {}}, "thing")
     assert fields.integer("n") == 1

@@ -43,7 +43,7 @@ class CheckpointMemory:
             signed = note.parse(path.read_bytes())
             if note.parse_checkpoint(signed.text).origin != origin:
                 raise FormatError("it is of another log")
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, FormatError) as problem:
             why = problem.message if isinstance(problem, FormatError) else problem.strerror
@@ -67,6 +67,8 @@ class CheckpointMemory:
                 known = self.head(head.origin)
                 if known is not None and known.size > head.size:
                     return ""
+                if known is not None and known.size == head.size and known.root != head.root:
+                    return f"{self._place(head.origin)}: another log of the same size is remembered there"
                 if signed != self.recall(head.origin):
                     durable.write_file(self._place(head.origin), signed.encode(), mode=0o600)
                     durable.sync_folder(self._folder)

@@ -137,19 +137,24 @@ class Journal:
         """Up to `limit` waiting targets in fair order; they are not handed out again while this journal is open."""
         with _translated(self._path):
             rows = self._db.execute(
-                "SELECT id,url,address,host FROM targets WHERE state=? ORDER BY turn,id LIMIT ?", (_WAITING, limit)
+                "UPDATE targets SET state=? WHERE id IN (SELECT id FROM targets WHERE state=? ORDER BY turn,id LIMIT ?)"
+                " RETURNING turn,id,url,address,host",
+                (_TAKEN, _WAITING, limit),
             ).fetchall()
-            self._db.executemany("UPDATE targets SET state=? WHERE id=?", ((_TAKEN, row[0]) for row in rows))
+            asked = json.dumps([row[1] for row in rows])
+            cited = _Groups(self._db.execute(f"{_CITED} WHERE c.target IN (SELECT value FROM json_each(?)) ORDER BY 1,2", (asked,)))
+            cited_by = {number: _cited_by(cited.of(number)) for number in sorted(row[1] for row in rows)}
             return tuple(
-                Target(id=number, url=url, address=address or "", host=host, cited_by=self._cited_by(number))
-                for number, url, address, host in rows
+                Target(id=number, url=url, address=address or "", host=host, cited_by=cited_by[number])
+                for _turn, number, url, address, host in sorted(rows)
             )
 
-    def finish(self, capture: Capture, records: Iterable[Stored]) -> None:
-        """A target is done: its result and every record written for it, at once."""
+    def finish(self, done: Iterable[tuple[Capture, Iterable[Stored]]]) -> None:
+        """Targets are done: the results and every record written for them, at once."""
         with self.planning():
-            self._insert(records, capture.target.id)
-            self._db.execute("UPDATE targets SET state=?, result=? WHERE id=?", (_DONE, _pack(capture), capture.target.id))
+            for capture, records in done:
+                self._insert(records, capture.target.id)
+                self._db.execute("UPDATE targets SET state=?, result=? WHERE id=?", (_DONE, _pack(capture), capture.target.id))
 
     def note(self, name: str, value: str, records: Iterable[Stored]) -> None:
         """A circumstance of the run (an answer of robots.txt, a file's warcinfo) and the records that show it."""
@@ -208,12 +213,13 @@ class Journal:
 
     def captures(self) -> Iterator[Capture]:
         """What came of every finished target, in the order of the targets."""
+        records = _Groups(self._db.execute("SELECT target,* FROM records WHERE target NOT NULL ORDER BY target,warc,idx"))
+        cited = _Groups(self._db.execute(f"{_CITED} WHERE c.target NOT NULL ORDER BY 1,2"))
         for number, url, address, host, result in self._db.execute(
             "SELECT id,url,address,host,result FROM targets WHERE state=? ORDER BY id", (_DONE,)
         ):
-            target = Target(id=number, url=url, address=address or "", host=host, cited_by=self._cited_by(number))
-            records = self._db.execute("SELECT * FROM records WHERE target=? ORDER BY warc,idx", (number,))
-            yield _unpack(result, target, tuple(_stored(row) for row in records))
+            target = Target(id=number, url=url, address=address or "", host=host, cited_by=_cited_by(cited.of(number)))
+            yield _unpack(result, target, tuple(_stored(row) for row in records.of(number)))
 
     def records(self, warc: str) -> Iterator[Stored]:
         """The records of one file, in order."""
@@ -240,18 +246,21 @@ class Journal:
             ),
         )
 
-    def _cited_by(self, target: int) -> tuple[CitedBy, ...]:
-        rows = self._db.execute(
-            "SELECT c.id, s.name, s.sha256, c.citation FROM citations c JOIN sources s ON s.id=c.source WHERE c.target=? ORDER BY c.id",
-            (target,),
-        ).fetchall()
+
+class _Groups:
+    """Rows sorted by their first column, handed out without it, group by group, to one who asks in the same order."""
+
+    def __init__(self, rows: Iterator[Any]) -> None:
+        self._rows = rows
+        self._next = next(rows, None)
+
+    def of(self, key: int) -> list[Any]:
         found = []
-        for number, name, sha256, text in rows:
-            citation = json.loads(text)
-            note = citation["note"] if citation["note"] is not None else citation["note_inferred"]
-            written = citation["url_as_printed"] or citation["url"] or ""
-            found.append(CitedBy(citation=number, document=name, document_sha256=sha256, note=note, as_written=written))
-        return tuple(found)
+        while self._next is not None and self._next[0] <= key:
+            if self._next[0] == key:
+                found.append(self._next[1:])
+            self._next = next(self._rows, None)
+        return found
 
 
 @contextmanager
@@ -266,6 +275,19 @@ def _translated(path: Path) -> Iterator[None]:
         raise StoreError(
             f"{path}: the journal is damaged: {problem}", "keep the folder: the captured records in it are whole WARC files"
         ) from problem
+
+
+_CITED = "SELECT c.target, c.id, s.name, s.sha256, c.citation FROM citations c JOIN sources s ON s.id=c.source"
+
+
+def _cited_by(rows: Iterable[Any]) -> tuple[CitedBy, ...]:
+    found = []
+    for number, name, sha256, text in rows:
+        citation = json.loads(text)
+        note = citation["note"] if citation["note"] is not None else citation["note_inferred"]
+        written = citation["url_as_printed"] or citation["url"] or ""
+        found.append(CitedBy(citation=number, document=name, document_sha256=sha256, note=note, as_written=written))
+    return tuple(found)
 
 
 def _stored(row: Any) -> Stored:

@@ -6,14 +6,14 @@ import re
 from dataclasses import dataclass, field
 
 from preserve.cite.context import Context, context
-from preserve.cite.flat import Flat, Layout
+from preserve.cite.flat import Flat, Layout, Spans
 from preserve.cite.identifiers import identifiers, resolver
 from preserve.cite.links import linked
 from preserve.cite.references import references
 from preserve.cite.repair import candidates
 from preserve.cite.resolve import Noted, resolve
 from preserve.cite.urls import Found, addresses
-from preserve.model.document import Candidate, Citation, CitationKind, Document, Passage, Where
+from preserve.model.document import Candidate, Citation, CitationKind, Document, Where
 
 _MISSING = re.compile(
     r"(?:\b(?:online(?:\s*\([^()\n]{1,24}\))?|available(?: online)? at|retrieved from|abrufbar unter|verfügbar unter|"
@@ -66,14 +66,11 @@ def _found(reader: _Reader, index: int, flat: Flat) -> list[Found]:
     width = reader.layout.width(passage.where)
     last = index == len(reader.document.passages) - 1
     found = linked(flat)
-    ranges = [(link.start, link.end) for link in found]
-    for address in addresses(flat, width, last=last):
-        if not any(start < address.end and address.start < end for start, end in ranges):
-            found.append(address)
-    ranges = [(address.start, address.end) for address in found]
-    found.extend(identifiers(flat, width, ranges))
+    links = Spans((link.start, link.end) for link in found)
+    found.extend(address for address in addresses(flat, width, last=last) if not links.meets(address.start, address.end))
+    found.extend(identifiers(flat, width, Spans((address.start, address.end) for address in found)))
     if passage.where is Where.NOTES:
-        found.extend(_missing(flat, [(address.start, address.end) for address in found]))
+        found.extend(_missing(flat, Spans((address.start, address.end) for address in found)))
     return sorted(found, key=lambda address: address.start)
 
 
@@ -90,20 +87,25 @@ def _read(reader: _Reader, index: int, flat: Flat, found: list[Found]) -> None:
         own.append((address.start, citation))
         previous = around
     if passage.where is Where.NOTES:
-        spans = [(address.start, address.end) for address in found]
+        spans = Spans((address.start, address.end) for address in found)
         reader.notes.append(
-            Noted(index=index, flat=flat, passage=passage, own=tuple(own), references=tuple(references(flat.text, spans, flat.lead)))
+            Noted(
+                index=index,
+                flat=flat,
+                passage=passage,
+                own=tuple(own),
+                references=tuple(references(flat.text, spans, flat.lead)),
+            )
         )
 
 
-def _missing(flat: Flat, taken: list[tuple[int, int]]) -> list[Found]:
+def _missing(flat: Flat, taken: Spans) -> list[Found]:
     """Places that announce an address and give none: "online:" at the end of a note."""
-    found = []
-    for match in _MISSING.finditer(flat.text):
-        near = any(start - 40 < match.end() and match.start() < end and start >= match.start() for start, end in taken)
-        if not near:
-            found.append(Found(start=match.end(), end=match.end(), printed="", cut="no address follows"))
-    return found
+    return [
+        Found(start=match.end(), end=match.end(), printed="", cut="no address follows")
+        for match in _MISSING.finditer(flat.text)
+        if match.end() <= taken.after(match.start()) - 40
+    ]
 
 
 def _citation(reader: _Reader, flat: Flat, address: Found, around: Context) -> Citation:

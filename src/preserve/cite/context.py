@@ -12,9 +12,14 @@ from dataclasses import dataclass
 from preserve.cite.dates import Dated, dates
 
 _OPEN = {"“": "”", "«": "»", "„": "“”", "‘": "’", "‹": "›", '"': '"'}
-_APA = re.compile(r"\((?:1[89]|20)\d\d[a-z]?(?:,[^()]{1,30})?\)[.,:]?\s+(?P<title>[^.\n][^.]{8,200}(?:\.\d[^.]*)?)[.?!]\s", re.DOTALL)
-_GOST = re.compile(r"(?:\A|[.:]\s+|\d[.)]\s+)(?P<title>[^.\n/][^./]{8,200}(?:\n[^./]{3,200})?)\s//\s", re.S)
-_CONTINUES = re.compile(r"[\s.,;:)\]>]*(?:[\[(]|archived(?: at| copy)?|archive|perma|mirror|cached|copy|pdf|also at|and|or|original|from)?[\s:,(\[<]*\Z", re.IGNORECASE)
+_APA = re.compile(
+    r"\((?:1[89]|20)\d\d[a-z]?(?:,[^()]{1,30})?\)[.,:]?\s+(?P<title>[^.\n][^.]{8,200}(?:\.\d[^.]*)?)[.?!]\s", re.DOTALL
+)
+_GOST = re.compile(r"(?:\A|[.:]\s+|\d[.)]\s+)(?P<title>[^.\n/][^./]{8,200}(?:\n[^./]{3,200})?)\s//\s", re.DOTALL)
+_CONTINUES = re.compile(
+    r"[\s.,;:)\]>]*(?:[\[(]|archived(?: at| copy)?|archive|perma|mirror|cached|copy|pdf|also at|and|or|original|from)?[\s:,(\[<]*\Z",
+    re.IGNORECASE,
+)
 _SENTENCE_END = re.compile(r"[>)\]]*(?:\.(?=\s+[^\Wa-zа-яա-և\d_])|;|\.\Z)")
 _AFTERTHOUGHT = re.compile(
     r"[>)\].,;\s]*(?:[(\[]\s*)?(?:(?:last|zuletzt|dernier|última?|zugriff|stand|abruf|дата|date|date d)?\W{0,3})"
@@ -95,7 +100,7 @@ def _quotations(text: str) -> list[str]:
     at = 0
     while at < len(text):
         opener = text[at]
-        if opener not in _OPEN or (opener in "\"‘" and at and text[at - 1].isalnum()):
+        if opener not in _OPEN or (opener in '"‘' and at and text[at - 1].isalnum()):
             at += 1
             continue
         end = _closing(text, at, opener, _OPEN[opener])
@@ -136,7 +141,9 @@ def _published(lead: str) -> Dated | None:
     known = [date for date in dates(masked) if not date.access]
     bracketed = [date for date in known if _within_brackets(masked, date)]
     whole = [date for date in known if not date.year_only]
-    loose = [date for date in known if re.match(r"\s*[.,;:]", masked[date.end :]) and re.search(r"[,.:]\s*\Z", masked[: date.start])]
+    loose = [
+        date for date in known if re.match(r"\s*[.,;:]", masked[date.end :]) and re.search(r"[,.:]\s*\Z", masked[: date.start])
+    ]
     choice = [date for date in bracketed if not date.year_only] or whole or bracketed or loose
     return choice[-1] if choice else None
 

@@ -79,7 +79,9 @@ def access_date(text: str) -> str | None:
 
 
 def _iso(match: re.Match[str]) -> str | None:
-    kind = match.lastgroup and next(name for name in ("iso", "dmy", "mdy", "ymd", "dots", "slash", "my", "ym", "year") if match[name])
+    kind = match.lastgroup and next(
+        name for name in ("iso", "dmy", "mdy", "ymd", "dots", "slash", "my", "ym", "year") if match[name]
+    )
     if kind == "year":
         return match["y9"]
     if kind == "slash":

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right, insort
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 from preserve.model.document import Document, Line, Passage, Where
 
@@ -14,7 +16,33 @@ _ADDRESS = re.compile(r"://|www\.|\w/\w+/|%[0-9A-F]{2}")
 _WORD = re.compile(r"[^\W_]+")
 
 
-_SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+class Spans:
+    """Ranges of a text that are spoken for, kept in order so that asking stays quick however many there are."""
+
+    def __init__(self, spans: Iterable[tuple[int, int]] = ()) -> None:
+        self._spans = sorted(spans)
+
+    def add(self, start: int, end: int) -> None:
+        """Take `start` to `end` (exclusive)."""
+        insort(self._spans, (start, end))
+
+    def meets(self, start: int, end: int) -> bool:
+        """Whether any of them shares a character with `start` to `end`; an empty range counts as its first character."""
+        end = max(end, start + 1)
+        at = bisect_left(self._spans, (end, 0))
+        return at > 0 and any(first < end and start < last for first, last in self._spans[max(0, at - 3) : at])
+
+    def after(self, offset: int) -> int:
+        """Where the next of them starts at or after `offset`."""
+        at = bisect_left(self._spans, (offset, 0))
+        return self._spans[at][0] if at < len(self._spans) else 1 << 60
+
+
+_SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
+_LEAD = re.compile(
+    r"\s*(?:\[?(?:foot|end)?note\s+)?[\[(^]?(?P<mark>\d{1,4}|[⁰¹²³⁴-⁹]{1,4}|[*†‡§¶]{1,4}|(?<=\[)[^\]\n]{1,30}(?=\]))(?![\w-]*-)[\])]?[.:)]?\s*",
+    re.IGNORECASE,
+)
 
 
 class Flat:
@@ -30,15 +58,13 @@ class Flat:
             self.offsets.append(offset)
             offset += len(text) + 1
 
-    @property
+    @cached_property
     def lead(self) -> int:
         """Where the text begins after the note's own mark, which some readers leave in the line."""
         mark = self.passage.mark
-        if mark is None:
+        if mark is None or (match := _LEAD.match(self.text)) is None:
             return 0
-        forms = "|".join(map(re.escape, {mark, mark.translate(_SUPERSCRIPTS)}))
-        match = re.match(rf"\s*[\[(^]?(?:(?:foot|end)?note\s+)?(?:{forms})(?![\w-])[\])]?[.:)]?\s*|\s*(?:{forms})(?=[^\W\d_])", self.text, re.I)
-        return match.end() if match else 0
+        return match.end() if match["mark"].translate(_SUPERSCRIPTS) == mark else 0
 
     def index(self, offset: int) -> int:
         """The index of the line that holds `offset`."""
@@ -96,7 +122,7 @@ class Layout:
             if "-" in line.text
             for match in re.findall(r"[^\W_]+(?:-[^\W_]+)+", line.text)
             for words in [match.lower().split("-")]
-            for pair in zip(words, words[1:], strict=False)
+            for pair in pairwise(words)
         )
 
 
@@ -105,7 +131,13 @@ def _width(document: Document, where: Where) -> Width | None:
 
     Prose alone is measured where there is enough of it: addresses are what makes lines longer or shorter than the page.
     """
-    lines = [line.text for passage in document.passages if passage.where is where for line in passage.lines[:-1] if len(line.text) >= 20]
+    lines = [
+        line.text
+        for passage in document.passages
+        if passage.where is where
+        for line in passage.lines[:-1]
+        if len(line.text) >= 20
+    ]
     prose = [text for text in lines if not _ADDRESS.search(text)]
     lengths = sorted(map(len, prose if len(prose) >= 6 else lines))
     if len(lengths) < 8 or lengths[len(lengths) // 2] > 250:

@@ -27,7 +27,9 @@ google goog microsoft apple amazon xn--p1ai xn--y9a3aq xn--90ais xn--j1amh рф 
 TLDS = frozenset(_COUNTRIES.split()) | frozenset(_GENERIC.split())
 
 # Names that are files far more often than hosts where no scheme, path or cue says otherwise.
-_FILES = frozenset({"md", "py", "sh", "rs", "pl", "ps", "cc", "so", "zip", "mov", "st", "pm", "am", "no", "is", "it", "in", "to", "my"})
+_FILES = frozenset(
+    {"md", "py", "sh", "rs", "pl", "ps", "cc", "so", "zip", "mov", "st", "pm", "am", "no", "is", "it", "in", "to", "my"}
+)
 
 _LABEL = r"[^\W_](?:[\w-]{0,61}[^\W_])?"
 HOST = re.compile(rf"(?:{_LABEL}\.)+(?P<tld>[^\W\d_]{{2,24}}|xn--[a-z0-9-]+)", re.IGNORECASE)
@@ -43,7 +45,7 @@ def known_tld(name: str) -> bool:
 def is_named_host(host: str) -> bool:
     """A dotted name under a top-level domain that we know: enough to be an address where a path follows."""
     match = HOST.fullmatch(host)
-    return bool(match) and known_tld(match["tld"])
+    return match is not None and known_tld(match["tld"])
 
 
 def is_plain_file(host: str) -> bool:

@@ -8,15 +8,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from preserve.cite.flat import Flat, Width
+from preserve.cite.flat import Flat, Spans, Width
 from preserve.cite.joining import Join, at_line_end
 from preserve.cite.urls import Found, unwrap
 from preserve.model.document import CitationKind
 
 _TAIL = r"[^\s\"<>“”«»|]"
 _PATTERNS = (
-    (CitationKind.DOI, re.compile(rf"(?<![\w/.])(?:doi\s*[:=]?\s*)?(10\.\d{{4,9}}(?:\.\d+)*/(?:{_TAIL}+|\n\s*{_TAIL}+))", re.IGNORECASE)),
-    (CitationKind.ARXIV, re.compile(r"\barXiv\s*[: ]\s*((?:\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Z]{2})?/\d{7})(?:v\d{1,2})?)(?!\w)", re.IGNORECASE)),
+    (
+        CitationKind.DOI,
+        re.compile(rf"(?<![\w/.])(?:doi\s*[:=]?\s*)?(10\.\d{{4,9}}(?:\.\d+)*/(?:{_TAIL}+|\n\s*{_TAIL}+))", re.IGNORECASE),
+    ),
+    (
+        CitationKind.ARXIV,
+        re.compile(r"\barXiv\s*[: ]\s*((?:\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Z]{2})?/\d{7})(?:v\d{1,2})?)(?!\w)", re.IGNORECASE),
+    ),
     (CitationKind.HANDLE, re.compile(rf"\b(?:hdl|handle)\s*:\s*(\d[\d.]*/{_TAIL}+)", re.IGNORECASE)),
     (CitationKind.URN_NBN, re.compile(r"\b(urn:nbn:[a-z]{2}(?::[a-z0-9]{1,8})?[:-][\w:./+-]+)", re.IGNORECASE)),
 )
@@ -33,11 +39,11 @@ def resolver(kind: CitationKind, identifier: str) -> str:
     return _RESOLVERS[kind] + re.sub(r"[<>\"#%{}|\\^`\s?]", lambda match: f"%{ord(match[0]):02X}", identifier)
 
 
-def identifiers(flat: Flat, width: Width | None, taken: list[tuple[int, int]]) -> Iterator[Found]:
+def identifiers(flat: Flat, width: Width | None, taken: Spans) -> Iterator[Found]:
     """The bare identifiers outside the ranges already `taken` by addresses."""
     for kind, pattern in _PATTERNS:
         for match in pattern.finditer(flat.text):
-            if any(start < match.end() and match.start() < end for start, end in taken):
+            if taken.meets(*match.span()):
                 continue
             end, pieces = match.end(), [piece.strip() for piece in match[1].split("\n")]
             if kind is not CitationKind.ARXIV:

@@ -19,13 +19,108 @@ HARD_HYPHENS = "-\ufffe\x02\u2011"
 """At a line end part of the address (13 of 13); U+FFFE and U+0002 are how pdfium prints that hyphen."""
 
 _FILE = r"(?:html?|shtml|xhtml|pdf|php\d?|aspx?|jsp|cfm|docx?|xlsx?|pptx?|txt|xml|json|jpe?g|png|gif|mp[34]|zip|stm|epub)"
-_STRONG = re.compile(rf"[^\s/]*/|.*%[0-9A-Fa-f]{{2}}|.*[=&?_]|.*\.{_FILE}\b|(?:[\w]*-){{2,}}|.*\d[a-z]+\d|.*[a-z]\d+[a-z]", re.IGNORECASE)
+_STRONG = re.compile(
+    rf"[^\s/]*/|.*%[0-9A-Fa-f]{{2}}|.*[=&?_]|.*\.{_FILE}\b|(?:[\w]*-){{2,}}|.*\d[a-z]+\d|.*[a-z]\d+[a-z]", re.IGNORECASE
+)
 _NEW_ADDRESS = re.compile(r"https?:|ftp:|www\d?\.|doi:|\[|\(|<|[\"“”„«»‘’]|\*|•", re.IGNORECASE)
 _HOSTED = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+([a-z]{2,24})(?:/|\Z|[.,;)>]*\Z)", re.IGNORECASE)
 _PLAIN = re.compile(r"[^\W\d_]+(?:[’'][^\W\d_]+)?[.,;:)\]>]*\Z")
 _CLOSER = re.compile(r"[.,;:!?)\]>]+\Z")
 _AFTERWORDS = frozenset(
-    ["accessed", "last", "retrieved", "visited", "viewed", "archived", "and", "or", "see", "also", "in", "at", "on", "for", "the", "a", "an", "of", "to", "from", "as", "by", "with", "but", "cf", "checked", "consulted", "available", "cited", "quoted", "hereinafter", "abgerufen", "zuletzt", "letzter", "zugriff", "stand", "am", "und", "siehe", "vgl", "consulté", "consultée", "le", "la", "les", "et", "voir", "dernier", "consultado", "consultada", "accedido", "último", "visitado", "y", "véase", "el", "los", "дата", "обращения", "и", "см", "archiviert", "archivé", "page", "pages", "p", "pp", "para", "paras", "emphasis", "translated", "also", "this", "that", "we", "it", "is", "are", "was", "were", "has", "have", "which", "who", "date", "accès", "zugegriffen", "abrufdatum", "eingesehen", "gesehen", "վերջին", "այցելություն"]
+    [
+        "accessed",
+        "last",
+        "retrieved",
+        "visited",
+        "viewed",
+        "archived",
+        "and",
+        "or",
+        "see",
+        "also",
+        "in",
+        "at",
+        "on",
+        "for",
+        "the",
+        "a",
+        "an",
+        "of",
+        "to",
+        "from",
+        "as",
+        "by",
+        "with",
+        "but",
+        "cf",
+        "checked",
+        "consulted",
+        "available",
+        "cited",
+        "quoted",
+        "hereinafter",
+        "abgerufen",
+        "zuletzt",
+        "letzter",
+        "zugriff",
+        "stand",
+        "am",
+        "und",
+        "siehe",
+        "vgl",
+        "consulté",
+        "consultée",
+        "le",
+        "la",
+        "les",
+        "et",
+        "voir",
+        "dernier",
+        "consultado",
+        "consultada",
+        "accedido",
+        "último",
+        "visitado",
+        "y",
+        "véase",
+        "el",
+        "los",
+        "дата",
+        "обращения",
+        "и",
+        "см",
+        "archiviert",
+        "archivé",
+        "page",
+        "pages",
+        "p",
+        "pp",
+        "para",
+        "paras",
+        "emphasis",
+        "translated",
+        "also",
+        "this",
+        "that",
+        "we",
+        "it",
+        "is",
+        "are",
+        "was",
+        "were",
+        "has",
+        "have",
+        "which",
+        "who",
+        "date",
+        "accès",
+        "zugegriffen",
+        "abrufdatum",
+        "eingesehen",
+        "gesehen",
+        "վերջին",
+        "այցելություն",
+    ]
 )
 _BARE_SCHEME = re.compile(r"(?:https?|ftp):?/{0,2}\Z", re.IGNORECASE)
 _HOST_SO_FAR = re.compile(r"(?:(?:https?|ftp):/{1,2})?[^/?#\s]*\Z", re.IGNORECASE)
@@ -64,7 +159,11 @@ def at_line_end(url: str, line: str, following: str, width: Width | None) -> Joi
     if last == "/":
         return _after_slash(token, rest)
     if last in ",;:":
-        return Join.JOIN if re.match(rf"[\w,%-]*(?:/|\.{_FILE}\b)", token, re.IGNORECASE) and not _HOSTED.match(token) else Join.STOP
+        return (
+            Join.JOIN
+            if re.match(rf"[\w,%-]*(?:/|\.{_FILE}\b)", token, re.IGNORECASE) and not _HOSTED.match(token)
+            else Join.STOP
+        )
     if not (last.isalnum() and first.isalnum()):
         return Join.STOP
     return _in_mid_word(url, token, rest)
@@ -87,7 +186,9 @@ def _at_dot(url: str, token: str) -> Join:
         labels = re.split(r"[/?#:]", bare, maxsplit=1)[0].split(".")
         return Join.JOIN if known_tld(labels[-1]) and all(labels) else Join.STOP
     if url[-1] == ".":
-        return Join.JOIN if re.match(rf"[\w-]+(?:/|\.{_FILE}\b)", token, re.IGNORECASE) and not _HOSTED.match(token) else Join.STOP
+        return (
+            Join.JOIN if re.match(rf"[\w-]+(?:/|\.{_FILE}\b)", token, re.IGNORECASE) and not _HOSTED.match(token) else Join.STOP
+        )
     return Join.JOIN if re.match(rf"\.(?:{_FILE}\b|\d+/|[\w-]+/)", token, re.IGNORECASE) else Join.STOP
 
 

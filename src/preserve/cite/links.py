@@ -13,15 +13,12 @@ from preserve.cite.flat import Flat
 from preserve.cite.urls import Found
 from preserve.model.document import CitationKind
 
-_PRINTED = re.compile(r"\s*<?\s*(?P<url>(?:https?:/{1,2}|www\d?\.|(?:[a-z0-9-]+\.)+[a-z]{2,24}/)[^\s<>]*)\s*>?\s*\Z", re.IGNORECASE)
+_PRINTED = re.compile(
+    r"\s*<?\s*(?P<url>(?:https?:/{1,2}|www\d?\.|(?:[a-z0-9-]+\.)+[a-z]{2,24}/)[^\s<>]*)\s*>?\s*\Z", re.IGNORECASE
+)
 _DOI = re.compile(r"\s*(?:doi:\s*)?(10\.\d{4,9}/\S+?)\s*\Z", re.IGNORECASE)
 _ARXIV = re.compile(r"\s*(?:arxiv:\s*)(?:\d{4}\.\d{4,5}(?:v\d+)?|[a-z-]+(?:\.[A-Z]{2})?/\d{7})\s*\Z", re.IGNORECASE)
-_GENERIC = re.compile(
-    r"(?:the |this )?(?:archived?(?: (?:copy|version))?|archive|here|link|online|(?:web ?)?(?:site|page)|source|original|pdf|html|url|article|"
-    r"full text|read more|more|permalink|hier|ici|aquí|здесь|ссылка|the original|\[?\w\]?)",
-    re.I,
-)
-_EMPTY = re.compile(r"[\s\[\]()^↑↩*†‡.,;:–—-]*\Z")
+_QUOTED = re.compile(r"[\"“„«]\s*(.{3,}?)\s*[\"”“»][.,]?")
 
 
 def linked(flat: Flat) -> list[Found]:
@@ -47,12 +44,20 @@ def _found(start: int, end: int, text: str, href: str) -> Found:
         other = "" if _same(printed, href) else printed
         return Found(start=start, end=end, printed=printed, href=href, closed=True, other=other)
     if re.search(r"//(?:dx\.)?doi\.org/", href) and (doi := _DOI.match(joined)):
-        return Found(start=start, end=end, printed=text.strip(), href=href, kind=CitationKind.DOI, other="", label=None, name=doi[1])
+        return Found(
+            start=start, end=end, printed=text.strip(), href=href, kind=CitationKind.DOI, other="", label=None, name=doi[1]
+        )
     if "//arxiv.org/" in href and _ARXIV.match(joined):
         return Found(start=start, end=end, printed=text.strip(), href=href, kind=CitationKind.ARXIV)
+    return Found(start=start, end=end, printed="", href=href, label=_title(text))
+
+
+def _title(text: str) -> str | None:
+    """The text of a link as a title: when it is quoted or longer than a phrase such as "this piece"; else nothing is claimed."""
     label = " ".join(text.split())
-    plain = None if _EMPTY.match(label) or len(label) < 3 or label.isdigit() or _GENERIC.fullmatch(label) else label.strip("\"“”«» ")
-    return Found(start=start, end=end, printed="", href=href, label=plain)
+    if quoted := _QUOTED.fullmatch(label):
+        return quoted[1].rstrip(",;") or None
+    return label if len(label.split()) >= 4 else None
 
 
 def _same(printed: str, href: str) -> bool:

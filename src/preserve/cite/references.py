@@ -10,10 +10,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from preserve.cite.flat import Spans
 from preserve.model.document import CitationKind
 
 _NOTE = r"(?:foot|end)?(?:notes?|nn?\.|fn\.?|fns?\b)|anm(?:erkung|\.)?|fu(?:ß|ss)n(?:ote|\.)|nota|прим(?:ечание|ечания|\.)?|сноск[аиуе]|ծանոթ(?:ագրություն|\.)?"
-_HEAD = r"(?:^|[.;:,(\[—–]\s*|\b(?:see(?: also)?|cf\.?|vgl\.|voir|véase|ver|см\.|տե՛ս)\s+)"
+_HEAD = r"(?:^|[.;:,(\[—–]\s*|\b(?:see(?: also)?|and|und|et|cf\.?|vgl\.|voir|véase|ver|см\.|տե՛ս)\s+)"
 _IBID = re.compile(
     rf"{_HEAD}(?P<ibid>(?:ibid(?:em)?|ibíd(?:em)?|ebd|ebenda|ebendort|там же|նույն տեղում|նույն տեղը|ídem)\b\.?|(?:(?<=^)|(?<=[.;]\s))(?:id|idem)\b\.?(?=\s*(?:$|at\b|[,§¶;]|pp?\.|para|art)))",
     re.IGNORECASE | re.MULTILINE,
@@ -43,31 +44,38 @@ class Reference:
     author: str | None = None
 
 
-def references(text: str, taken: list[tuple[int, int]], lead: int = 0) -> Iterator[Reference]:
+def references(text: str, taken: Spans, lead: int = 0) -> Iterator[Reference]:
     """The cross references in a note's `text` from `lead` on (after its mark), outside the ranges that addresses took."""
-    spans = list(taken)
     text = "\n" * lead + text[lead:]
 
     def free(match: re.Match[str], group: str | int = 0) -> bool:
         start, end = match.span(group)
-        if any(first < end and start < last for first, last in spans):
+        if taken.meets(start, end):
             return False
-        spans.append((start, end))
+        taken.add(start, end)
         return True
 
-    found: list[Reference] = []
-    for match in _NUMBERED.finditer(text):
-        if free(match):
-            number = next(int(match[name]) for name in ("n1", "n2", "n3", "n4", "n5", "n6") if match[name])
-            found.append(Reference(start=match.start(), end=match.end(), kind=CitationKind.SUPRA, number=number))
-    for match in _IBID.finditer(text):
-        if free(match, "ibid"):
-            found.append(Reference(start=match.start("ibid"), end=match.end("ibid"), kind=CitationKind.IBID))
+    found = [
+        Reference(start=match.start(), end=match.end(), kind=CitationKind.SUPRA, number=_number(match))
+        for match in _NUMBERED.finditer(text)
+        if free(match)
+    ]
+    found.extend(
+        Reference(start=match.start("ibid"), end=match.end("ibid"), kind=CitationKind.IBID)
+        for match in _IBID.finditer(text)
+        if free(match, "ibid")
+    )
     for match in _AUTHORED.finditer(text):
         names = [name for name in _NAME.findall(text[: match.start()]) if name.lower() not in _STOP]
         if names and not found and free(match):
-            found.append(Reference(start=match.start(), end=match.end(), kind=CitationKind.SUPRA, author=_author(text[: match.start()])))
+            found.append(
+                Reference(start=match.start(), end=match.end(), kind=CitationKind.SUPRA, author=_author(text[: match.start()]))
+            )
     yield from sorted(found, key=lambda reference: reference.start)
+
+
+def _number(match: re.Match[str]) -> int:
+    return next(int(match[name]) for name in ("n1", "n2", "n3", "n4", "n5", "n6") if match[name])
 
 
 def _author(lead: str) -> str | None:

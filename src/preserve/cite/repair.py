@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 from preserve.cite.flat import Flat, Layout, Width
 from preserve.cite.urls import Found
@@ -30,7 +31,89 @@ _UUID = re.compile(r"(?<![0-9a-f-])(?=[0-9a-f-]{33,35}(?![0-9a-f-]))[0-9a-f]{4,1
 _TOKEN = re.compile(r"[^\W_]{3,}")
 _KNOWN_PATHS = {"wpcontent": 2, "wpincludes": 2, "wpjson": 2, "cgibin": 3}
 _SMALL = frozenset(
-    ["a", "an", "and", "as", "at", "be", "by", "for", "from", "go", "has", "he", "her", "his", "how", "in", "is", "it", "its", "new", "no", "not", "of", "off", "on", "or", "our", "out", "over", "the", "their", "they", "this", "to", "two", "up", "us", "was", "we", "what", "when", "who", "why", "will", "with", "you", "de", "la", "le", "les", "des", "du", "et", "en", "un", "une", "der", "die", "das", "und", "von", "zu", "im", "den", "el", "los", "las", "y", "year", "day", "old", "world", "news", "rest", "non", "anti", "pre", "post", "co", "re", "self"]
+    [
+        "a",
+        "an",
+        "and",
+        "as",
+        "at",
+        "be",
+        "by",
+        "for",
+        "from",
+        "go",
+        "has",
+        "he",
+        "her",
+        "his",
+        "how",
+        "in",
+        "is",
+        "it",
+        "its",
+        "new",
+        "no",
+        "not",
+        "of",
+        "off",
+        "on",
+        "or",
+        "our",
+        "out",
+        "over",
+        "the",
+        "their",
+        "they",
+        "this",
+        "to",
+        "two",
+        "up",
+        "us",
+        "was",
+        "we",
+        "what",
+        "when",
+        "who",
+        "why",
+        "will",
+        "with",
+        "you",
+        "de",
+        "la",
+        "le",
+        "les",
+        "des",
+        "du",
+        "et",
+        "en",
+        "un",
+        "une",
+        "der",
+        "die",
+        "das",
+        "und",
+        "von",
+        "zu",
+        "im",
+        "den",
+        "el",
+        "los",
+        "las",
+        "y",
+        "year",
+        "day",
+        "old",
+        "world",
+        "news",
+        "rest",
+        "non",
+        "anti",
+        "pre",
+        "post",
+        "co",
+        "re",
+        "self",
+    ]
 )
 _STRONG = 5.0
 
@@ -44,7 +127,9 @@ class _Split:
     why: str
 
 
-def candidates(found: Found, flat: Flat, layout: Layout, title: str | None, url: str, *, assumed: bool) -> tuple[tuple[Candidate, ...], bool]:
+def candidates(
+    found: Found, flat: Flat, layout: Layout, title: str | None, url: str, *, assumed: bool
+) -> tuple[tuple[Candidate, ...], bool]:
     """The forms that may have been meant, the printed one first, and whether the print is in doubt."""
     shift = len(url) - len(found.printed)  # "https://" put before it
     splits, long_lines = ([], False) if found.href else _lost_hyphens(found, flat, layout, title)
@@ -67,7 +152,11 @@ def candidates(found: Found, flat: Flat, layout: Layout, title: str | None, url:
         reasons.append("a space in it is written as %20")
     doubtful = bool(others or long_lines)
     others.extend(_without_tracking(url))
-    others.extend(_original(candidate.url, candidate.why) for candidate in [Candidate(url=url, why=""), *others] if _ARCHIVE.match(candidate.url))
+    others.extend(
+        _original(candidate.url, candidate.why)
+        for candidate in [Candidate(url=url, why=""), *others]
+        if _ARCHIVE.match(candidate.url)
+    )
     forms = {url: Candidate(url=url, why="; ".join(reasons))}
     for candidate in others:
         forms.setdefault(candidate.url, candidate)
@@ -93,7 +182,9 @@ def _original(url: str, why: str) -> Candidate:
     original = re.sub(r"\A(https?):/{0,2}", r"\1://", original, flags=re.IGNORECASE)
     if not original.lower().startswith("http"):
         original = "http://" + original
-    return Candidate(url=original, why=f"the page this archive copy is of; {why}" if why else "the page this archive copy is of")
+    return Candidate(
+        url=original, why=f"the page this archive copy is of; {why}" if why else "the page this archive copy is of"
+    )
 
 
 def _repaired(url: str, shift: int, splits: list[list[_Split]]) -> list[Candidate]:
@@ -118,10 +209,17 @@ def _hyphenated(url: str, shift: int, splits: list[_Split]) -> str:
 def _lost_hyphens(found: Found, flat: Flat, layout: Layout, title: str | None) -> tuple[list[list[_Split]], bool]:
     """For each place where a hyphen may be lost the guesses, best first; and whether a line is longer than its neighbours."""
     width = layout.width(flat.passage.where)
-    if found.printed.count("-") + found.printed.count("/") == 0 or (width is None and title is None):
+    if "/" not in found.printed:
         return [], False
     words = [word.lower() for word in re.findall(r"[^\W_]+", re.sub(r"[’']", "", title or ""))]
-    evidence = _Evidence(found=found, layout=layout, title=words, like_title=_reads_like(found.printed, words), own=frozenset(_TOKEN.findall(found.printed)))
+    evidence = _Evidence(
+        found=found,
+        layout=layout,
+        title=words,
+        title_pairs=frozenset(pairwise(words)),
+        like_title=_reads_like(found.printed, words),
+        own=frozenset(_TOKEN.findall(found.printed)),
+    )
     places: list[list[_Split]] = []
     long_lines = False
     for window in _windows(found, flat, width, layout):
@@ -162,7 +260,16 @@ def _windows(found: Found, flat: Flat, width: Width | None, layout: Layout) -> l
             low, high = printed_at + int(width.least * 0.85) - column, printed_at + width.too_long - column
         else:
             low, high = printed_at, printed_at + length
-        windows.append(_Window(first=printed_at, last=printed_at + length, low=low, high=high, long=long, very_long=long and len(flat.texts[index]) > 1.1 * width.most))
+        windows.append(
+            _Window(
+                first=printed_at,
+                last=printed_at + length,
+                low=low,
+                high=high,
+                long=long,
+                very_long=width is not None and long and len(flat.texts[index]) > 1.1 * width.most,
+            )
+        )
         printed_at += length
         offset = flat.offsets[index] + len(flat.texts[index]) + 1
     return windows
@@ -183,6 +290,7 @@ class _Evidence:
     layout: Layout
     title: list[str]
     like_title: bool
+    title_pairs: frozenset[tuple[str, str]]
     own: frozenset[str]
 
     def splits(self, window: _Window) -> list[_Split]:
@@ -212,7 +320,9 @@ class _Evidence:
         lower = token.lower()
         known = re.match("|".join(_KNOWN_PATHS), lower)
         if known and len(token) == known.end():
-            return [_Split(9.0, start + _KNOWN_PATHS[known[0]], f"`{token[: _KNOWN_PATHS[known[0]]]}-` is how that path is known")]
+            return [
+                _Split(9.0, start + _KNOWN_PATHS[known[0]], f"`{token[: _KNOWN_PATHS[known[0]]]}-` is how that path is known")
+            ]
         whole_word = lower in self.title or (self.layout.words[lower] > 1 and not window.long)
         choices = []
         for at in range(1, len(token)):
@@ -227,7 +337,8 @@ class _Evidence:
         within = window.low - 2 <= place <= window.high + 2
         score, why = 0.0, ""
         if self._adjacent(left, right):
-            score, why = (6.0 if window.long else 5.0 if self.like_title else 3.0), f"the title has “{left} {right}”"
+            sure = self.like_title or self._aligned(left, right, start, start + len(token))
+            score, why = (6.0 if window.long else 5.0 if sure else 3.0), f"the title has “{left} {right}”"
         elif (left, right) in self.layout.pairs and len(lower) > 4:
             score, why = 5.0, f"`{left}-{right}` stands elsewhere in the document"
         elif self._word(left) and self._word(right) and len(lower) > 4:
@@ -235,7 +346,7 @@ class _Evidence:
         elif window.long and token[at:] in self.own and token[at - 1].isalpha() and len(right) > 2:
             score, why = 2.9, f"“{token[at:]}” is a word of this address"
         elif window.long and token.isalpha() and self._half_known(left, right):
-            score, why = 2.6, f"“{left if left in self.title else right}” is a word of the title"
+            score, why = 2.6, f"“{left}” and “{right}” may be two words"
         if not score or (window.long and not within and score < _STRONG):
             return None
         if self.like_title and left in self.title and right in self.title:
@@ -246,10 +357,23 @@ class _Evidence:
         return _Split(score + min(len(left), len(right)) * 0.05, place, f"a hyphen may be lost at a line end: {why}")
 
     def _half_known(self, left: str, right: str) -> bool:
-        return min(len(left), len(right)) > 2 and max(len(left), len(right)) > 4 and (left in self.title or right in self.title)
+        """Whether one half is a word of the title, or a small word, and the other could be one."""
+        for known, other in ((left, right), (right, left)):
+            if len(known) > 3 and (known in self.title or known in _SMALL) and len(other) > 2 and re.search("[aeiouy]", other):
+                return True
+        return False
 
     def _adjacent(self, left: str, right: str) -> bool:
-        return any(pair == (left, right) for pair in zip(self.title, self.title[1:], strict=False))
+        return (left, right) in self.title_pairs
+
+    def _aligned(self, left: str, right: str, start: int, end: int) -> bool:
+        """Whether the words of the address around the pair are those around it in the title."""
+        before = re.search(r"([^\W_]+)-\Z", self.found.printed[:start])
+        after = re.match(r"-([^\W_]+)", self.found.printed[end:])
+        triples = set(zip(self.title, self.title[1:], self.title[2:], strict=False))
+        return (before is not None and (before[1].lower(), left, right) in triples) or (
+            after is not None and (left, right, after[1].lower()) in triples
+        )
 
     def _word(self, word: str) -> bool:
         if len(word) <= 2:

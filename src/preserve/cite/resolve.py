@@ -54,7 +54,9 @@ def resolve(document: str, notes: list[Noted]) -> Iterator[tuple[Noted, Referenc
         book.add(noted, tuple(led))
 
 
-def _target(book: _Book, noted: Noted, reference: Reference, led: list[Citation]) -> tuple[str | None, tuple[Citation, ...], str]:
+def _target(
+    book: _Book, noted: Noted, reference: Reference, led: list[Citation]
+) -> tuple[str | None, tuple[Citation, ...], str]:
     """The note that is named, what it leads to, and why it leads nowhere."""
     if reference.kind is CitationKind.IBID:
         return _before(book, noted, reference, led)
@@ -72,7 +74,9 @@ def _target(book: _Book, noted: Noted, reference: Reference, led: list[Citation]
     return _led(book, name, target)
 
 
-def _before(book: _Book, noted: Noted, reference: Reference, led: list[Citation]) -> tuple[str | None, tuple[Citation, ...], str]:
+def _before(
+    book: _Book, noted: Noted, reference: Reference, led: list[Citation]
+) -> tuple[str | None, tuple[Citation, ...], str]:
     earlier = [citation for at, citation in noted.own if at < reference.start and citation.url]
     if earlier or led:
         return noted.passage.note, (earlier or led)[-1:] if earlier else tuple(led[-1:]), ""  # type: ignore[return-value]
@@ -103,7 +107,9 @@ def _led(book: _Book, name: str | None, target: Noted) -> tuple[str | None, tupl
     return name, tuple(unique.values()), f"note {name} cites no address"
 
 
-def _row(document: str, noted: Noted, reference: Reference, name: str | None, target: Citation | None, problem: str | None) -> Citation:
+def _row(
+    document: str, noted: Noted, reference: Reference, name: str | None, target: Citation | None, problem: str | None
+) -> Citation:
     flat = noted.flat
     line = flat.line(reference.start)
     return Citation(

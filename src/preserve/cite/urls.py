@@ -11,14 +11,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from preserve.cite.flat import Flat, Width
+from preserve.cite.flat import Flat, Spans, Width
 from preserve.cite.hosts import HOST, is_host, is_named_host, is_plain_file
 from preserve.cite.joining import HARD_HYPHENS, SOFT_HYPHENS, Join, at_line_end
 from preserve.model.document import CitationKind
 
 _LIMIT_LINES = 6
 _LIMIT_CHARS = 4000
-_CHAR = r"[^\s<>\"“”„«»‘’‹›⟨⟩{}|\\^`…。，、；：（）「」【】\u2028\u2029]"
+_CHAR = r"[^\s<>\"“”„«»‘’‹›⟨⟩{}|\\^`…։。，、；：（）「」【】\u2028\u2029]"
 _RUN = re.compile(f"{_CHAR}+")
 _IGNORED = re.compile("[\u00ad\u200b\u200c\u200d\u2060\ufeff]")
 _OPENERS = "<⟨‹"
@@ -36,7 +36,10 @@ _CUE = re.compile(
     re.IGNORECASE,
 )
 _BARE_HOST = re.compile(rf"(?<![\w@./:%=&?#-])(?P<host>{HOST.pattern})(?![\w@/-]|\.\w)", re.IGNORECASE)
-_SHAPE = re.compile(r"(?:url:\s*)?(?:(?P<scheme>https?|ftp|hxxps?):/{1,2})?(?:[^\s/@?#]*@)?(?P<host>\[[0-9a-f:.]+\]|[^\s/?#:]+)(?::\d{1,5})?(?P<rest>[/?#].*)?\Z", re.IGNORECASE | re.DOTALL)
+_SHAPE = re.compile(
+    r"(?:url:\s*)?(?:(?P<scheme>https?|ftp|hxxps?):/{1,2})?(?:[^\s/@?#]*@)?(?P<host>\[[0-9a-f:.]+\]|[^\s/?#:]+)(?::\d{1,5})?(?P<rest>[/?#].*)?\Z",
+    re.IGNORECASE | re.DOTALL,
+)
 _CUT_END = re.compile(r"%[0-9A-Fa-f]?\Z")
 
 
@@ -69,44 +72,25 @@ class Found:
 
 def addresses(flat: Flat, width: Width | None, *, last: bool) -> list[Found]:
     """The addresses in a passage in their order. `last` says that nothing of the document follows this passage."""
-    found: list[Found] = []
-    taken: list[tuple[int, int]] = []
-    for address in _bracketed(flat):
-        found.append(address)
-        taken.append((address.start, address.end))
-    spans = _Spans(taken)
+    found = list(_bracketed(flat))
+    taken = Spans((address.start, address.end) for address in found)
+    failed = 0
     for match in _STARTS.finditer(flat.text):
-        if spans.hold(match.start()):
+        start = match.start()
+        if start < failed or taken.meets(start, start + 1) or (match["host"] and not is_named_host(match["host"])):
             continue
-        if match["host"] and not is_named_host(match["host"]):
-            continue
-        if (bare := _bare(flat, match.start(), width, last=last, taken=spans)) is not None:
+        if (bare := _bare(flat, start, width, last=last, taken=taken)) is not None:
             found.append(bare)
-            spans.add(bare.start, bare.end)
+            taken.add(bare.start, bare.end)
+        elif run := _RUN.match(flat.text, start, start + _LIMIT_CHARS):
+            failed = run.end()
     for match in _BARE_HOST.finditer(flat.text):
         host = match["host"]
-        if spans.hold(match.start()) or not is_named_host(host) or is_plain_file(host):
+        if taken.meets(*match.span()) or not is_named_host(host) or is_plain_file(host):
             continue
         if _CUE.search(flat.text, max(0, match.start() - 60), match.start()):
             found.append(Found(start=match.start(), end=match.end(), printed=host))
     return sorted(found, key=lambda address: address.start)
-
-
-class _Spans:
-    """Ranges of the text that are spoken for."""
-
-    def __init__(self, spans: list[tuple[int, int]]) -> None:
-        self._spans = spans
-
-    def hold(self, offset: int) -> bool:
-        return any(start <= offset < end for start, end in self._spans)
-
-    def add(self, start: int, end: int) -> None:
-        self._spans.append((start, end))
-
-    def after(self, offset: int) -> int:
-        """Where the next of them starts."""
-        return min((start for start, _ in self._spans if start >= offset), default=1 << 60)
 
 
 def _bracketed(flat: Flat) -> Iterator[Found]:
@@ -118,21 +102,24 @@ def _bracketed(flat: Flat) -> Iterator[Found]:
             continue
         lines = text[start:end].split("\n")
         printed = unwrap(lines)
-        if spaced := (" " in printed):
-            # One space or two in something that is an address on both sides: an underscore that the print lost.
-            if printed.count(" ") > 3 or not re.match(r"(?:https?://|www\.)\S+/\S*\s", printed):
-                continue
+        spaced = " " in printed
+        # One space or two in something that is an address on both sides: an underscore that the print lost.
+        if spaced and (printed.count(" ") > 3 or not re.match(r"(?:https?://|www\.)\S+/\S*\s", printed)):
+            continue
         shape = _SHAPE.match(printed)
         if shape is None or "<" in printed or not is_host(shape["host"]):
             continue
-        if not shape["scheme"] and not is_named_host(shape["host"].lower().removeprefix("www.")) and not shape["host"].lower().startswith("www."):
-            continue
-        if not shape["scheme"] and re.match(r"[^/]*@", printed):
+        if not shape["scheme"] and not _is_schemeless(shape["host"], printed):
             continue
         lead = re.match(r"\s*(?:url:\s*)?", text[start:end], re.IGNORECASE)
         begin = start + (lead.end() if lead else 0)
         printed = re.sub(r"\Aurl:\s*", "", printed, flags=re.IGNORECASE)
         yield Found(start=begin, end=end, printed=_IGNORED.sub("", printed), closed=True, spaced=spaced)
+
+
+def _is_schemeless(host: str, printed: str) -> bool:
+    """Whether what stands in brackets without a scheme is an address: no mail address, a known top-level domain or `www.`."""
+    return "@" not in printed.partition("/")[0] and (is_named_host(host) or host.lower().startswith("www."))
 
 
 def unwrap(lines: list[str]) -> str:
@@ -149,14 +136,16 @@ def unwrap(lines: list[str]) -> str:
     return joined.replace("\u2011", "-")
 
 
-def _bare(flat: Flat, start: int, width: Width | None, *, last: bool, taken: _Spans) -> Found | None:
+def _bare(flat: Flat, start: int, width: Width | None, *, last: bool, taken: Spans) -> Found | None:
     text = flat.text
     unclosed = text[start - 1 : start] in _OPENERS if start else False
     stop = min(taken.after(start), start + _LIMIT_CHARS)
     pieces: list[str] = []
     offset, end, longer = start, start, ""
     for _ in range(_LIMIT_LINES + 1):
-        if (scheme := re.compile(r"h(?:tt|xx)ps?:(?:[ \t]?\n?[ \t]*/){1,2}[ \t]?", re.IGNORECASE).match(text, offset)) and not pieces:
+        if (
+            scheme := re.compile(r"h(?:tt|xx)ps?:(?:[ \t]?\n?[ \t]*/){1,2}[ \t]?", re.IGNORECASE).match(text, offset)
+        ) and not pieces:
             run_start, lead = scheme.end(), re.sub(r"\s+", "", scheme[0])
         else:
             run_start, lead = offset, ""
@@ -176,7 +165,9 @@ def _bare(flat: Flat, start: int, width: Width | None, *, last: bool, taken: _Sp
             break
         following = text[line_end + 1 : _line_end(text, line_end + 1)]
         so_far = unwrap([*pieces, ""])
-        if (piece[-1] in SOFT_HYPHENS and following.strip()) or (unclosed and following.strip() and not re.match(r"\s*(?:https?:|www\.|\[)", following)):
+        if (piece[-1] in SOFT_HYPHENS and following.strip()) or (
+            unclosed and following.strip() and not re.match(r"\s*(?:https?:|www\.|\[)", following)
+        ):
             verdict = Join.JOIN
         else:
             verdict = at_line_end(so_far, flat.texts[flat.index(end - 1)], following, width)
@@ -216,7 +207,11 @@ def _is_address(shape: re.Match[str], printed: str) -> bool:
     host = shape["host"].lower()
     if shape["scheme"]:
         return is_host(host)
-    return is_named_host(host) or (host.startswith("www.") and host.count(".") >= 2 and is_host(host)) or (printed.startswith("www.")and is_host(host))
+    return (
+        is_named_host(host)
+        or (host.startswith("www.") and host.count(".") >= 2 and is_host(host))
+        or (printed.startswith("www.") and is_host(host))
+    )
 
 
 def _line_end(text: str, offset: int) -> int:
@@ -237,7 +232,11 @@ def _trim(url: str) -> str:
     """Give back the punctuation of the sentence: dots and commas, and closers that the address did not open."""
     while url:
         last = url[-1]
-        if last in ".,;:!?'*·›>" or (last == "-" and url.endswith("--")) or (last in ")]" and url.count(last) > url.count({")": "(", "]": "["}[last])):
+        if (
+            last in ".,;:!?'*·›>"
+            or (last == "-" and url.endswith("--"))
+            or (last in ")]" and url.count(last) > url.count({")": "(", "]": "["}[last]))
+        ):
             url = url[:-1]
         elif url.endswith(("'s", "’s")):
             url = url[:-2]

@@ -19,11 +19,13 @@ from preserve.model.document import Citation, CitationKind, Document, Where
 
 @click.command()
 @click.argument("paths", metavar="DOC...", nargs=-1, required=True)
-@click.option("--where", type=click.Choice(["notes", "body", "all"]), default="all", show_default=True, help="Which part to read.")
+@click.option(
+    "--where", type=click.Choice(["notes", "body", "all"]), default="all", show_default=True, help="Which part to read."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON Lines: a plan that capture accepts.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV with a header row.")
 @click.option("--show", metavar="NOTE", help="Print one note as it stands, its addresses marked, with every doubt about them.")
-def command(paths: tuple[str, ...], where: str, as_json: bool, as_csv: bool, show: str | None) -> ExitCode:  # noqa: FBT001 - click passes flags by name
+def command(paths: tuple[str, ...], where: str, as_json: bool, as_csv: bool, show: str | None) -> ExitCode:
     """List the citations of documents: footnotes, endnotes, references, links. No network.
 
     DOC is a text, Markdown or HTML file, a list of addresses, a plan (the output of --json), a folder, a pattern, or - for stdin.
@@ -41,8 +43,8 @@ def command(paths: tuple[str, ...], where: str, as_json: bool, as_csv: bool, sho
     loaded = load(paths)
     found = [(opened.document, _part(citations(opened.document), where)) for opened in loaded.documents]
     if show is not None:
-        missing = not any([_show(document, show) for document, _ in found])
-        if missing and found:
+        shown = sum(_show(document, show) for document, _ in found)
+        if not shown and found:
             raise click.UsageError(f"no note {show} with a text in {', '.join(document.name for document, _ in found)}")
     elif as_json:
         _print_json(rows for _, rows in found)
@@ -139,15 +141,29 @@ def _print_table(found: list[tuple[Document, tuple[Citation, ...]]]) -> None:
 
 def _columns(row: Citation) -> tuple[str, str, str, str]:
     """Note, address, title and date, doubts; each safe to print."""
-    note = row.note if row.note is not None else f"{row.note_inferred}?" if row.note_inferred is not None else "body" if row.where is Where.BODY else "?"
+    note = (
+        row.note
+        if row.note is not None
+        else f"{row.note_inferred}?"
+        if row.note_inferred is not None
+        else "body"
+        if row.where is Where.BODY
+        else "?"
+    )
     note = printable(f"note {note}" if note != "body" else note)
     address = row.url or row.url_as_printed or "(no address)"
     if row.kind.refers:
-        address = f"{row.kind} note {row.refers_to}: {row.url or 'unresolved'}" if row.refers_to else f"{row.kind}: {row.url or 'unresolved'}"
+        address = (
+            f"{row.kind} note {row.refers_to}: {row.url or 'unresolved'}"
+            if row.refers_to
+            else f"{row.kind}: {row.url or 'unresolved'}"
+        )
     elif row.kind is not CitationKind.URL:
         address = f"{address} ({row.url_as_printed})"
     about = f"“{row.title}” {row.date or ''}".strip() if row.title else row.date or ""
-    doubts = row.problem or (f"doubtful: {len(row.candidates)} forms, --show {row.note or row.note_inferred or ''}".strip() if row.uncertain else "")
+    doubts = row.problem or (
+        f"doubtful: {len(row.candidates)} forms, --show {row.note or row.note_inferred or ''}".strip() if row.uncertain else ""
+    )
     return note, printable(address), printable(about), printable(doubts)
 
 

@@ -50,9 +50,10 @@ def command(archive: Path) -> int:
         )
         verified = _step("3. Is it still what was captured?", "verify", str(archive))
     if verified == ExitCode.DONE:
+        where = shlex.quote(str(archive))
         _say(
-            f"\nThe captures are in {archive}/runs, as WARC. Change one byte of any file there, then try again:"
-            f"\n   preserve verify {shlex.quote(str(archive))}"
+            f"\nThe captures are in {where}/runs, as WARC. Every footnote and what became of it:\n   $ preserve status {where}"
+            "\nNow change one byte of any file in a run, and verify again."
         )
     return verified
 

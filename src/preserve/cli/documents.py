@@ -78,7 +78,9 @@ def _files(path: str) -> Iterator[str]:
     if found.is_dir():
         files = sorted(file for file in found.rglob("*") if _is_document(file, found))
         if not files:
-            raise FormatError(f"{path}: no document in this folder", f"files taken from a folder end in {', '.join(sorted(SUFFIXES))}")
+            raise FormatError(
+                f"{path}: no document in this folder", f"files taken from a folder end in {', '.join(sorted(SUFFIXES))}"
+            )
         yield from map(str, files)
     elif not os.path.lexists(path) and any(char in path for char in "*?["):
         parent, pattern = _pattern(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,9 +13,6 @@ import click
 from preserve.errors import ExitCode, FormatError
 from preserve.formats.printable import printable
 from preserve.model.finding import Claim, Finding, Report, Result
-
-_SHOWN = 3
-"""Findings of one claim and one result shown without --verbose."""
 
 _ENDINGS = {
     ExitCode.DONE: "Nothing is altered, missing or forged, and every claim that was asked for is established.",
@@ -67,9 +65,7 @@ def command(
     return report.exit_code
 
 
-def check(
-    path: Path, *, require: frozenset[Claim] = frozenset(), workers: int | None = None, thorough: bool = False
-) -> Report:
+def check(path: Path, *, require: frozenset[Claim] = frozenset(), workers: int | None = None, thorough: bool = False) -> Report:
     """Verify what lies at `path`, with the user's own trust and memory; also what other commands rest on."""
     from preserve.adapters.checkpoints import CheckpointMemory
     from preserve.adapters.folder import DiskFolder
@@ -84,16 +80,20 @@ def check(
             "name an archive, or the folder of one run in its runs/",
         )
     memories = (CheckpointMemory.seen(state_folder()), CheckpointMemory.signed(state_folder()))
+    trusted = TrustStore(config_folder()).trusted_keys()
     with DiskFolder(path) as folder:
-        return verify(
-            folder,
-            TrustStore(config_folder()).trusted_keys(),
-            memories,
-            datetime.now(UTC),
-            workers=ForkedWorkers(workers or processors()),
-            require=require,
-            thorough=thorough,
-        )
+        try:
+            return verify(
+                folder,
+                trusted,
+                memories,
+                datetime.now(UTC),
+                workers=ForkedWorkers(workers or processors()),
+                require=require,
+                thorough=thorough,
+            )
+        except FormatError as problem:
+            raise FormatError(f"{path}: {problem.message}", problem.hint) from None
 
 
 def _json_lines(report: Report) -> Iterator[str]:
@@ -132,17 +132,21 @@ def _holds_up(finding: Finding, report: Report) -> bool:
 
 
 def _group(title: str, findings: Iterable[Finding], *, verbose: bool) -> Iterator[str]:
-    groups: dict[Claim, list[Finding]] = {}
+    """Findings by claim; what is said alike of several subjects is said once, unless `verbose`."""
+    groups: dict[Claim, dict[str, list[str]]] = {}
     for finding in findings:
-        groups.setdefault(finding.claim, []).append(finding)
+        key = f"{finding.subject} {finding.detail}" if verbose or finding.result is Result.FAIL else _alike(finding)
+        groups.setdefault(finding.claim, {}).setdefault(key, []).append(f"{finding.subject}: {finding.detail}")
     if not groups:
         return
     yield title
     for claim in Claim:
-        found = groups.get(claim, [])
-        shown = found if verbose or title == "\nFAILS" else found[:_SHOWN]
-        for place, finding in enumerate(shown):
+        for place, told in enumerate(groups.get(claim, {}).values()):
             label = claim.value if place == 0 else ""
-            yield f"  {label:<16}{printable(finding.subject)}: {printable(finding.detail)}"
-        if len(found) > len(shown):
-            yield f"  {'':<16}… and {len(found) - len(shown)} more (--verbose shows them)"
+            more = f" (and {len(told) - 1} more like it: --verbose)" if len(told) > 1 else ""
+            yield f"  {label:<16}{printable(told[0])}{more}"
+
+
+def _alike(finding: Finding) -> str:
+    """The detail without its numbers."""
+    return re.sub(r"\d+", "0", finding.detail)

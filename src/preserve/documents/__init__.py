@@ -5,32 +5,44 @@
     html     markup with links: marks and their targets, reference lists
     markdown through its HTML, with the line numbers of the source
     plan     what `preserve cite --json` printed, and plain lists of addresses
+    docx, odt  word processors' files: a package of XML parts
+    epub     a package of HTML pages, read as one
+    pdf      print: characters with their places become lines, columns, notes
 
 `read` raises FormatError, and nothing else, whatever the bytes are.
 """
 
 from __future__ import annotations
 
-from preserve.documents.detect import Form, detect
-from preserve.documents.html import read_html
-from preserve.documents.markdown import read_markdown
-from preserve.documents.plan import read_list, read_plan
+from importlib import import_module
+
+from preserve.documents.detect import Form, binary, detect
 from preserve.documents.source import Source
-from preserve.documents.text import read_text
 from preserve.model.document import Document
 
 __all__ = ["read"]
 
+# By name: each reader brings a parser of its own, and a list of addresses should not wait for the PDF library.
 _READERS = {
-    Form.TEXT: read_text,
-    Form.HTML: read_html,
-    Form.MARKDOWN: read_markdown,
-    Form.PLAN: read_plan,
-    Form.LIST: read_list,
+    Form.TEXT: ("text", "read_text"),
+    Form.HTML: ("html", "read_html"),
+    Form.MARKDOWN: ("markdown", "read_markdown"),
+    Form.PLAN: ("plan", "read_plan"),
+    Form.LIST: ("plan", "read_list"),
+    Form.DOCX: ("docx", "read_docx"),
+    Form.ODT: ("odt", "read_odt"),
+    Form.EPUB: ("epub", "read_epub"),
+    Form.PDF: ("pdf", "read_pdf"),
 }
 
 
 def read(name: str, data: bytes) -> Document:
     """The document in `data`; `name` is its file name without folders. Raises FormatError when it is none that we read."""
     source = Source.of(name, data)
-    return _READERS[detect(source)](source)
+    form = binary(source)
+    if form is None:
+        source = source.decoded()
+        form = detect(source)
+    module, function = _READERS[form]
+    document: Document = getattr(import_module(f"preserve.documents.{module}"), function)(source)
+    return document

@@ -15,18 +15,90 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 from preserve.model.document import Line, Link
 
 _BLOCKS = frozenset(
-    ["address", "article", "aside", "blockquote", "body", "center", "dd", "details", "dialog", "dir", "div", "dl", "dt", "fieldset", "figcaption", "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hgroup", "hr", "html", "li", "main", "menu", "ol", "p", "pre", "section", "summary", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "ul"]
+    [
+        "address",
+        "article",
+        "aside",
+        "blockquote",
+        "body",
+        "center",
+        "dd",
+        "details",
+        "dialog",
+        "dir",
+        "div",
+        "dl",
+        "dt",
+        "fieldset",
+        "figcaption",
+        "figure",
+        "footer",
+        "form",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "header",
+        "hgroup",
+        "hr",
+        "html",
+        "li",
+        "main",
+        "menu",
+        "ol",
+        "p",
+        "pre",
+        "section",
+        "summary",
+        "table",
+        "tbody",
+        "td",
+        "tfoot",
+        "th",
+        "thead",
+        "tr",
+        "ul",
+    ]
 )
 _SKIPPED = frozenset(
-    ["script", "style", "noscript", "template", "head", "nav", "svg", "button", "select", "textarea", "iframe", "object", "audio", "video", "canvas", "title", "option", "math"]
+    [
+        "script",
+        "style",
+        "noscript",
+        "template",
+        "head",
+        "nav",
+        "svg",
+        "button",
+        "select",
+        "textarea",
+        "iframe",
+        "object",
+        "audio",
+        "video",
+        "canvas",
+        "title",
+        "option",
+        "math",
+    ]
 )
 _SKIPPED_CLASSES = re.compile(r"(?:^|\s)(?:navbox|mw-editsection|mw-jump-link|catlinks|vector-\S+|toc|noprint)(?:\s|$)")
-_NOTES = re.compile(r"(?:^|[\s_-])(?:foot-?notes?|end-?notes?|references|reflist|refbegin|bibliography|works-?cited|citations)(?:$|[\s_-])", re.IGNORECASE)
+_NOTES = re.compile(
+    r"(?:^|[\s_-])(?:foot-?notes?|end-?notes?|references|reflist|refbegin|bibliography|works-?cited|citations)(?:$|[\s_-])",
+    re.IGNORECASE,
+)
 _NOTE_ROLES = frozenset({"doc-endnotes", "doc-footnote", "doc-endnote", "doc-biblioentry", "doc-bibliography", "doc-footnotes"})
 _SPACE = re.compile(r"[ \t\r\n\f]+")
 _SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
-_MARK = re.compile(r"\s*[\[(]?\s*(?:note|nb|n|fn|lower-alpha)?\s*(\d{1,4}|[*†‡§¶]{1,4}|[a-z]{1,2}|[ivxlc]{1,6})\s*[\])]?\s*[.:]?\s*\Z", re.IGNORECASE)
-_BACK = re.compile(r"[\s^↑↩⤴⏎︎️*\[\]()a-z\d.,:]*\Z|\s*(?:back|return|jump|jump up|zurück|up|retour|назад)\b.{0,30}\Z", re.IGNORECASE)
+_MARK = re.compile(
+    r"\s*[\[(]?\s*(?:note|nb|n|fn|lower-alpha)?\s*(\d{1,4}|[*†‡§¶]{1,4}|[a-z]{1,2}|[ivxlc]{1,6})\s*[\])]?\s*[.:]?\s*\Z",
+    re.IGNORECASE,
+)
+_BACK = re.compile(
+    r"[\s^↑↩⤴⏎︎️*\[\]()a-z\d.,:]*\Z|\s*(?:back|return|jump|jump up|zurück|up|retour|назад)\b.{0,30}\Z", re.IGNORECASE
+)
 
 
 @dataclass(slots=True)
@@ -86,7 +158,8 @@ class Block:
                 text=text,
                 number=None if self.number is None else self.number,
                 links=tuple(
-                    Link(start=min(link.start, len(text)), end=min(link.end, len(text)), href=link.href) for link in self.links[at]
+                    Link(start=min(link.start, len(text)), end=min(link.end, len(text)), href=link.href)
+                    for link in self.links[at]
                 ),
             )
             for at, text in enumerate(texts)
@@ -127,7 +200,7 @@ class _Walker:
         self.lists: list[tuple[int, int, int]] = []
         self.block: Block | None = None
         self.item: tuple[int, int] | None = None
-        self.link: tuple[str, str, int, int] | None = None
+        self.link: tuple[str, int, int] | None = None
         self.sup = 0
         self.pre = 0
         self.cursor, self.line = 0, 1
@@ -142,17 +215,20 @@ class _Walker:
                 continue
             if entered:
                 self._leave(node)
-            while node is not None and node.next is None:
-                node = node.parent
-                if node is None or node.mem_id == self.root.mem_id:  # type: ignore[union-attr] # a parsed page has a root
-                    node = None
-                    break
-                self._leave(node)
-            if node is not None:
-                node = node.next
+            node = self._next(node)
         self._flush()
         self._drop_own()
         return Page(self.blocks, self.ids)
+
+    def _next(self, node: LexborNode) -> LexborNode | None:
+        """The node after this one's whole subtree; elements that end on the way are left."""
+        here: LexborNode | None = node
+        while here is not None and here.next is None:
+            here = here.parent
+            if here is None or self.root is None or here.mem_id == self.root.mem_id:
+                return None
+            self._leave(here)
+        return here.next if here is not None else None
 
     def _drop_own(self) -> None:
         """A mark may name its own page in full; then it is a way within the page and cites nothing."""
@@ -181,7 +257,7 @@ class _Walker:
             if name := attributes.get(key):
                 self._identify(name, node.mem_id)
         if line := attributes.get("data-source-line"):
-            self.source_line = int(line) if line.isdigit() else None
+            self.source_line = int(line) if line.isdecimal() else None
         self._open(node, tag, attributes)
         return True
 
@@ -192,13 +268,13 @@ class _Walker:
             block.links.append([])
         elif tag == "ol":
             start = attributes.get("start") or "1"
-            self.lists.append((node.mem_id, int(start) - 1 if start.isdigit() else 0, 1))
+            self.lists.append((node.mem_id, int(start) - 1 if start.isdecimal() else 0, 1))
         elif tag == "ul":
             self.lists.append((node.mem_id, 0, 0))
         elif tag == "li" and self.lists:
             mem, count, ordered = self.lists[-1]
             value = attributes.get("value") or ""
-            count = int(value) if value.isdigit() else count + 1
+            count = int(value) if value.isdecimal() else count + 1
             self.lists[-1] = (mem, count, ordered)
             self.item = (mem, count) if ordered else None
         elif tag == "sup":
@@ -207,7 +283,7 @@ class _Walker:
             self.pre += 1
         elif tag == "a" and (href := attributes.get("href")) is not None:
             block = self._here()
-            self.link = (href, "", len(block.lines) - 1, self._column())
+            self.link = (href, len(block.lines) - 1, self._column())
 
     def _leave(self, node: LexborNode) -> None:
         tag = node.tag or ""
@@ -264,7 +340,7 @@ class _Walker:
         pieces = block.lines[-1]
         if text[:1] == " " and (not pieces or pieces[-1][-1:] == " "):
             text = text[1:]
-        if self.sup and text.strip().isdigit():
+        if self.sup and text.strip().isdecimal():
             text = text.translate(_SUPERSCRIPT)
         if text:
             pieces.append(text)
@@ -283,7 +359,7 @@ class _Walker:
 
     def _close_link(self) -> None:
         assert self.link is not None
-        href, _, line, start = self.link
+        href, line, start = self.link
         self.link = None
         block = self.block
         if block is None or line >= len(block.lines):
@@ -316,9 +392,9 @@ class _Walker:
         if block is None:
             return
         if self.link is not None:
-            href, label, line, _ = self.link
+            href = self.link[0]
             self._close_link()
-            self.link = (href, label, 0, 0)
+            self.link = (href, 0, 0)
         self.block = None
         if block.text.strip() or any(block.links):
             for name, element in self.waiting:

@@ -1,6 +1,9 @@
 """Which reader a file needs: told by its content, by its name only where the content fits more than one.
 
 A page saved as `paper.txt` is HTML all the same; a text that someone named `paper.html` is text.
+
+    binary   PDF by its header, the ZIP formats by what they hold
+    detect   the forms of text
 """
 
 from __future__ import annotations
@@ -9,12 +12,18 @@ import json
 import re
 from enum import Enum
 
-from preserve.documents.source import Source
+from preserve.documents.package import Package
+from preserve.documents.source import READS, Source
+from preserve.errors import FormatError
 
 
 class Form(Enum):
-    """The forms of text that there are readers for."""
+    """The forms that there are readers for."""
 
+    PDF = "application/pdf"
+    DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+    ODT = "application/vnd.oasis.opendocument.text"
+    EPUB = "application/epub+zip"
     TEXT = "text/plain"
     HTML = "text/html"
     MARKDOWN = "text/markdown"
@@ -30,8 +39,43 @@ _ADDRESS = re.compile(r"(?:[a-z][a-z0-9+.-]{1,20}:(?://)?\S+|(?:[\w-]+\.)+[a-z]{
 _WEB = re.compile(r"https?:|www\.|[\w.-]+\.[a-z]{2,24}/", re.IGNORECASE)
 
 
+_HEADER_WITHIN = 1024
+"""Bytes before which a PDF's header must start: as the readers of the standard's own appendix (ISO 32000-1 annex H) accept it."""
+_OTHER_ZIPS = (
+    ("xl/", "an XLSX workbook", "save its list of addresses as text"),
+    ("ppt/", "a PPTX presentation", "save it as PDF"),
+    ("datapackage.json", "a WACZ file", "that is a capture, not a document that cites"),
+)
+
+
+def binary(source: Source) -> Form | None:
+    """The form of a file that is no text; None when it may be text. Raises FormatError for a ZIP file that is no document."""
+    data = source.data
+    if data[:4] in {b"PK\x03\x04", b"PK\x05\x06"}:
+        return _zipped(Package(source.name, data))
+    header = data.find(b"%PDF-", 0, _HEADER_WITHIN + 5)
+    # Text may speak of "%PDF-"; then it is no line's start, or what follows is no version.
+    if header == 0 or (header > 0 and re.match(rb"%PDF-[12]\.\d\s", data[header : header + 9])):
+        return Form.PDF
+    return None
+
+
+def _zipped(package: Package) -> Form:
+    mimetype = package.read("mimetype").strip() if "mimetype" in package else b""
+    if mimetype.startswith((b"application/vnd.oasis.opendocument.text", b"application/vnd.oasis.opendocument.text-template")):
+        return Form.ODT
+    if mimetype == b"application/epub+zip" or "META-INF/container.xml" in package:
+        return Form.EPUB
+    if any(name.startswith("word/") for name in package.names):
+        return Form.DOCX
+    for start, what, hint in _OTHER_ZIPS:
+        if any(name.startswith(start) for name in package.names):
+            raise FormatError(f"{package.name}: this is {what}", f"{hint}; {READS}")
+    raise FormatError(f"{package.name}: this is a ZIP file that holds no document", f"unpack it first; {READS}")
+
+
 def detect(source: Source) -> Form:
-    """The form of `source`."""
+    """The form of `source`, which is text."""
     text, name = source.text, source.name.lower()
     if _is_plan(text):
         return Form.PLAN

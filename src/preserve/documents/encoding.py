@@ -17,7 +17,10 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-_DECLARED = re.compile(rb"""(?:<meta[^>]{0,200}?\bcharset\s*=\s*["']?|<\?xml[^>]{0,100}?\bencoding\s*=\s*["'])([\w.:-]{2,40})""", re.IGNORECASE)
+_DECLARED = re.compile(
+    rb"""(?:<meta[^>]{0,200}?\bcharset\s*=\s*["']?|<\?xml[^>]{0,100}?\bencoding\s*=\s*["'])([\w.:-]{2,40})""", re.IGNORECASE
+)
+_PRINTED = frozenset("“”‘’„‚«»‹›–—…•§©®°±·¡¿ªº½¼¾€£¥¢×÷†‡™\u00a0\u00ad")
 _ALIASES = {"iso-8859-1": "cp1252", "iso8859-1": "cp1252", "latin1": "cp1252", "us-ascii": "cp1252", "ascii": "cp1252"}
 
 
@@ -34,10 +37,10 @@ def decode(data: bytes) -> Decoded | None:
     """The text of `data`, or None when it is no text in any charset we know."""
     for mark, codec in _MARKS:
         if data.startswith(mark):
-            text = data[len(mark) :].decode(codec, "replace")
-            return Decoded(text=text, encoding=codec, remark=_damage(text, codec))
-    if (codec := _wide(data)) is not None:
-        return Decoded(text=data.decode(codec, "replace"), encoding=codec, remark=f"no byte order mark: read as {codec}")
+            marked = data[len(mark) :].decode(codec, "replace")
+            return Decoded(text=marked, encoding=codec, remark=_damage(marked, codec))
+    if (wide := _wide(data)) is not None:
+        return Decoded(text=data.decode(wide, "replace"), encoding=wide, remark=f"no byte order mark: read as {wide}")
     if _binary(data):
         return None
     declared = _declared(data)
@@ -74,10 +77,20 @@ def _guess(data: bytes) -> Decoded | None:
         return Decoded(text=text, encoding="utf-8", remark=f"{broken} bytes are not UTF-8 and are shown as U+FFFD")
     from charset_normalizer import from_bytes  # noqa: PLC0415 - slow to import, and UTF-8 never needs it
 
-    best = from_bytes(data[:200_000]).best()
+    best = from_bytes(data[:100_000]).best()
     codec = best.encoding if best else "cp1252"
+    # Guesses among the Latin code pages are a lottery; windows-1252 is what nearly all such files are.
+    if _is_latin(data.decode(codec, "replace")) and (western := _try(data, "cp1252")) is not None and _is_latin(western):
+        codec = "cp1252"
     text = data.decode(codec, "replace")
     return Decoded(text=text, encoding=codec, remark=f"no charset is declared: read as {codec} by its bytes")
+
+
+def _is_latin(text: str) -> bool:
+    """Whether the characters outside ASCII are Latin letters and the punctuation of printed text, nearly all."""
+    odd = [char for char in text[:100_000] if not char.isascii()]
+    good = sum(char in _PRINTED or ("À" <= char <= "ſ" and char.isalpha()) for char in odd)
+    return good >= 0.9 * len(odd)
 
 
 def _damage(text: str, codec: str) -> str:

@@ -178,7 +178,7 @@ def _passages(page: Page, notes: dict[int, _Note]) -> tuple[tuple[Passage, ...],
     for at, block in enumerate(page.blocks):
         if (note := first_of.get(at)) is not None:
             lines = tuple(line for index in note.blocks for line in _note_lines(page.blocks[index], first=index == at))
-            order = int(note.mark) if note.mark.isdigit() else None
+            order = int(note.mark) if note.mark.isdecimal() else None
             if lines:
                 passages.append(Passage(where=Where.NOTES, lines=lines, mark=note.mark, order=order))
         elif at not in within and (lines := block.passage_lines()):
@@ -189,9 +189,9 @@ def _passages(page: Page, notes: dict[int, _Note]) -> tuple[tuple[Passage, ...],
 def _note_lines(block: Block, *, first: bool) -> list[Line]:
     """The lines of a note without its mark and without the ways back."""
     lines: list[Line] = []
-    for number, text in enumerate(block.texts()):
-        cuts = sorted((a.start, min(a.end, len(text))) for a in block.anchors if a.line == number and a.leads_back)
-        text, links = _without(text, block.links[number], cuts)
+    for number, whole in enumerate(block.texts()):
+        cuts = sorted((a.start, min(a.end, len(whole))) for a in block.anchors if a.line == number and a.leads_back)
+        text, links = _without(whole, block.links[number], cuts)
         if first and not lines:
             lead = _LEAD.match(text)
             text, links = _without(text, links, [(0, lead.end() if lead else 0)])

@@ -57,7 +57,7 @@ def _with_definitions(document: Document, text: str, used: set[str]) -> Document
     numbered: set[tuple[str, str]] = set()
     for match in _DEFINITION.finditer(text):
         label, url = match["label"], match["url"]
-        if label.isdigit():
+        if label.isdecimal():
             numbered.add((label, url))
         elif url in used:
             continue
@@ -67,7 +67,7 @@ def _with_definitions(document: Document, text: str, used: set[str]) -> Document
             number=text.count("\n", 0, match.start()) + 1,
             links=(Link(start=start, end=start + len(url), href=url),),
         )
-        mark = label if label.isdigit() else None
+        mark = label if label.isdecimal() else None
         where = Where.NOTES if mark else Where.BODY
         extra.append(Passage(where=where, lines=(line,), mark=mark, order=int(mark) if mark else None))
     if not extra:

@@ -12,6 +12,7 @@ import re
 from bisect import bisect_left
 from dataclasses import dataclass, field
 from enum import Enum
+from itertools import pairwise
 
 from preserve.documents.pages import Row
 
@@ -31,13 +32,19 @@ class Style(Enum):
 
 _STARTS = (
     (Style.PLAIN, re.compile(r"\s*(\d{1,4})\Z")),
-    (Style.PLAIN, re.compile(rf"\s*([{_SUPER}]+)\s*(?=\S|\Z)")),
+    (Style.PLAIN, re.compile(rf"\s*([{_SUPER}]{{1,4}})(?![{_SUPER}])\s*(?=\S|\Z)")),
     (Style.PLAIN, re.compile(r"\s*\^?(\d{1,4})\s+(?=[^\W\d_]|[\"“”„«»‘’'‹(\[<*_]|\d{4}\b|https?:)")),
     (Style.PLAIN, re.compile(r"\s*(\d{1,4})(?=[A-ZÀ-ÞА-ЯԱ-Ֆ\"“„«‘<][\w.]|https?:|www\.)")),
     (Style.BRACKET, re.compile(r"\s*\[(\d{1,4})\][:.]?(?:\s+|\Z|(?=\S))")),
     (Style.DOT, re.compile(r"\s*(\d{1,4})\.(?:\s+(?=\S)|\Z|(?=[^\W\d_\"“«<]|https?:))")),
     (Style.PAREN, re.compile(r"\s*\(?(\d{1,4})\)(?:\s+(?=\S)|\Z)")),
-    (Style.WORD, re.compile(r"\s*\[?(?:footnote|endnote|fn\.?|note|anm(?:erkung)?\.?|сноска|nota|tanoterung)\s+(\d{1,4})\s*[:.\]]\s*", re.IGNORECASE)),
+    (
+        Style.WORD,
+        re.compile(
+            r"\s*\[?(?:footnote|endnote|fn\.?|note|anm(?:erkung)?\.?|сноска|nota|tanoterung)\s+(\d{1,4})\s*[:.\]]\s*",
+            re.IGNORECASE,
+        ),
+    ),
 )
 _CITES = re.compile(
     r"https?:|\bwww\.|<[\w.-]+\.[a-z]{2,}/|\bdoi[:.]|\barxiv:|\b(?:ibid|id\.|idem|supra|infra|op\.? ?cit|loc\.? ?cit|cf\.|"
@@ -46,7 +53,8 @@ _CITES = re.compile(
     re.IGNORECASE,
 )
 _STRONG = re.compile(
-    r"https?:|\bwww\.|<[\w.-]+\.[a-z]{2,}/|\bdoi[:.]|\b(?:ibid|supra note|ebd\.|ebenda|op\. ?cit|там же|accessed|retrieved|last visited)\b", re.IGNORECASE
+    r"https?:|\bwww\.|<[\w.-]+\.[a-z]{2,}/|\bdoi[:.]|\b(?:ibid|supra note|ebd\.|ebenda|op\. ?cit|там же|accessed|retrieved|last visited)\b",
+    re.IGNORECASE,
 )
 HEADING = re.compile(
     r"\s*(?:\d{1,2}\.?\s+|[IVX]{1,5}\.?\s+|#+\s*|=+\s*)?(?:(?:end|foot)?notes?|references?(?: and notes)?|notes and references|bibliography|"
@@ -118,7 +126,7 @@ def possible_starts(found: list[Row]) -> dict[Style, list[Start]]:
 _BODY_MARKS = {
     Style.PLAIN: re.compile(
         rf"(?:(?:[^\W\d_]|[)\]”\"’»%…])[.,;:!?]?[”\"’»)]{{0,2}}|[.,;:!?”\"»)] (?=\d{{1,4}}(?:\s+[^\Wa-z\d_]|\Z)))(\d{{1,4}})(?![\w/%°@-]|[.,:]\d)"
-        rf"|([{_SUPER}]+)(?![{_SUPER}])"
+        rf"|(?<![{_SUPER}])([{_SUPER}]{{1,4}})(?![{_SUPER}])"
     ),
     Style.BRACKET: re.compile(r"\[(\d{1,4}(?:\s*[,;–-]\s*\d{1,4})*)\]"),
     Style.PAREN: re.compile(r"\((\d{1,4})\)"),
@@ -172,7 +180,7 @@ def weigh(found: list[Row], starts: list[Start], marks: dict[int, list[int]], he
         if before and not before.blank and not before.torn and start.style is not Style.BRACKET:
             # In mid-sentence a number that opens a row is part of the sentence.
             ends = before.text.rstrip()[-1:]
-            start.weight -= 0.0 if ends in ".>!?)”\"»’/0123456789" else 0.5 if start.alone or start.marked else 1.2
+            start.weight -= 0.0 if ends in '.>!?)”"»’/0123456789' else 0.5 if start.alone or start.marked else 1.2
         if headings and bisect_left(headings, start.at) > 0:
             start.weight += 0.5
 
@@ -240,13 +248,13 @@ def ordered_marks(found: list[Row], marks: dict[int, list[int]], last: int) -> l
         start.offset, start.at = start.at, place  # two marks may share a row: order them by place
     chain = {start.number: start.offset for start in heaviest(Style.PLAIN, seen, {}, []).starts}
     known = sorted(chain)
-    for before, after in zip(known, known[1:], strict=False):
+    for before, after in pairwise(known):
         at = chain[before]
         for number in range(before + 1, after):
             hidden = re.compile(rf"\d[.,;:)\]]*[\"”]?{number}(?!\w|[.,]\d)")
-            place = next((row for row in range(at, chain[after] + 1) if hidden.search(found[row].text)), None)
-            if place is not None:
-                chain[number] = at = place
+            row = next((row for row in range(at, chain[after] + 1) if hidden.search(found[row].text)), None)
+            if row is not None:
+                chain[number] = at = row
     for number, rows_of in marks.items():
         if number <= last:
             chain.setdefault(number, rows_of[0])

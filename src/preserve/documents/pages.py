@@ -89,7 +89,14 @@ def _find_furniture(found: list[Row]) -> None:
     for shape, members in groups.items():
         # A citation may end several pages by chance; a running foot with an address ends most of them.
         needed = max(3, round(0.6 * len(pages))) if _CITED.search(shape) else often
-        if len({row.page for row in members}) < needed or len(shape) <= 8 or _REFERS.search(shape) or _PIECE.match(shape) or "<" in shape or ">" in shape:
+        if (
+            len({row.page for row in members}) < needed
+            or len(shape) <= 8
+            or _REFERS.search(shape)
+            or _PIECE.match(shape)
+            or "<" in shape
+            or ">" in shape
+        ):
             continue
         if "#" not in shape or _counts_along(members):
             for row in members:
@@ -122,4 +129,3 @@ def _find_page_numbers(pages: dict[int, list[Row]]) -> None:
     for row, steady_distance in at_edge:
         if steady_distance is None or steady_distance in steady:
             row.furniture = True
-

@@ -1,18 +1,16 @@
-"""A file as every reader gets it: its name, its bytes measured, its text."""
+"""A file as every reader gets it: its name, its bytes, and their text where they are text."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from preserve.documents.encoding import decode
 from preserve.errors import FormatError
 
 _KNOWN = (
-    (b"%PDF-", "a PDF", "make a text of it with `pdftotext -layout` (its default mode loses hyphens at line ends)"),
-    (b"PK\x03\x04", "a ZIP file (DOCX, ODT, EPUB and WACZ files are such)", "save the document as HTML or text"),
-    (b"\xd0\xcf\x11\xe0", "an old Office file", "save the document as HTML or text"),
-    (b"{\\rtf", "an RTF file", "save the document as HTML or text"),
+    (b"\xd0\xcf\x11\xe0", "an old Office file", "open it in a word processor and save it as DOCX or ODT"),
+    (b"{\\rtf", "an RTF file", "open it in a word processor and save it as DOCX or ODT"),
     (b"\x1f\x8b", "a gzip file", "unpack it first"),
     (b"BZh", "a bzip2 file", "unpack it first"),
     (b"\xfd7zXZ\x00", "an xz file", "unpack it first"),
@@ -26,52 +24,42 @@ _KNOWN = (
     (b"\x7fELF", "a program", ""),
     (b"MZ\x90", "a program", ""),
 )
-_ZIPS = (
-    (b"word/", "a DOCX file"),
-    (b"application/vnd.oasis.opendocument.text", "an ODT file"),
-    (b"application/epub+zip", "an EPUB file"),
-    (b"datapackage.json", "a WACZ file"),
-)
-READS = "preserve reads plain text, Markdown, HTML, lists of addresses, and plans printed by `preserve cite --json`"
+_ENCRYPTED_OFFICE = "EncryptedPackage".encode("utf-16-le")
+READS = "preserve reads PDF, DOCX, ODT, EPUB, HTML, Markdown, plain text, lists of addresses, and plans printed by `preserve cite --json`"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """A document's file, decoded. Line ends are as in the file."""
+    """A document's file, measured. `text` is its content decoded, line ends as in the file; "" where the form is no text."""
 
     name: str
     size: int
     sha256: str
-    text: str
-    encoding: str
+    data: bytes
+    text: str = ""
+    encoding: str = ""
     remarks: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, name: str, data: bytes) -> Source:
-        """Measure and decode `data`; raises FormatError for what is no text, saying what it seems to be."""
+        """Measure `data`; raises FormatError when there is none."""
         if not data:
             raise FormatError(f"{name}: the file is empty (0 bytes)", READS)
+        return cls(name=name, size=len(data), sha256=hashlib.sha256(data).hexdigest(), data=data)
+
+    def decoded(self) -> Source:
+        """The same with its text; raises FormatError for what is no text, saying what it seems to be."""
+        name, data = self.name, self.data
         for magic, what, hint in _KNOWN:
             if data.startswith(magic):
-                raise FormatError(f"{name}: this is {_closer(data, what)}", f"{hint}; {READS}" if hint else READS)
+                if _ENCRYPTED_OFFICE in data:
+                    what, hint = "an encrypted Office document", "open it with its password and save it without one"
+                raise FormatError(f"{name}: this is {what}", f"{hint}; {READS}" if hint else READS)
         decoded = decode(data)
         if decoded is None:
             raise FormatError(f"{name}: this is binary data, not text", READS)
         if not decoded.text.strip(" \t\r\n\f\v\ufeff"):
             raise FormatError(f"{name}: the file holds nothing but white space", READS)
-        return cls(
-            name=name,
-            size=len(data),
-            sha256=hashlib.sha256(data).hexdigest(),
-            text=decoded.text,
-            encoding=decoded.encoding,
-            remarks=(decoded.remark,) if decoded.remark else (),
+        return replace(
+            self, text=decoded.text, encoding=decoded.encoding, remarks=(decoded.remark,) if decoded.remark else ()
         )
-
-
-def _closer(data: bytes, what: str) -> str:
-    if data.startswith(b"%PDF-") and b"/Encrypt" in data:
-        return "an encrypted PDF"
-    if data.startswith(b"PK"):
-        return next((name for sign, name in _ZIPS if sign in data[:65536] or sign in data[-65536:]), what)
-    return what

@@ -30,11 +30,13 @@ from preserve.model.document import Document, Line, Passage, Where
 _LABEL = re.compile(r"\s*\[([A-Za-z][\w.+:/ -]{0,24}|\w{1,20}\d{2,4}[a-z]?)\](?::|\s)\s*(?=\S|\Z)")
 _SYMBOL = re.compile(r"\s*(\*{1,4}|[†‡§¶]{1,3})\s*(?=[^\W_]|[\"“«<(])")
 _OPEN = re.compile(r"(?:<[^<>\s]{4,}|(?:https?:|www\.)\S*[/=&?%_-]|%[0-9A-F]{0,2})\Z", re.IGNORECASE)
-_ADDRESS_END = re.compile(r"(?:https?://|www\.)\S*[\w)]\Z|\b(?:1[5-9]|20)\d\d\Z", re.I)
+_ADDRESS_END = re.compile(r"(?:https?://|www\.)\S*[\w)]\Z|\b(?:1[5-9]|20)\d\d\Z", re.IGNORECASE)
 _CLOSED = re.compile(r"[.>!?;\])”\"»/]\Z")
 _REFERS_AT_START = re.compile(r"\s*(?:ibid|id\.|idem\b|supra note|ebd\.|ebenda|там же|նույն տեղում)", re.IGNORECASE)
 _MORE_URL = re.compile(r"\s*[^\s<>\"]*(?:/|%[0-9A-F]{2}|[=&?_]|\.(?:html?|pdf|php|aspx?)\b)[^\s<>]*>?", re.IGNORECASE)
-_SECTION = re.compile(r"\s*(?:\d{1,2}\.?\s+|[IVX]{1,5}\.\s+|annex\b|appendix\b|chapter\b)?[^\W\d_][^.!?<>]{2,70}\Z", re.IGNORECASE)
+_SECTION = re.compile(
+    r"\s*(?:\d{1,2}\.?\s+|[IVX]{1,5}\.\s+|annex\b|appendix\b|chapter\b)?[^\W\d_][^.!?<>]{2,70}\Z", re.IGNORECASE
+)
 
 
 @dataclass(slots=True)
@@ -140,7 +142,9 @@ def _is_notes(found: list[Row], chain: Chain, accepted: list[Chain]) -> bool:
     strong = sum(start.strong for start in starts) / count
     taken = {start.number for other in accepted for start in other.starts}
     taken_marks = bool(accepted) and chain.style in {Style.DOT, Style.PAREN, Style.PLAIN}
-    marked = 0.0 if taken_marks and {start.number for start in starts} <= taken else sum(start.marked for start in starts) / count
+    marked = (
+        0.0 if taken_marks and {start.number for start in starts} <= taken else sum(start.marked for start in starts) / count
+    )
     if chain.headed:
         return cites >= 0.3 or marked >= 0.5
     if chain.style in {Style.BRACKET, Style.WORD}:
@@ -148,7 +152,9 @@ def _is_notes(found: list[Row], chain: Chain, accepted: list[Chain]) -> bool:
     if chain.style is Style.PLAIN:
         return (marked >= 0.5 and (cites >= 0.2 or count > 2)) or (count >= 3 and strong >= 0.5)
     at_end = starts[-1].at > 0.5 * len(found)
-    return (marked >= 0.6 and cites >= 0.4) or (count >= 2 and at_end and strong >= 0.8 and not accepted and _reads_as_list_of_sources(found, chain))
+    return (marked >= 0.6 and cites >= 0.4) or (
+        count >= 2 and at_end and strong >= 0.8 and not accepted and _reads_as_list_of_sources(found, chain)
+    )
 
 
 def _reads_as_list_of_sources(found: list[Row], chain: Chain) -> bool:
@@ -197,7 +203,15 @@ class _Segmenter:
         blocks: list[tuple[int, int]] = []
         first: int | None = None
         for at, row in enumerate(self.found):
-            cut = row.blank or row.torn or at in self.starts or bool(_SYMBOL.match(row.text)) or at in self.headings or (at - 1) in self.headings or row.furniture
+            cut = (
+                row.blank
+                or row.torn
+                or at in self.starts
+                or bool(_SYMBOL.match(row.text))
+                or at in self.headings
+                or (at - 1) in self.headings
+                or row.furniture
+            )
             if first is not None and cut:
                 blocks.append((first, at))
                 first = None
@@ -232,7 +246,12 @@ class _Segmenter:
     def _open_note(self, start: Start, block: list[Row]) -> None:
         chain = self.chain_of[start.at]
         self._reattach()
-        if self.chain is not None and chain is not self.chain and chain.style in {Style.DOT, Style.PAREN} and self.note is not None:
+        if (
+            self.chain is not None
+            and chain is not self.chain
+            and chain.style in {Style.DOT, Style.PAREN}
+            and self.note is not None
+        ):
             self.note.rows.extend(block)  # a numbered list inside a note
             return
         self.chain = chain
@@ -260,7 +279,7 @@ class _Segmenter:
     def _is_stray(self, row: Row) -> bool:
         """A number alone on its row that belongs to no chain: a page number, or a mark that lost its place."""
         at = row.text.strip()
-        return at.isdigit() and len(at) <= 4 and not (self.note and self.note.open)
+        return at.isdecimal() and len(at) <= 4 and not (self.note and self.note.open)
 
     def _goes_on(self, first: int, block: list[Row]) -> bool:
         """Whether a block without a mark belongs to the note before it."""
@@ -331,7 +350,11 @@ class _Segmenter:
             return
         last = self.drafts[-1]
         for index, row in enumerate(last.rows):
-            if _MORE_URL.match(row.text) and not row.text.lstrip()[:1].isupper() and (index == 0 or len(last.rows) - index <= 4):
+            if (
+                _MORE_URL.match(row.text)
+                and not row.text.lstrip()[:1].isupper()
+                and (index == 0 or len(last.rows) - index <= 4)
+            ):
                 note.rows.extend(last.rows[index:])
                 del last.rows[index:]
                 return
@@ -342,7 +365,9 @@ def _joined(block: list[Row]) -> str:
 
 
 def _is_caption(block: list[Row]) -> bool:
-    return bool(re.match(r"\s*(?:figure|fig\.|table|abbildung|abb\.|tabelle|рис\.|табл\.|source:)\s", block[0].text, re.IGNORECASE))
+    return bool(
+        re.match(r"\s*(?:figure|fig\.|table|abbildung|abb\.|tabelle|рис\.|табл\.|source:)\s", block[0].text, re.IGNORECASE)
+    )
 
 
 def _entries(first: int, block: list[Row]) -> list[tuple[int, list[Row]]]:
@@ -376,7 +401,7 @@ def _split_swallowed(drafts: list[_Draft]) -> None:
             continue
         for at in range(1, len(draft.rows)):
             before, row = draft.rows[at - 1].text, draft.rows[at].text
-            if _REFERS_AT_START.match(row) and _CLOSED.search(before) and not before.strip().isdigit():
+            if _REFERS_AT_START.match(row) and _CLOSED.search(before) and not before.strip().isdecimal():
                 lost = _Draft(where=Where.NOTES, rows=draft.rows[at:], inferred=draft.number + 1, at=draft.at + at)
                 del draft.rows[at:]
                 drafts.insert(index, lost)

@@ -5,7 +5,7 @@ the network does never ends the run: it is in the exchange. What ends it is the 
 under way comes to its end, nothing new is begun, and the journal stays open.
 
 The order of a target's last steps is a promise: its records are in the WARC file, then in the journal together with its result, then
-somebody is told.
+somebody is told. Those that come to their end in the same turn of the event loop are entered in the journal together.
 """
 
 from __future__ import annotations
@@ -69,6 +69,7 @@ class CaptureRun:
         self._new_id = new_id
         self._counts = Counts()
         self._stored = 0
+        self._ended: list[tuple[Capture, tuple[Stored, ...]]] = []
         self._robots_known: dict[str, asyncio.Future[Answer]] = {}
         self._circumstances: set[str] = set()
         self._problem: BaseException | None = None
@@ -96,6 +97,7 @@ class CaptureRun:
                 task.cancel()
             ticker.cancel()
             await asyncio.gather(ticker, *tasks, return_exceptions=True)
+            self._enter()
         self._store.sync()
         self._journal.sync()
         if self._problem is not None:
@@ -149,8 +151,8 @@ class CaptureRun:
     async def _target(self, target: Target) -> None:
         """Ask one target and enter what came of it.
 
-        Its records are written in one go when nothing more will be asked, and entered in the journal before anything else can
-        happen: so the journal always knows the file up to a place, and a kill leaves nothing but a tail behind it.
+        Its records are written in one go when nothing more will be asked, and entered in the journal in the order in which they
+        were written: so the journal always knows the file up to a place, and a kill leaves nothing but a tail behind it.
         """
         slot = _Slot(self._frontier, target.host)
         trail = _Trail(target, self._clock)
@@ -166,11 +168,24 @@ class CaptureRun:
             stored = await self._keep(trail.exchanges)
             # A warcinfo that was written on the way belongs to its file, not to this target.
             capture = trail.capture(tuple(place for place in stored if place.type != "warcinfo"))
-            self._journal.finish(capture, stored)
+            self._ended.append((capture, stored))
+            if len(self._ended) == 1:
+                asyncio.get_running_loop().call_soon(self._enter)
         finally:
             trail.close()
-        self._counts = self._counts.plus(capture)
-        self._watcher.ended(capture, self._counts)
+
+    def _enter(self) -> None:
+        """Enter in the journal what was written since the last time, in the order of the file, and tell."""
+        ended, self._ended = self._ended, []
+        if not ended or self._problem is not None:
+            return
+        try:
+            self._journal.finish(ended)
+            for capture, _stored in ended:
+                self._counts = self._counts.plus(capture)
+                self._watcher.ended(capture, self._counts)
+        except Exception as problem:  # noqa: BLE001 - whatever it is, it ends the run, through `run`
+            self._give_up(problem)
 
     async def _follow(self, url: Url, trail: _Trail, slot: _Slot) -> None:
         """Hop by hop from the cited address to where it leads."""
@@ -264,6 +279,7 @@ class CaptureRun:
         finally:
             for exchange in exchanges:
                 exchange.body.close()
+        self._enter()
         self._journal.note(f"robots:{origin}", answer.dump(), stored)
         return answer
 

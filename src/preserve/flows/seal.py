@@ -5,7 +5,8 @@ between any two steps is finished by calling `seal` (no SEAL yet) or `enter` (SE
 complete and bound before the log commits to it, and it gets its place in runs/ last.
 
 Before anything is signed, the WARC files are read back from the disk, so that what is signed is what lies there: every slice is one
-gzip member holding one record, its digests hold, and its type and id are those the journal remembers.
+gzip member holding one record, its block digest holds, and its type and id are those the journal remembers. (The payload digest
+is over a part of the same bytes and was taken in the same pass; `preserve verify --thorough` computes it again.)
 """
 
 from __future__ import annotations
@@ -219,7 +220,7 @@ def _close_warc(journal: Journal, staging: Staging, warc: str) -> tuple[FileEntr
         nonlocal size
         with staging.open(warc) as file:
             for record in journal.records(warc):
-                digest, check, left = hashlib.sha256(), MemberCheck(), record.length
+                digest, check, left = hashlib.sha256(), MemberCheck(payload=False), record.length
                 while left and (piece := file.read(min(left, _CHUNK))):
                     left -= len(piece)
                     digest.update(piece)

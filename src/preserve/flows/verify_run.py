@@ -255,10 +255,9 @@ def finish(folder: Folder, check: RunCheck, measured: Sequence[Measured]) -> Non
         check.findings += findings
         if spoiled:
             damaged[path] = spoiled
-    whose = _owners(folder, check, manifest, damaged) if check.at + manifest.captures.file in lists else {}
+    owners = _owners(folder, check, manifest, damaged) if check.at + manifest.captures.file in lists else None
     for path, broken in damaged.items():
-        captures = {record.index: whose[key] for record in broken if (key := (files[path].path, record.index)) in whose}
-        check.findings += content.describe_damage(path, broken, captures)
+        check.findings += content.describe_damage(files[path].path, path, broken, owners)
     _conclude(check, manifest)
 
 

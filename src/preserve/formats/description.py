@@ -1,4 +1,7 @@
-"""archive.toml: four lines that name an archive and its log (docs/formats/archive.md). Written once, never changed."""
+"""archive.toml: what an archive and its log are called (docs/formats/archive.md). Written once, never changed.
+
+It is not signed, so it has one spelling only, and says nothing that the runs and the log do not bear out.
+"""
 
 from __future__ import annotations
 
@@ -13,16 +16,18 @@ NAME = "archive.toml"
 MAX_SIZE = 1 << 16
 
 _ID = re.compile(r"[a-z0-9][a-z0-9./_-]{0,199}")
-_CREATED = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z", re.ASCII)
-_HEAD = "# An archive made by preserve. Its promises lie in runs/ and log/; whom to trust is for the verifier to know."
+_MEMBERS = ("id", "origin", "log")
 
 
 def encode(description: Description) -> bytes:
     """The file; raises FormatError when `decode` would refuse it."""
-    members = {name: getattr(description, name) for name in ("id", "origin", "log", "created")}
-    data = "\n".join((_HEAD, *(f"{name} = {json.dumps(value)}" for name, value in members.items()), "")).encode()
+    data = _write(description)
     decode(data)
     return data
+
+
+def _write(description: Description) -> bytes:
+    return "".join(f"{name} = {json.dumps(getattr(description, name))}\n" for name in _MEMBERS).encode()
 
 
 def decode(data: bytes) -> Description:
@@ -31,16 +36,16 @@ def decode(data: bytes) -> Description:
         members = tomllib.loads(data.decode("ascii"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
         raise FormatError(f"{NAME}: {problem}") from None
-    if set(members) != {"id", "origin", "log", "created"}:
-        odd = min(set(members) ^ {"id", "origin", "log", "created"})
+    if set(members) != set(_MEMBERS):
+        odd = min(set(members) ^ set(_MEMBERS))
         raise FormatError(f"{NAME}: {odd!r} is missing or unknown")
     if not all(isinstance(value, str) for value in members.values()):
         raise FormatError(f"{NAME}: a value is not a string")
     description = Description(**members)
     if not _ID.fullmatch(description.id):
         raise FormatError(f"{NAME}: bad id: {description.id[:80]!r}")
-    if not _CREATED.fullmatch(description.created):
-        raise FormatError(f"{NAME}: bad time: {description.created[:80]!r}")
     if description.log.partition("+")[0] != description.origin:
         raise FormatError(f"{NAME}: the log's key is not the key of {description.origin[:80]!r}")
+    if _write(description) != data:
+        raise FormatError(f"{NAME}: not canonical: the same content has another spelling")
     return description

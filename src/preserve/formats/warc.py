@@ -39,6 +39,7 @@ _DATE: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z", re.ASC
 _ID: Final = re.compile(r"<([A-Za-z][A-Za-z0-9+.\-]*:[!-;=?-~]+)>")
 _LENGTH: Final = re.compile(r"0|[1-9]\d{0,18}", re.ASCII)
 _SHA256: Final = re.compile(r"sha256:([0-9a-f]{64})")
+_MAX_NAME: Final = 256
 _UNSAFE: Final = re.compile(r'[^!-~]|["<>]')
 _HEAD_END: Final = re.compile(rb"\n\r?\n")
 
@@ -128,25 +129,34 @@ def header(record: Record, *, warcinfo_id: str = "") -> bytes:
         if key in seen and key not in _REPEATABLE:
             raise ValueError(f"{name} stands twice")
         seen.add(key)
-        if not value or value != value.strip() or _CONTROL.search(value):
+        if not value or value != value.strip():
             raise ValueError(f"{name} holds what a header line cannot: {value!r}")
         lines.append(f"{name}: {value}")
     if warcinfo_id:
         lines.append(f"WARC-Warcinfo-ID: <{warcinfo_id}>")
     lines.append(f"Content-Length: {record.length}")
+    if _CONTROL.search("".join(lines)):  # one search for all: this runs for every record there is
+        line = next(line for line in lines if _CONTROL.search(line))
+        raise ValueError(f"a header line holds what it cannot: {line!r}")
     written = b"WARC/1.1\r\n" + "\r\n".join(lines).encode() + END
     if len(written) > MAX_HEADER:
         raise ValueError(f"a header of {len(written)} bytes would not be read again")
     return written
 
 
-@lru_cache(maxsize=256)
 def _field_key(name: str) -> str:
-    if not _TOKEN.fullmatch(name):
+    key = _name_key(name)
+    if not key:
         raise ValueError(f"not a field name: {name!r}")
-    if name.lower() in _OWN:
+    if key in _OWN:
         raise ValueError(f"{name} is given by the record itself")
-    return name.lower()
+    return key
+
+
+@lru_cache(maxsize=256)
+def _name_key(name: str) -> str:
+    """The name as fields are compared by; empty when it is no field name. The same few names come again and again."""
+    return name.lower() if len(name) <= _MAX_NAME and _TOKEN.fullmatch(name) else ""
 
 
 def parse_header(data: bytes) -> Header:
@@ -160,12 +170,14 @@ def parse_header(data: bytes) -> Header:
     own: dict[str, str] = {}
     fields: list[tuple[str, str]] = []
     seen: set[str] = set()
-    for line in text.split("\r\n"):
+    lines = text.split("\r\n")
+    plain = not _CONTROL.search("".join(lines))  # one search for all: a tab beside a value is allowed, and rare
+    for line in lines:
         name, colon, value = line.partition(":")
         value = value.strip(" \t")
-        if not colon or not _TOKEN.fullmatch(name) or _CONTROL.search(value):
+        key = _name_key(name) if len(name) <= _MAX_NAME else ""
+        if not colon or not key or (not plain and _CONTROL.search(value)):
             raise FormatError(f"not a WARC header line: {line[:80]!r}")
-        key = name.lower()
         if key in seen and key not in _REPEATABLE:
             raise FormatError(f"{name} stands twice")
         seen.add(key)
@@ -200,11 +212,13 @@ class MemberCheck:
     """Whether the bytes of one stored slice are exactly one gzip member holding exactly one sound WARC record.
 
     `feed` the slice in pieces of any size, then ask for the `result`. `sink` receives the record's block, piece by piece, before it is known to be sound.
+    Without `payload` the payload digest is not computed again: the block digest covers the same bytes.
     Neither call raises for what the bytes are: that is the Member's `problem`.
     """
 
-    def __init__(self, sink: Callable[[bytes], object] | None = None) -> None:
+    def __init__(self, sink: Callable[[bytes], object] | None = None, *, payload: bool = True) -> None:
         self._sink = sink
+        self._wants_payload = payload
         self._unpacker = Unpacker()
         self._start = b""
         self._header: Header | None = None
@@ -240,7 +254,7 @@ class MemberCheck:
             piece = self._read_header(piece)
         if self._header is None:
             return
-        block, rest = piece[: self._left], piece[self._left :]
+        block, rest = (piece, b"") if len(piece) <= self._left else (piece[: self._left], piece[self._left :])
         if block:
             self._left -= len(block)
             self._block.update(block)
@@ -248,6 +262,8 @@ class MemberCheck:
                 self._payload.update(block)
             if self._sink is not None:
                 self._sink(block)
+        if not rest:
+            return
         self._end += rest[: len(END) + 1]
         if not END.startswith(self._end):
             raise FormatError("the record does not end where its Content-Length says")
@@ -266,7 +282,7 @@ class MemberCheck:
         self._header = parse_header(self._start[:end])
         self._start = b""
         self._left = self._header.length
-        if self._header.payload_digest is not None and self._header.type != "revisit":
+        if self._wants_payload and self._header.payload_digest is not None and self._header.type != "revisit":
             self._payload = _Payload(http=(self._header.get("Content-Type") or "").lower().startswith("application/http"))
         return rest
 

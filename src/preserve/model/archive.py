@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Description:
-    """archive.toml: `id` names the archive, `origin` its log, `log` is the log's public key as a vkey line, `created` RFC 3339.
+    """archive.toml: `id` names the archive, `origin` its log, `log` is the log's public key as a vkey line.
 
     Nothing in it is trusted by itself: the verifier takes the log's key from the user's own store.
     """
@@ -15,4 +15,3 @@ class Description:
     id: str
     origin: str
     log: str
-    created: str

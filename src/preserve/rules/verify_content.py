@@ -335,12 +335,15 @@ def judge_records(entry: FileEntry, at: str, found: Sequence[Segment]) -> tuple[
     return [spoiled for segment in found for spoiled in segment.spoiled], findings
 
 
-def describe_damage(where: str, spoiled: Sequence[Spoiled], captures: Mapping[int, str]) -> Iterator[Finding]:
-    """A finding for each damaged record, up to SHOWN; `captures` says of record indexes whose they are."""
+def describe_damage(
+    path: str, where: str, spoiled: Sequence[Spoiled], owners: Mapping[tuple[str, int], str] | None
+) -> Iterator[Finding]:
+    """A finding for each damaged record, up to SHOWN. `path` is the WARC's in the run; `owners` None: the capture index cannot say."""
     for record in spoiled[:SHOWN]:
-        whose = f"; {captures[record.index]}" if record.index in captures else ""
-        detail = f"altered: record {record.index} at offset {record.offset}: {record.why}{whose}"
-        yield failed(Claim.INTEGRITY, where, detail, record=record.index)
+        whose = "; whose capture it is cannot be said, the capture index is damaged too"
+        if owners is not None:
+            whose = "; " + owners.get((path, record.index), "it belongs to the run as a whole or to a host, not to one capture")
+        yield failed(Claim.INTEGRITY, where, f"altered: record {record.index} at offset {record.offset}: {record.why}{whose}")
     if len(spoiled) > SHOWN:
         last = spoiled[-1]
         yield failed(

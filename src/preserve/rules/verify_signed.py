@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -48,37 +48,49 @@ class Signed:
 
 def judge_sealed(sealed: Mapping[str, bytes], at: str) -> Signed:
     """`sealed` holds SEAL, manifest.json, keys/ and signatures/ by their path in the run; `at` prefixes subjects."""
-    listed = sealed.get("SEAL", b"")
     manifest = sealed.get(seal.MANIFEST, b"")
-    findings = list(_judge_seal(listed, sealed, at))
+    findings: list[Finding] = []
     keys: list[PublicKey] = []
+    sound: set[str] = set()
     for path in sealed:
         if match := KEY.fullmatch(path):
             key, problem = _judge_signature(match[1], sealed, manifest)
             if key is not None:
                 keys.append(key)
+                sound |= {seal.MANIFEST, path, seal.signature_path(match[1])}
             else:
                 findings.append(failed(Claim.INTEGRITY, at + problem[0], problem[1]))
         elif (match := SIGNATURE.fullmatch(path)) and seal.key_path(match[1]) not in sealed:
             findings.append(failed(Claim.INTEGRITY, at + path, "a signature without its key"))
-    return Signed(seal=listed, manifest=manifest, keys=tuple(keys), findings=tuple(findings))
+    return Signed(
+        seal=sealed.get("SEAL", b""),
+        manifest=manifest,
+        keys=tuple(keys),
+        findings=(*_judge_seal(sealed, sound, at), *findings),
+    )
 
 
-def _judge_seal(data: bytes, sealed: Mapping[str, bytes], at: str) -> Iterator[Finding]:
+def _judge_seal(sealed: Mapping[str, bytes], sound: Collection[str], at: str) -> Iterator[Finding]:
+    """SEAL against the files it binds; where a file in `sound` does not fit it, it is SEAL that was changed."""
     if "SEAL" not in sealed:
         yield failed(Claim.COMPLETENESS, at + "SEAL", "missing: without it nothing binds the signatures to the manifest")
         return
     try:
-        lines = seal.decode(data)
+        lines = seal.decode(sealed["SEAL"])
     except FormatError as problem:
         yield failed(Claim.INTEGRITY, at + "SEAL", f"altered: {problem.message}")
         return
     for line in lines:
+        found = hashlib.sha256(sealed.get(line.path, b"")).hexdigest()
         if line.path not in sealed:
             yield failed(Claim.COMPLETENESS, at + line.path, "missing: SEAL lists it")
-        elif (found := hashlib.sha256(sealed[line.path]).hexdigest()) != line.sha256:
+        elif found != line.sha256 and line.path in sound:
+            yield failed(
+                Claim.INTEGRITY, at + "SEAL", f"altered: it has another SHA-256 for {line.path}, whose signature holds"
+            )
+        elif found != line.sha256:
             yield failed(Claim.INTEGRITY, at + line.path, f"altered: its SHA-256 is {found}, SEAL says {line.sha256}")
-    for path in sealed.keys() - {line.path for line in lines} - {"SEAL"}:
+    for path in sorted(sealed.keys() - {line.path for line in lines} - {"SEAL"}):
         yield failed(Claim.COMPLETENESS, at + path, "unlisted file: SEAL does not list it")
 
 

@@ -3,14 +3,15 @@
 A request says little and always the same: Host, User-Agent, Accept, Accept-Encoding, Connection, and where they apply Referer and
 Cookie. It names no language: the page is to be what a stranger is shown. Environment variables are not read.
 
+Requests, responses, cookies and the transport's interface are httpx's. Its client is left out: redirects, cookies of a client,
+authentication and time limits are decided elsewhere here, and passing through all of it empty-handed cost more than the transport.
 httpx is told the scheme alone; the address goes beside it, because what was cited is sent as it was cited (httpx.URL would escape
-and limit it again). Cookies are httpx's, one jar for each session; the client's own jar is closed.
+and limit it again). There is one jar of cookies for each session.
 """
 
 from __future__ import annotations
 
 import contextlib
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 
 import httpx
@@ -41,25 +42,20 @@ class HttpFetcher:
             (b"Accept-Encoding", b"gzip"),
             (b"Connection", b"keep-alive"),
         )
-        self._client = httpx.AsyncClient(
-            transport=Transport(settings, clock, spool),
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-            timeout=None,  # noqa: S113 - the connection keeps the time
-            trust_env=False,
-        )
+        self._transport = Transport(settings, clock, spool)
 
     def session(self) -> HttpSession:
-        return HttpSession(self._client, self._clock, self._headers)
+        return HttpSession(self._transport, self._clock, self._headers)
 
     async def aclose(self) -> None:
-        await self._client.aclose()
+        await self._transport.aclose()
 
 
 class HttpSession:
     """A `ports.Session`: the requests for one target, which share their cookies."""
 
-    def __init__(self, client: httpx.AsyncClient, clock: Clock, headers: tuple[tuple[bytes, bytes], ...]) -> None:
-        self._client = client
+    def __init__(self, transport: Transport, clock: Clock, headers: tuple[tuple[bytes, bytes], ...]) -> None:
+        self._transport = transport
         self._clock = clock
         self._headers = headers
         self._cookies: httpx.Cookies | None = None
@@ -78,19 +74,19 @@ class HttpSession:
             extensions={"url": url, "deadline": deadline},
         )
         try:
-            response = await self._client.send(request, stream=True, follow_redirects=False, auth=None)
+            response = await self._transport.handle_async_request(request)
         except Unanswered as nothing:
             return nothing.exchange
         exchange: Exchange = response.extensions["exchange"]
-        await response.aclose()
         if exchange.header(b"set-cookie") is not None:
             self._remember(url, exchange)
         return exchange
 
     def _fields(self, url: Url, referrer: str | None) -> list[tuple[bytes, bytes]]:
         fields = [(b"Host", url.authority), *self._headers]
-        if referrer is not None and not (referrer.startswith("https:") and url.scheme == "http"):
-            fields.append((b"Referer", referrer.partition("#")[0].encode("utf-8")))
+        origin = parse(referrer) if referrer is not None else None
+        if isinstance(origin, Url) and not (origin.scheme == "https" and url.scheme == "http"):
+            fields.append((b"Referer", origin.address.encode("ascii")))
         if self._cookies and (cookie := self._cookie(url)):
             fields.append((b"Cookie", cookie))
         return fields

@@ -20,6 +20,7 @@ from preserve.errors import ConfigError
 from preserve.model.web import Tls
 
 _READ = 1 << 16
+_SLICE = 1 << 16
 
 _CERTIFICATE_PROBLEMS = {  # X509_V_ERR_*, openssl/x509_vfy.h
     9: "the certificate is not valid yet",
@@ -97,16 +98,17 @@ class TlsLayer:
 
     def receive(self, data: bytes, feed: Callable[[bytes], None]) -> None:
         """Hand the plaintext in `data` to `feed`, piece by piece. Raises ssl.SSLError when it is not what the peer sent."""
-        self._incoming.write(data)
         read = self._object.read
-        try:
-            while piece := read(_READ):
-                feed(piece)
-            self.ended = True
-        except ssl.SSLWantReadError:
-            pass
-        except ssl.SSLZeroReturnError:
-            self.ended = True
+        for at in range(0, len(data) or 1, _SLICE):  # a memory BIO never shrinks: what it is given at once, it keeps
+            self._incoming.write(data if len(data) <= _SLICE else data[at : at + _SLICE])
+            try:
+                while piece := read(_READ):
+                    feed(piece)
+                self.ended = True
+            except ssl.SSLWantReadError:
+                pass
+            except ssl.SSLZeroReturnError:
+                self.ended = True
 
     def send(self, data: bytes) -> None:
         """Encrypt `data`; `outgoing` has it."""
