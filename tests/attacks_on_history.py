@@ -132,6 +132,16 @@ def _(root: Path, archivist: Archivist) -> None:
     shutil.copytree(path, path.with_name("000001-20261231t000000z"))
 
 
+@on_disk("an empty folder with a run's name", Claim.COMPLETENESS, "SEAL: missing")
+def _(root: Path, _: Archivist) -> None:
+    (root / "runs/000002-20261231t000000z").mkdir()
+
+
+@on_disk("a file with a run's name", Claim.COMPLETENESS, "unlisted file")
+def _(root: Path, _: Archivist) -> None:
+    (root / "runs/000002-20261231t000000z").write_bytes(b"x")
+
+
 @on_disk("two runs exchanged", Claim.COMPLETENESS, "this is run 1")
 def _(root: Path, archivist: Archivist) -> None:
     first, second = (root / "runs" / name for name in archivist.names)

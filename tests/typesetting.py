@@ -88,7 +88,11 @@ def _note_lines(number: int, note: Note, style: Style) -> list[str]:
     body = note.plain
     if style.mark in {"alone", "raised"}:
         lead = "  " if style.mark == "raised" else ""
-        return [f"{lead}{number}", *([""] if style.mark == "alone" and number % 3 == 0 and style.heading_blank else []), *wrap(body, style.width, style.breaks, pad, pad)]
+        return [
+            f"{lead}{number}",
+            *([""] if style.mark == "alone" and number % 3 == 0 and style.heading_blank else []),
+            *wrap(body, style.width, style.breaks, pad, pad),
+        ]
     label = {
         "bare": f"{number} ",
         "indent": f"    {number} ",
@@ -166,21 +170,37 @@ def typeset(notes: list[Note], style: Style, start: int = 1) -> Typeset:
 
 
 NOTES = [
-    Note("Anna Weir, “The Winch at the Lower Crossing” (12 May 2019), online: <{https://www.ferrymuseum.example.org/exhibits/2019/05/the-winch-at-the-lower-crossing}>."),
+    Note(
+        "Anna Weir, “The Winch at the Lower Crossing” (12 May 2019), online: <{https://www.ferrymuseum.example.org/exhibits/2019/05/the-winch-at-the-lower-crossing}>."
+    ),
     Note("River Almanac, “Places: Ferry (Lower)”, {https://en.wikipedia.org/wiki/Ferry_(Lower)} (last visited 3 June 2020)."),
-    Note("See Council of the Eastern Bank, Minutes of 1931, available at {https://records.eastbank.example.org/council/minutes/1931/session-07.pdf}; {https://records.eastbank.example.org/council/minutes/index.html}."),
+    Note(
+        "See Council of the Eastern Bank, Minutes of 1931, available at {https://records.eastbank.example.org/council/minutes/1931/session-07.pdf}; {https://records.eastbank.example.org/council/minutes/index.html}."
+    ),
     Note("Ibid."),
     Note("J. Holm, “Rope and its Price”, 12 Valley Studies 45 (2011), pp. 47–49."),
     Note("Weir, supra note 1, at 4."),
-    Note("“Chains of the valley shed”, Museum Journal (March 2016), online: <{www.museum-journal.com/articles/2016/chains-of-the-valley-shed-and-their-makers.html}>."),
-    Note("Report of the Water Office, {http://www.wateroffice.gov/gauge/search.asp?station=mill&year=1998&unit=cm} (accessed 12 July 2017)."),
-    Note("Archived at {https://web.archive.org/web/20160412083000/http://www.oldferry.com/history/timeline.htm}, see also the page on the yard, {https://www.yard-upstream.net/boats/2b7c-broad-ferry/}."),
+    Note(
+        "“Chains of the valley shed”, Museum Journal (March 2016), online: <{www.museum-journal.com/articles/2016/chains-of-the-valley-shed-and-their-makers.html}>."
+    ),
+    Note(
+        "Report of the Water Office, {http://www.wateroffice.gov/gauge/search.asp?station=mill&year=1998&unit=cm} (accessed 12 July 2017)."
+    ),
+    Note(
+        "Archived at {https://web.archive.org/web/20160412083000/http://www.oldferry.com/history/timeline.htm}, see also the page on the yard, {https://www.yard-upstream.net/boats/2b7c-broad-ferry/}."
+    ),
     Note("K. Lund, “A Light at the Point”, {https://perma.cc/AB12-CD34}."),
-    Note("Valley Gazette, “Flood Remarks Since Records Began” (2 January 2008) <{https://gazette.valley.co.uk/news/flood-remarks-since-records-began-and-the-price-of-rope-in-dry-summers}>."),
+    Note(
+        "Valley Gazette, “Flood Remarks Since Records Began” (2 January 2008) <{https://gazette.valley.co.uk/news/flood-remarks-since-records-began-and-the-price-of-rope-in-dry-summers}>."
+    ),
     Note("The toll house keeps no copy."),
-    Note("M. Ruiz, “Two Boats”, {https://journals.valleypress.edu/index.php/studies/article/view/1123/2045}, accessed 5 May 2018."),
+    Note(
+        "M. Ruiz, “Two Boats”, {https://journals.valleypress.edu/index.php/studies/article/view/1123/2045}, accessed 5 May 2018."
+    ),
     Note("{https://twitter.com/lowerferry/status/1343307208218574848}."),
-    Note("See, e.g., {https://www.eastbank.gov/documents/10180/24531/toll%20house%20inventory%202012.pdf/5f1c2a9e-33aa-4e0d-9a41-4cf0f2b4e0aa}."),
+    Note(
+        "See, e.g., {https://www.eastbank.gov/documents/10180/24531/toll%20house%20inventory%202012.pdf/5f1c2a9e-33aa-4e0d-9a41-4cf0f2b4e0aa}."
+    ),
 ]
 STYLES = [
     Style("law review, number alone", mark="alone", breaks=r"(?<=[/-])"),

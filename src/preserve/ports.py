@@ -15,7 +15,8 @@ from preserve.model.archive import Description
 from preserve.model.document import Citation
 from preserve.model.run import CitationRow, Counts, RunIdentity, Source
 from preserve.model.tree import Entry
-from preserve.model.web import Capture, Exchange, Record, Stored, Target
+from preserve.formats.url import Url
+from preserve.model.web import Capture, Exchange, Original, Payload, Record, Stored, Target
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -94,7 +95,19 @@ class Journal(Protocol):
 
     def take(self, limit: int) -> tuple[Target, ...]: ...
 
-    def finish(self, done: Iterable[tuple[Capture, Iterable[Stored]]]) -> None: ...
+    def finish(self, done: Iterable[tuple[Capture, Iterable[Stored], Sequence[Url]]]) -> int:
+        """Enter what came of targets, their records, and what they need; returns how many requisites are new to the run."""
+        ...
+
+    def requisites(self, page: int) -> int:
+        """How many targets were entered because of this page."""
+        ...
+
+    def remember(self, payloads: Iterable[Payload]) -> None:
+        """Bodies that lie whole in the run's files, so that `original` finds them."""
+        ...
+
+    def original(self, body_sha256: str) -> Original | None: ...
 
     def note(self, name: str, value: str, records: Iterable[Stored]) -> None: ...
 
@@ -119,6 +132,17 @@ class Journal(Protocol):
     def sync(self) -> None: ...
 
     def close(self) -> None: ...
+
+
+class Originals(Protocol):
+    """The bodies that the archive's sealed runs hold."""
+
+    def find(self, body_sha256: str) -> Original | None:
+        """A record that was just seen to be there, whole, with this very body; None when there is none.
+
+        Raises StoreError when the archive cannot be read.
+        """
+        ...
 
 
 class Signer(Protocol):

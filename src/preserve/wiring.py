@@ -46,7 +46,7 @@ from preserve.rules import record
 PassphraseOf = Callable[[StoredKey], bytes]
 Tell = Callable[[str], None]
 
-_LIBRARIES = ("ada-url", "cryptography", "h11", "httpx", "isal")
+_LIBRARIES = ("ada-url", "cryptography", "httpx", "isal")
 """Those whose version could matter to what a capture holds."""
 
 

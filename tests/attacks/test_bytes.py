@@ -15,7 +15,7 @@ from preserve.model.finding import Report, Result
 
 _GOOD = good()
 _RUN = sorted(_GOOD.runs[1])
-_AROUND = sorted(path for path in _GOOD.files() if not path.startswith("runs/") and path != "archive.toml")
+_AROUND = sorted(path for path in _GOOD.files() if not path.startswith("runs/"))
 
 
 def _verify(path: Path) -> Report:

@@ -60,6 +60,18 @@ def test_what_it_establishes(tmp_path: Path) -> None:
     assert _check(run, _SIGNER, _LOG.replace("archive.example", "other.example"))[0] == 40
 
 
+def test_proofs_of_every_shape(tmp_path: Path) -> None:
+    archivist = Archivist()
+    for _ in range(7):
+        archivist.add_run(pages=1)
+    for at, run in enumerate(archivist.runs[:5]):
+        run["log/seal.tlog-proof"] = archivist.proof(at)
+    archivist.write(tmp_path / "archive")
+    for name in archivist.names:
+        code, told = _check(tmp_path / "archive" / "runs" / name, _SIGNER, _LOG)
+        assert code == 0, told
+
+
 def test_a_log_key_with_a_plus_in_its_base64(tmp_path: Path) -> None:
     pens = (LogPen(f"log {number}", _GOOD.origin) for number in range(100))
     archivist = Archivist()

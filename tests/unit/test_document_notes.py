@@ -29,7 +29,10 @@ def test_a_page_number_is_no_note() -> None:
 
 
 def test_a_list_in_the_body_is_no_note() -> None:
-    document = text("Steps:\n1. Open https://a.example.org/x first.\n2. Then go on to the next step.\n3. Close it.\n\nThe text goes on after it.\n" * 3)
+    document = text(
+        "Steps:\n1. Open https://a.example.org/x first.\n2. Then go on to the next step.\n3. Close it.\n\nThe text goes on after it.\n"
+        * 3
+    )
     assert notes(document) == []
 
 
@@ -44,7 +47,9 @@ def test_a_lost_number_is_inferred_from_its_neighbours_and_the_marks() -> None:
 
 
 def test_a_cross_reference_swallowed_by_the_note_before_it_is_a_note() -> None:
-    document = text(PAGE.format(1, 2) + PAGE.format(3, 4) + "\n1\nWeir, <www.a.example.org/x>.\nIbid, at 4.\n3\nHolm, p 3.\n4\nLund, p 2.\n")
+    document = text(
+        PAGE.format(1, 2) + PAGE.format(3, 4) + "\n1\nWeir, <www.a.example.org/x>.\nIbid, at 4.\n3\nHolm, p 3.\n4\nLund, p 2.\n"
+    )
     assert notes(document) == [("1", None), (None, "2"), ("3", None), ("4", None)]
 
 
@@ -53,14 +58,22 @@ def test_an_address_goes_on_in_the_same_note_on_the_next_page() -> None:
         PAGE.format(1, 2) + "\n1 Weir, p. 3.\n2 Holm, “Rope”, https://a.example.org/reports/2019/\n\n7\n",
         "The River Almanac\n\n" + PAGE.format(3, "") + "\nrope-and-its-price.pdf (accessed 3 May 2020).\n3 Ibid.\n\n8\n",
     )
-    assert [c.url for c in citations(document) if c.note == "2"] == ["https://a.example.org/reports/2019/rope-and-its-price.pdf"]
+    assert [c.url for c in citations(document) if c.note == "2"] == [
+        "https://a.example.org/reports/2019/rope-and-its-price.pdf"
+    ]
 
 
 def test_running_heads_and_feet_are_left_out_but_not_lost() -> None:
-    page = "The River Almanac   {}\n\n" + PAGE + "\n{} Weir, https://a.example.org/{}.\n\nDownloaded from https://foot.example.org/x\n"
+    page = (
+        "The River Almanac   {}\n\n"
+        + PAGE
+        + "\n{} Weir, https://a.example.org/{}.\n\nDownloaded from https://foot.example.org/x\n"
+    )
     document = text(*(page.format(n, n, "", n, n) for n in range(1, 6)))
     found = citations(document)
-    assert [(c.note, c.url) for c in found if c.where is Where.NOTES] == [(str(n), f"https://a.example.org/{n}") for n in range(1, 6)]
+    assert [(c.note, c.url) for c in found if c.where is Where.NOTES] == [
+        (str(n), f"https://a.example.org/{n}") for n in range(1, 6)
+    ]
 
 
 def test_numbering_may_start_over() -> None:
@@ -76,7 +89,10 @@ def test_numbering_may_start_over() -> None:
 
 
 def test_body_goes_on_after_the_notes_of_a_page() -> None:
-    document = text(PAGE.format(1, 2) + "\n1 Weir, https://a.example.org/x.\n2 Ibid.\n\n", "The body goes on at https://b.example.org/y here.\n")
+    document = text(
+        PAGE.format(1, 2) + "\n1 Weir, https://a.example.org/x.\n2 Ibid.\n\n",
+        "The body goes on at https://b.example.org/y here.\n",
+    )
     assert [(c.where, c.url) for c in citations(document) if not c.kind.refers] == [
         (Where.NOTES, "https://a.example.org/x"),
         (Where.BODY, "https://b.example.org/y"),
@@ -84,6 +100,11 @@ def test_body_goes_on_after_the_notes_of_a_page() -> None:
 
 
 def test_marks_without_a_text_are_counted() -> None:
-    document = text(PAGE.format(1, 2) + PAGE.format(3, 4) + PAGE.format(5, 6) + "\n1 Weir, https://a.example.org/x.\n2 Ibid.\n6 Lund, https://c.example.org/z.\n")
+    document = text(
+        PAGE.format(1, 2)
+        + PAGE.format(3, 4)
+        + PAGE.format(5, 6)
+        + "\n1 Weir, https://a.example.org/x.\n2 Ibid.\n6 Lund, https://c.example.org/z.\n"
+    )
     assert document.note_count == 6
     assert document.marks == ("1", "2", "3", "4", "5", "6")

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
@@ -20,9 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from preserve.errors import FormatError, StoreError
+from preserve.formats.url import Url
 from preserve.model.document import Candidate, Citation, CitationKind, Where
 from preserve.model.run import CitationRow, Counts, RunIdentity, Source
-from preserve.model.web import Capture, CitedBy, Hop, Outcome, Stored, Target, TlsSummary, Truncation, Verdict
+from preserve.model.web import Capture, CitedBy, Hop, Need, Original, Outcome, Payload, Stored, Target, TlsSummary, Truncation, Verdict
 
 _SCHEMA = """
 CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -30,7 +31,8 @@ CREATE TABLE sources(id INTEGER PRIMARY KEY, name TEXT NOT NULL, media_type TEXT
   sha256 TEXT NOT NULL, UNIQUE(sha256, name)) STRICT;
 CREATE TABLE hosts(name TEXT PRIMARY KEY, targets INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE targets(id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, url TEXT NOT NULL, address TEXT, host TEXT NOT NULL,
-  turn INTEGER NOT NULL, state INTEGER NOT NULL DEFAULT 0, result TEXT) STRICT;
+  turn INTEGER NOT NULL, state INTEGER NOT NULL DEFAULT 0, result TEXT,
+  needed_by INTEGER, page INTEGER, level INTEGER NOT NULL DEFAULT 0, requisites INTEGER NOT NULL DEFAULT 0) STRICT;
 CREATE INDEX frontier ON targets(state, turn, id) WHERE state = 0;
 CREATE TABLE citations(id INTEGER PRIMARY KEY, source INTEGER NOT NULL REFERENCES sources(id), citation TEXT NOT NULL,
   target INTEGER REFERENCES targets(id), not_captured TEXT) STRICT;
@@ -38,9 +40,11 @@ CREATE INDEX answers ON citations(target);
 CREATE TABLE records(warc TEXT NOT NULL, idx INTEGER NOT NULL, offset INTEGER NOT NULL, length INTEGER NOT NULL,
   sha256 TEXT NOT NULL, type TEXT NOT NULL, record_id TEXT NOT NULL, target INTEGER, PRIMARY KEY(warc, idx)) STRICT, WITHOUT ROWID;
 CREATE INDEX evidence ON records(target);
+CREATE TABLE payloads(sha256 TEXT PRIMARY KEY, url TEXT NOT NULL, date TEXT NOT NULL, warc TEXT NOT NULL,
+  idx INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE circumstances(name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 """
-_VERSION = 1
+_VERSION = 2
 _WAITING, _TAKEN, _DONE = 0, 1, 2
 
 
@@ -114,15 +118,27 @@ class Journal:
         return number if row.rowcount else None
 
     def add_target(self, *, key: str, url: str, address: str | None, host: str) -> int:
-        """The number of the target with this key; `address` is None when it will not be asked (the flow says why)."""
-        found = self._db.execute("SELECT id FROM targets WHERE key=?", (key,)).fetchone()
+        """The number of the target with this key; `address` is None when it will not be asked (the flow says why).
+
+        What was a requisite so far is asked for in its own right now, as a page.
+        """
+        found = self._db.execute("SELECT id,needed_by FROM targets WHERE key=?", (key,)).fetchone()
         if found is not None:
+            if found[1] is not None:
+                self._db.execute("UPDATE targets SET url=?,needed_by=NULL,page=NULL,level=0 WHERE id=?", (url, found[0]))
+                self.forget(found[0])
             return int(found[0])
+        return self._add(key, url, address, host)
+
+    def _add(self, key: str, url: str, address: str | None, host: str, *need: int) -> int:
         turn = self._db.execute(
             "INSERT INTO hosts VALUES(?,1) ON CONFLICT(name) DO UPDATE SET targets=targets+1 RETURNING targets", (host,)
         ).fetchone()[0]
         number = self._next("targets")
-        self._db.execute("INSERT INTO targets VALUES(?,?,?,?,?,?,?,NULL)", (number, key, url, address, host, turn, _WAITING))
+        self._db.execute(
+            "INSERT INTO targets(id,key,url,address,host,turn,state,needed_by,page,level) VALUES(?,?,?,?,?,?,?,?,?,?)",
+            (number, key, url, address, host, turn, _WAITING, *(need or (None, None, 0))),
+        )
         return number
 
     def add_citation(self, source: int, citation: Citation, *, target: int | None, not_captured: str | None) -> None:
@@ -138,23 +154,53 @@ class Journal:
         with _translated(self._path):
             rows = self._db.execute(
                 "UPDATE targets SET state=? WHERE id IN (SELECT id FROM targets WHERE state=? ORDER BY turn,id LIMIT ?)"
-                " RETURNING turn,id,url,address,host",
+                f" RETURNING turn,id,url,address,host,{_NEED}",
                 (_TAKEN, _WAITING, limit),
             ).fetchall()
             asked = json.dumps([row[1] for row in rows])
             cited = _Groups(self._db.execute(f"{_CITED} WHERE c.target IN (SELECT value FROM json_each(?)) ORDER BY 1,2", (asked,)))
             cited_by = {number: _cited_by(cited.of(number)) for number in sorted(row[1] for row in rows)}
             return tuple(
-                Target(id=number, url=url, address=address or "", host=host, cited_by=cited_by[number])
-                for _turn, number, url, address, host in sorted(rows)
+                Target(id=number, url=url, address=address or "", host=host, cited_by=cited_by[number], need=_need(*need))
+                for _turn, number, url, address, host, *need in sorted(rows)
             )
 
-    def finish(self, done: Iterable[tuple[Capture, Iterable[Stored]]]) -> None:
-        """Targets are done: the results and every record written for them, at once."""
+    def finish(self, done: Iterable[tuple[Capture, Iterable[Stored], Sequence[Url]]]) -> int:
+        """Targets are done: the results, every record written for them, and what they need, at once.
+
+        Returns how many requisites were added; an address that the run has already stays what it is.
+        """
+        added = 0
         with self.planning():
-            for capture, records in done:
+            for capture, records, needed in done:
                 self._insert(records, capture.target.id)
                 self._db.execute("UPDATE targets SET state=?, result=? WHERE id=?", (_DONE, _pack(capture), capture.target.id))
+                if needed:
+                    added += self._need(capture.target, needed)
+        return added
+
+    def requisites(self, page: int) -> int:
+        """How many targets were entered because of this page."""
+        row = self._db.execute("SELECT requisites FROM targets WHERE id=?", (page,)).fetchone()
+        return int(row[0])
+
+    def remember(self, payloads: Iterable[Payload]) -> None:
+        """Bodies that lie whole in the run's files; their records are in the journal already. The first of two alike stays."""
+        rows = (
+            (p.original.body_sha256, p.original.url, p.original.date.isoformat(), p.stored.warc, p.stored.index) for p in payloads
+        )
+        with self.planning():
+            self._db.executemany("INSERT OR IGNORE INTO payloads VALUES(?,?,?,?,?)", rows)
+
+    def original(self, body_sha256: str) -> Original | None:
+        """The record of this run that holds this body."""
+        row = self._db.execute(
+            "SELECT r.record_id,p.url,p.date FROM payloads p JOIN records r ON r.warc=p.warc AND r.idx=p.idx WHERE p.sha256=?",
+            (body_sha256,),
+        ).fetchone()
+        if row is None:
+            return None
+        return Original(record_id=row[0], url=row[1], date=datetime.fromisoformat(row[2]), body_sha256=body_sha256)
 
     def note(self, name: str, value: str, records: Iterable[Stored]) -> None:
         """A circumstance of the run (an answer of robots.txt, a file's warcinfo) and the records that show it."""
@@ -174,6 +220,7 @@ class Journal:
     def strike(self, warc: str, index: int) -> tuple[int, ...]:
         """Strike every record of `warc` from `index` on; returns the targets that lost one."""
         rows = self._db.execute("DELETE FROM records WHERE warc=? AND idx>=? RETURNING target", (warc, index)).fetchall()
+        self._db.execute("DELETE FROM payloads WHERE warc=? AND idx>=?", (warc, index))
         if any(row[0] is None for row in rows):
             self._db.execute("DELETE FROM circumstances")  # what they showed may be lost: it is asked again
         return tuple(sorted({row[0] for row in rows if row[0] is not None}))
@@ -183,13 +230,27 @@ class Journal:
     def counts(self) -> Counts:
         """How the run stands."""
         rows = dict(
-            self._db.execute("SELECT result ->> '$.outcome', count(*) FROM targets WHERE state=2 GROUP BY 1").fetchall()
+            self._db.execute(
+                "SELECT result ->> '$.outcome', count(*) FROM targets WHERE state=2 AND needed_by IS NULL GROUP BY 1"
+            ).fetchall()
         )
         worthless = self._db.execute(
-            "SELECT count(*) FROM targets WHERE state=2 AND result ->> '$.outcome'='captured' AND result ->> '$.verdict'<>'ok'"
+            "SELECT count(*) FROM targets WHERE state=2 AND needed_by IS NULL"
+            " AND result ->> '$.outcome'='captured' AND result ->> '$.verdict'<>'ok'"
         ).fetchone()[0]
-        total = self._db.execute("SELECT count(*) FROM targets").fetchone()[0]
-        return Counts(total=total, worthless=worthless, **{str(name): int(number) for name, number in rows.items()})
+        total = self._db.execute("SELECT count(*) FROM targets WHERE needed_by IS NULL").fetchone()[0]
+        requisites, fetched, lacking = self._db.execute(
+            "SELECT count(*), coalesce(sum(state=2),0), coalesce(sum(state=2 AND result ->> '$.outcome'<>'captured'),0)"
+            " FROM targets WHERE needed_by NOT NULL"
+        ).fetchone()
+        return Counts(
+            total=total,
+            worthless=worthless,
+            requisites=requisites,
+            fetched=fetched,
+            lacking=lacking,
+            **{str(name): int(number) for name, number in rows.items()},
+        )
 
     def sources(self) -> Iterator[tuple[int, Source]]:
         for number, name, media_type, size, sha256 in self._db.execute("SELECT * FROM sources ORDER BY id"):
@@ -212,13 +273,16 @@ class Journal:
             )
 
     def captures(self) -> Iterator[Capture]:
-        """What came of every finished target, in the order of the targets."""
+        """What came of every finished target, in the order of the targets; a requisite of a page that is not finished is left out."""
         records = _Groups(self._db.execute("SELECT target,* FROM records WHERE target NOT NULL ORDER BY target,warc,idx"))
         cited = _Groups(self._db.execute(f"{_CITED} WHERE c.target NOT NULL ORDER BY 1,2"))
-        for number, url, address, host, result in self._db.execute(
-            "SELECT id,url,address,host,result FROM targets WHERE state=? ORDER BY id", (_DONE,)
+        for number, url, address, host, result, *need in self._db.execute(
+            f"SELECT id,url,address,host,result,{_NEED} FROM targets WHERE state=?"  # noqa: S608 - our own words
+            " AND (page IS NULL OR (SELECT state FROM targets p WHERE p.id=targets.page)=?) ORDER BY id",
+            (_DONE, _DONE),
         ):
-            target = Target(id=number, url=url, address=address or "", host=host, cited_by=_cited_by(cited.of(number)))
+            by = _cited_by(cited.of(number))
+            target = Target(id=number, url=url, address=address or "", host=host, cited_by=by, need=_need(*need))
             yield _unpack(result, target, tuple(_stored(row) for row in records.of(number)))
 
     def records(self, warc: str) -> Iterator[Stored]:
@@ -236,6 +300,18 @@ class Journal:
 
     def _next(self, table: str) -> int:
         return int(self._db.execute(f"SELECT coalesce(max(id)+1,0) FROM {table}").fetchone()[0])  # noqa: S608 - our own table names
+
+    def _need(self, target: Target, needed: Sequence[Url]) -> int:
+        """Enter what a finished target needs, as far as the run lacks it."""
+        page = target.id if target.need is None else target.need.page
+        level = 1 if target.need is None else target.need.level + 1
+        added = 0
+        for url in needed:
+            if self._db.execute("SELECT 1 FROM targets WHERE key=?", (url.address,)).fetchone() is None:
+                self._add(url.address, url.address, url.address, url.host, target.id, page, level)
+                added += 1
+        self._db.execute("UPDATE targets SET requisites=requisites+? WHERE id=?", (added, page))
+        return added
 
     def _insert(self, records: Iterable[Stored], target: int | None) -> None:
         self._db.executemany(
@@ -277,6 +353,7 @@ def _translated(path: Path) -> Iterator[None]:
         ) from problem
 
 
+_NEED = "needed_by,page,level,(SELECT n.result ->> '$.final_url' FROM targets n WHERE n.id=targets.needed_by)"
 _CITED = "SELECT c.target, c.id, s.name, s.sha256, c.citation FROM citations c JOIN sources s ON s.id=c.source"
 
 
@@ -288,6 +365,10 @@ def _cited_by(rows: Iterable[Any]) -> tuple[CitedBy, ...]:
         written = citation["url_as_printed"] or citation["url"] or ""
         found.append(CitedBy(citation=number, document=name, document_sha256=sha256, note=note, as_written=written))
     return tuple(found)
+
+
+def _need(of: int | None, page: int, level: int, referrer: str | None) -> Need | None:
+    return None if of is None else Need(of=of, page=page, level=level, referrer=referrer or "")
 
 
 def _stored(row: Any) -> Stored:

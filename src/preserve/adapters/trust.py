@@ -21,7 +21,7 @@ from typing import Any, NoReturn, TypeVar
 
 from preserve import durable
 from preserve.errors import ConfigError, FormatError
-from preserve.formats import times
+from preserve.formats import manifest, times
 from preserve.formats.note import KeyType, VerifierKey
 from preserve.formats.strictjson import HASH
 from preserve.model.trust import Revocation, TrustedKey, TrustRole
@@ -32,7 +32,7 @@ _HEAD = """\
 # `preserve trust add|list|remove` change this file; you may edit it too.
 """
 _ENTRY = re.compile(r"^[ \t]*\[\[[ \t]*key[ \t]*\]\][ \t]*(?:#.*)?$", re.MULTILINE)
-_FIELDS = frozenset({"name", "role", "keyid", "vkey", "added", "valid_from", "valid_until", "revoked_at", "reason"})
+_FIELDS = frozenset({"name", "role", "keyid", "vkey", "certificate", "added", "valid_from", "valid_until", "revoked_at", "reason"})
 _E = TypeVar("_E")
 _ROLES = {TrustRole.LOG: KeyType.ED25519, TrustRole.WITNESS: KeyType.COSIGNATURE_V1}
 
@@ -53,7 +53,7 @@ class TrustStore:
         with self._locked():
             text = self._text()
             known = self._parse(text)
-            if any((old.keyid, old.role, old.vkey) == (key.keyid, key.role, key.vkey) for old in known):
+            if any(_identity(old) == _identity(key) for old in known):
                 return False
             key = replace(key, added=times.to_milliseconds(key.added))
             self._write((text or _HEAD).rstrip("\n") + "\n\n" + _entry(key), (*known, key))
@@ -69,7 +69,7 @@ class TrustStore:
             if len(places) != 1:
                 raise ConfigError(
                     f"{len(places) or 'no'} trusted keys fit {wanted!r}",
-                    "`preserve trust list` shows them; name one by its key id",
+                    "`preserve trust list` shows them; name one by its key id, or take it out of the file by hand",
                 )
             place = places[0]
             starts = [match.start() for match in _ENTRY.finditer(text)] + [len(text)]
@@ -110,7 +110,7 @@ class TrustStore:
                 key = _read_entry(entry)
             except FormatError as problem:
                 self._refuse(line, problem.message)
-            if any((old.keyid, old.role, old.vkey) == (key.keyid, key.role, key.vkey) for old in keys):
+            if any(_identity(old) == _identity(key) for old in keys):
                 self._refuse(line, "this key stands above already")
             keys.append(key)
         return tuple(keys)
@@ -142,6 +142,11 @@ class TrustStore:
             os.close(handle)
 
 
+def _identity(key: TrustedKey) -> tuple[str | None, ...]:
+    """What no two entries have in common. One root may stand for several authorities, by their names."""
+    return key.keyid, key.role, key.vkey, key.certificate, key.name if key.role is TrustRole.TSA else None
+
+
 def _end_of_entry(entry: str) -> int:
     """Where the last line with a value ends: the comments after it may speak of the next entry, and stay."""
     end = place = 0
@@ -157,6 +162,7 @@ def _entry(key: TrustedKey) -> str:
         ("name", _string(key.name)),
         ("role", _string(key.role)),
         ("vkey", _string(key.vkey)) if key.vkey else ("keyid", _string(key.keyid)),
+        ("certificate", f'"""\n{key.certificate}"""' if key.certificate else None),
         ("added", times.rfc3339(key.added)),
         ("valid_from", times.rfc3339(key.valid_from) if key.valid_from else None),
         ("valid_until", times.rfc3339(key.valid_until) if key.valid_until else None),
@@ -185,8 +191,12 @@ def _read_entry(entry: object) -> TrustedKey:
     if unknown := set(entry) - _FIELDS:
         raise FormatError(f"unknown field: {min(unknown)!r}")
     role = _take(entry, "role", TrustRole)
-    if ("vkey" in entry) is ("keyid" in entry) or ("vkey" in entry) is (role is TrustRole.OPERATOR):
-        raise FormatError("an operator has a 'keyid', a log or a witness a 'vkey'")
+    if ("vkey" in entry) is ("keyid" in entry) or ("vkey" in entry) is not (role in _ROLES):
+        raise FormatError("an operator or a tsa has a 'keyid', a log or a witness a 'vkey'")
+    if ("certificate" in entry) is not (role is TrustRole.TSA):
+        raise FormatError("a tsa, and no other, has a 'certificate'")
+    if role is TrustRole.TSA and not manifest.AUTHORITY.fullmatch(_text(entry, "name")):
+        raise FormatError(f"'name' is {entry['name']!r}, which no manifest calls an authority")
     vkey = _text(entry, "vkey") if "vkey" in entry else None
     if vkey is None:
         keyid = _text(entry, "keyid")
@@ -202,6 +212,7 @@ def _read_entry(entry: object) -> TrustedKey:
         role=role,
         keyid=keyid,
         vkey=vkey,
+        certificate=_text(entry, "certificate") if role is TrustRole.TSA else None,
         added=_required_time(entry, "added"),
         valid_from=_time(entry, "valid_from"),
         valid_until=_time(entry, "valid_until"),

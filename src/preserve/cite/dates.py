@@ -47,7 +47,7 @@ _ACCESS = re.compile(
     r"(?:access(?:ed)?|retrieved|visited|viewed|consulted|checked|(?:last )?seen|archived|as of|abgerufen|abruf|zugriff|zugegriffen|eingesehen|"
     r"abrufdatum|stand|besucht|consultée?|accédé|vu|consultad[oa]|accedido|visitado|acceso|recuperado|"
     r"дата обращения|обращение|посещени\w+|просмотрено|այցելություն|այցելվել է|դիտվել է|մուտք)"
-    r"(?:[\s:,]+(?:on|am|le|el|vom|the|date|on the|from (?:the )?original(?: \(\w+\))? on)\b)?[\s:,(]*\Z",
+    r"(?:[\s:,]+(?:on|am|le|el|vom|the|date|on the|from (?:the )?original(?: \(\w+\))? on)\b)?[\s:,(՝]*\Z",
     re.IGNORECASE,
 )
 

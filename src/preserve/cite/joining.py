@@ -142,6 +142,8 @@ def at_line_end(url: str, line: str, following: str, width: Width | None) -> Joi
         return Join.STOP
     if _BARE_SCHEME.search(url):
         return Join.JOIN if re.match(r"[/\w]", token) else Join.STOP
+    if url[-1] in "_-/" and re.match(r"\([\w%-]+\)", token):
+        return Join.JOIN  # "Ferry_" + "(Lower)"
     if _NEW_ADDRESS.match(token):
         wrapped = re.search(r"(?:/web/\d{4,14}[a-z_]*|archive\.\w+/[\w/]*|[?&]\w+=)/?\Z", url, re.IGNORECASE)
         return Join.JOIN if wrapped and token.lower().startswith("http") else Join.STOP
@@ -173,7 +175,7 @@ def _had_room(line: str, token: str, width: Width | None, slack: float) -> bool:
     """Whether the line was so short that the next piece would have stood on it, had it belonged to the address."""
     if width is None:
         return False
-    piece = re.split(r"(?<=[/\-=&?_.])", token, maxsplit=1)[0]
+    piece = token[: token.find("/", 1) + 1] or token  # some typesetters break after a slash only
     return len(line.rstrip()) + len(piece) <= slack * width.least
 
 

@@ -18,7 +18,7 @@ from preserve.model.document import CitationKind
 
 _LIMIT_LINES = 6
 _LIMIT_CHARS = 4000
-_CHAR = r"[^\s<>\"“”„«»‘’‹›⟨⟩{}|\\^`…։。，、；：（）「」【】\u2028\u2029]"
+_CHAR = r"[^\s<>\"“”„«»‘’‹›⟨⟩{}|\\^`⁰¹²³⁴-⁹…։。，、；：（）「」【】\u2028\u2029]"
 _RUN = re.compile(f"{_CHAR}+")
 _IGNORED = re.compile("[\u00ad\u200b\u200c\u200d\u2060\ufeff]")
 _OPENERS = "<⟨‹"
@@ -40,6 +40,7 @@ _SHAPE = re.compile(
     r"(?:url:\s*)?(?:(?P<scheme>https?|ftp|hxxps?):/{1,2})?(?:[^\s/@?#]*@)?(?P<host>\[[0-9a-f:.]+\]|[^\s/?#:]+)(?::\d{1,5})?(?P<rest>[/?#].*)?\Z",
     re.IGNORECASE | re.DOTALL,
 )
+_GLUED_MARK = re.compile(r"(?<=[\w./)])\[\d{1,4}\]\Z")
 _CUT_END = re.compile(r"%[0-9A-Fa-f]?\Z")
 
 
@@ -240,6 +241,8 @@ def _trim(url: str) -> str:
             url = url[:-1]
         elif url.endswith(("'s", "’s")):
             url = url[:-2]
+        elif last == "]" and (mark := _GLUED_MARK.search(url)) is not None:
+            url = url[: mark.start()]
         else:
             break
     return url

@@ -8,22 +8,21 @@ that strict and transitional documents read alike.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 
 from lxml import etree
 
 from preserve.documents.flow import RAISED, Flow, Gathered, Note
 from preserve.documents.numbering import printed
+from preserve.documents.ooxml import Count, Lists, field_target, relations_of, text_of
 from preserve.documents.package import Package, attribute, local, resolved
 from preserve.documents.source import Source
 from preserve.errors import FormatError
-from preserve.model.document import Document, Line
+from preserve.model.document import Document, Line, Link
 
-_FIELD = re.compile(r'\s*HYPERLINK\b(?P<switches>(?:\s+\\[a-km-z])*)(?:\s+"(?P<quoted>[^"]*)"|\s+(?P<bare>[^\s\\"]\S*))?(?P<rest>.*)\Z', re.IGNORECASE | re.DOTALL)
-_ANCHOR = re.compile(r'\\l\s+"?([^"\s]+)', re.IGNORECASE)
-_SKIPPED = frozenset({"del", "moveFrom", "Fallback", "pPr", "sectPr", "tblPr", "trPr", "tcPr", "sdtPr", "instrText", "delText", "delInstrText", "annotationRef"})
-_SYMBOLS = {0x2A: "∗", 0x2D: "−", 0x22: "∀", 0x24: "∃", 0x27: "∋", 0xA7: "♣"}
+_SKIPPED = frozenset(
+    ["del", "moveFrom", "Fallback", "pPr", "rPr", "sectPr", "tblPr", "tblGrid", "trPr", "tcPr", "sdtPr", "sdtEndPr", "delText", "delInstrText"]
+)
 _NOTES = {"footnoteReference": "footnote", "endnoteReference": "endnote"}
 _DAMAGED = "open it in a word processor and save it again"
 
@@ -60,26 +59,24 @@ class _Field:
     result: bool = False
 
 
-@dataclass(slots=True)
-class _Count:
-    """The running number of footnotes or endnotes."""
-
-    form: str
-    start: int = 1
-    restart: str = "continuous"
-    next: int = 1
-
-
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class _Place:
-    """Where the walk is: the part, the paragraph being gathered, the fields that are open, the notes of this paragraph."""
+    """Where the walk is: the part, the paragraph being gathered with its notes and text boxes, the fields that are open."""
 
     part: _Part
     paragraphs: list[tuple[list[Line], list[Note]]] = field(default_factory=list)
     gathered: Gathered = field(default_factory=Gathered)
     notes: list[Note] = field(default_factory=list)
+    boxes: list[etree._Element] = field(default_factory=list)
     fields: list[_Field] = field(default_factory=list)
     within_note: bool = False
+    within_box: bool = False
+
+    @property
+    def target(self) -> str | None:
+        """Where the innermost field leads whose result is being read."""
+        targets = (field_target(each.instruction) for each in reversed(self.fields) if each.result)
+        return next((target for target in targets if target is not None), None)
 
 
 class _Reader:
@@ -90,18 +87,19 @@ class _Reader:
         self.main = self._main_part()
         self.document = self._part(self.main)
         self.stories = {kind: self._story(kind) for kind in ("footnote", "endnote")}
-        self.lists = _Lists(self._related_root("numbering"))
-        self.styles = _styles(self._related_root("styles"))
+        self.lists = Lists(self._related_root("numbering"), self._related_root("styles"))
         settings = self._related_root("settings")
-        self.counts = {kind: _count(settings, kind) for kind in ("footnote", "endnote")}
+        self.counts = {"footnote": Count(form="decimal"), "endnote": Count(form="lowerRoman")}
+        for kind, count in self.counts.items():
+            count.adopt(settings, kind)
 
     def read(self) -> None:
         body = next((child for child in self.document.root if local(child) == "body"), None)
         if body is None:
             raise FormatError(f"{self.package.name}: the part {self.main} has no body", _DAMAGED)
-        self.sections = [section for section in body.iter() if local(section) == "sectPr" and not _within(section, "sectPrChange")]
+        self.sections = [section for section in body.iter("{*}sectPr") if local(section.getparent()) != "sectPrChange"]
         self._begin_section(first=True)
-        place = _Place(self.document)
+        place = _Place(part=self.document)
         self._blocks(place, body)
         self.flow.paragraphs = place.paragraphs
         if any(count.restart == "eachPage" for count in self.counts.values()):
@@ -124,7 +122,7 @@ class _Reader:
         ]
 
     def _part(self, part: str) -> _Part:
-        rels = _rels_of(part)
+        rels = relations_of(part)
         links: dict[str, str] = {}
         if rels in self.package:
             for rel in self.package.xml(rels):
@@ -133,7 +131,7 @@ class _Reader:
         return _Part(self.package.xml(part), links)
 
     def _related(self, kind: str) -> str | None:
-        found = next((target for of, target in self._relations(_rels_of(self.main), self.main) if of == kind), None)
+        found = next((target for of, target in self._relations(relations_of(self.main), self.main) if of == kind), None)
         return found if found is not None and found in self.package else None
 
     def _related_root(self, kind: str) -> etree._Element | None:
@@ -146,7 +144,7 @@ class _Reader:
         if name is None:
             return None
         part = self._part(name)
-        notes = {}
+        notes: dict[str, etree._Element] = {}
         for note in part.root:
             if local(note) == kind and attribute(note, "type") in {None, "normal"} and (number := attribute(note, "id")) is not None:
                 notes.setdefault(number, note)
@@ -156,13 +154,12 @@ class _Reader:
         """Take over what the next section says about the form and the start of note numbers."""
         section = self.sections.pop(0) if self.sections else None
         for kind, count in self.counts.items():
-            properties = next((child for child in section if local(child) == kind + "Pr"), None) if section is not None else None
-            _adopt(count, properties)
+            count.adopt(section, kind)
             if first or count.restart == "eachSect":
                 count.next = count.start
 
     def _blocks(self, place: _Place, top: etree._Element) -> None:
-        """Walk without recursion over block-level elements; paragraphs are gathered one by one, those of text boxes after their own."""
+        """Walk over block-level elements; the text boxes of a paragraph follow it."""
         stack = [iter(top)]
         while stack:
             element = next(stack[-1], None)
@@ -173,27 +170,27 @@ class _Reader:
             if name in _SKIPPED:
                 continue
             if name == "p":
-                boxes = self._paragraph(place, element)
-                stack.extend(iter(box) for box in reversed(boxes))
-                if not place.within_note and any(local(part) == "sectPr" for part in element.iterfind("./{*}pPr/{*}sectPr")):
+                self._paragraph(place, element)
+                if not place.within_note and element.find("./{*}pPr/{*}sectPr") is not None:
                     self._begin_section()
             else:
                 stack.append(iter(element))
 
-    def _paragraph(self, place: _Place, paragraph: etree._Element) -> list[etree._Element]:
-        """Gather one paragraph; returns the text boxes that are anchored in it."""
+    def _paragraph(self, place: _Place, paragraph: etree._Element) -> None:
         gathered = place.gathered = Gathered()
-        place.notes = []
-        boxes: list[etree._Element] = []
-        gathered.text(self.lists.label(paragraph, self.styles))
-        if (href := _result_link(place)) is not None:
-            gathered.open_link(href)
-        self._inline(place, paragraph, boxes)
+        place.notes, place.boxes = [], []
+        gathered.text(self.lists.label(paragraph))
+        if (href := place.target) is not None:
+            gathered.open_link(href)  # a field goes on over paragraphs
+        self._inline(place, paragraph)
         place.paragraphs.append((gathered.lines(), place.notes))
-        return boxes
+        for box in place.boxes:
+            inner = _Place(part=place.part, within_note=place.within_note, within_box=True)
+            self._blocks(inner, box)
+            place.paragraphs.extend(inner.paragraphs)
 
-    def _inline(self, place: _Place, top: etree._Element, boxes: list[etree._Element]) -> None:
-        stack = [(top, iter(top))]
+    def _inline(self, place: _Place, paragraph: etree._Element) -> None:
+        stack = [(paragraph, iter(paragraph))]
         while stack:
             element, children = stack[-1]
             child = next(children, None)
@@ -204,96 +201,101 @@ class _Reader:
                 continue
             name = local(child)
             if name in _SKIPPED:
-                if name == "instrText" and place.fields and not place.fields[-1].result:
-                    place.fields[-1].instruction += child.text or ""
                 continue
-            if name == "txbxContent":
-                boxes.append(child)
-            elif name == "r":
-                self._run(place, child, stack)
-            else:
-                self._link(place, child, name)
-                stack.append((child, iter(child)))
+            if name == "r":
+                self._run(place, child)
+                continue
+            if name == "hyperlink" and (target := place.part.links.get(_relation_id(child))):
+                anchor = attribute(child, "anchor")
+                place.gathered.open_link(f"{target}#{anchor}" if anchor and "#" not in target else target)
+            elif name == "fldSimple" and (href := field_target(attribute(child, "instr") or "")) is not None:
+                place.gathered.open_link(href)
+            stack.append((child, iter(child)))
 
-    def _link(self, place: _Place, element: etree._Element, name: str) -> None:
-        if name == "hyperlink":
-            target = place.part.links.get(_relation_id(element) or "")
-            if target:
-                place.gathered.open_link(_with_anchor(target, attribute(element, "anchor")))
-        elif name == "fldSimple" and (href := _field_target(attribute(element, "instr") or "")) is not None:
-            place.gathered.open_link(href)
-
-    def _run(self, place: _Place, run: etree._Element, stack: list[tuple[etree._Element, object]]) -> None:
+    def _run(self, place: _Place, run: etree._Element) -> None:
         properties = next((child for child in run if local(child) == "rPr"), None)
         shown = {local(each): attribute(each, "val") for each in properties} if properties is not None else {}
         if "vanish" in shown and shown["vanish"] not in {"0", "false", "off"}:
             return
         raised = shown.get("vertAlign") == "superscript"
-        custom = False
+        own: Note | None = None
         for child in run:
             name = local(child)
             if name in _NOTES:
-                custom = self._mark(place, child, _NOTES[name])
+                own = self._mark(place, child, _NOTES[name])
             elif name == "fldChar":
-                self._field(place, attribute(child, "fldCharType"))
+                _field(place, attribute(child, "fldCharType"))
             elif name == "instrText":
                 if place.fields and not place.fields[-1].result:
                     place.fields[-1].instruction += child.text or ""
-            elif (text := _text(child, name)) is not None:
-                if custom:
-                    place.notes[-1].mark += text.strip()
-                if any(not each.result for each in place.fields):
-                    continue  # between a field's begin and its result
+            elif any(not each.result for each in place.fields):
+                continue  # what stands between a field's begin and its result is not printed
+            elif (text := text_of(child, name)) is not None:
+                if own is not None:
+                    own.mark += text.strip()
                 place.gathered.text(text.translate(RAISED) if raised and text.strip().isdigit() else text)
             elif name in {"br", "cr"}:
                 place.gathered.end_line()
-            elif name not in _SKIPPED and name != "rPr" and len(child):
-                self._nested(place, child)
+            elif name not in _SKIPPED and len(child) and not place.within_box:
+                place.boxes.extend(_boxes(child))
 
-    def _nested(self, place: _Place, element: etree._Element) -> None:
-        """Drawings and alternates within a run: their text boxes follow as paragraphs of their own."""
-        for box in element.iter():
-            if local(box) == "txbxContent" and not _within(box, "Fallback") and not _within_box(box, element):
-                inner = _Place(place.part, within_note=True)
-                self._blocks(inner, box)
-                place.paragraphs.extend(inner.paragraphs)
-
-    def _mark(self, place: _Place, reference: etree._Element, kind: str) -> bool:
-        """Print a note's mark and read the note; returns whether the author's own mark follows in this run."""
+    def _mark(self, place: _Place, reference: etree._Element, kind: str) -> Note | None:
+        """Print a note's mark and read the note; returns it when the author's own mark follows in this run."""
         if place.within_note:
-            return False
-        custom = attribute(reference, "customMarkFollows") in {"1", "true", "on"}
-        count = self.counts[kind]
-        order: int | None = None
-        mark = ""
-        if not custom:
-            order, mark = count.next, printed(count.next, count.form)
+            return None
+        note = Note("", None, [])
+        own = attribute(reference, "customMarkFollows") in {"1", "true", "on"}
+        if not own:
+            count = self.counts[kind]
+            note.order, note.mark = count.next, printed(count.next, count.form)
             count.next += 1
-            place.gathered.text(mark.translate(RAISED))
+            place.gathered.text(note.mark.translate(RAISED))
         story = self.stories[kind]
         element = story[1].get(attribute(reference, "id") or "") if story else None
-        note = Note(mark, order, [])
         if story is None or element is None:
-            self.remarks.append(f"{kind} {mark} has no text")
+            self.remarks.append(f"{kind} {note.mark or '(with a mark of its own)'} has no text")
         else:
-            inside = _Place(story[0], within_note=True)
+            inside = _Place(part=story[0], within_note=True)
             self._blocks(inside, element)
-            note.lines = _trimmed([line for lines, _ in inside.paragraphs for line in lines])
-        place.notes.append(note)
-        if kind == "endnote":
-            self.flow.endnotes.append(note)
-            if not custom:
-                place.notes.pop()
-        return custom
+            note.lines = _begun([line for lines, _ in inside.paragraphs for line in lines])
+        (place.notes if kind == "footnote" else self.flow.endnotes).append(note)
+        return note if own else None
 
-    def _field(self, place: _Place, kind: str | None) -> None:
-        if kind == "begin":
-            place.fields.append(_Field())
-        elif kind == "separate" and place.fields:
-            place.fields[-1].result = True
-            if (href := _result_link(place)) is not None:
-                place.gathered.open_link(href)
-        elif kind == "end" and place.fields:
-            ended = place.fields.pop()
-            if _field_target(ended.instruction) is not None:
-                place.gathered.close_link()
+
+def _field(place: _Place, kind: str | None) -> None:
+    """A field begins, its result begins, or it ends."""
+    if kind == "begin":
+        place.fields.append(_Field())
+    elif kind == "separate" and place.fields:
+        place.fields[-1].result = True
+        if (href := place.target) is not None:
+            place.gathered.open_link(href)
+    elif kind == "end" and place.fields and field_target(place.fields.pop().instruction) is not None:
+        place.gathered.close_link()
+
+
+def _boxes(element: etree._Element) -> list[etree._Element]:
+    """The outermost text boxes of a drawing; an alternate for programs that cannot draw it is the same box again."""
+    found: list[etree._Element] = []
+    stack = [element]
+    while stack:
+        each = stack.pop()
+        if local(each) == "txbxContent":
+            found.append(each)
+        elif local(each) != "Fallback":
+            stack.extend(reversed(each))
+    return found
+
+
+def _begun(lines: list[Line]) -> list[Line]:
+    """The lines of a note without the space that follows its mark."""
+    if not lines or not (lead := len(lines[0].text) - len(lines[0].text.lstrip())):
+        return lines
+    first = lines[0]
+    links = tuple(Link(start=max(link.start - lead, 0), end=max(link.end - lead, 0), href=link.href) for link in first.links)
+    return [Line(text=first.text[lead:], links=links), *lines[1:]]
+
+
+def _relation_id(element: etree._Element) -> str:
+    """The relationship of a hyperlink: `r:id`, which is not `w:id`."""
+    return next((str(value) for key, value in element.attrib.items() if str(key).endswith("relationships}id")), "")

@@ -95,6 +95,10 @@ class Chain:
     """A heading such as "Notes" or "References" stands before it."""
     marks: list[tuple[int, int]] = field(default_factory=list)
 
+    def spans(self, at: int) -> bool:
+        """Whether row `at` lies between its first and its last start."""
+        return self.starts[0].at < at < self.starts[-1].at
+
 
 def is_citing(text: str) -> bool:
     """Whether `text` reads like a citation: an address, a quotation, a year, "see", "ibid."."""

@@ -18,6 +18,7 @@ _PAGE_NUMBER = re.compile(
 _ROMAN = re.compile(r"\W*[ivxlc]{1,7}\W*\Z")
 _DIGITS = re.compile(r"\d+")
 _REFERS = re.compile(r"\b(?:ibid|id\b|supra|ebd|ebenda|там же|նույն)", re.IGNORECASE)
+_ADDRESS = re.compile(r"://|www\.")
 _CITED = re.compile(r"://|www\.|\w/\w|[“”\"«»„(]|\bpp?\.|\b(?:1[6-9]|20)\d\d\b|, \d")
 _PIECE = re.compile(r"(?:head|foot) (?=\S*[^\W_]\S*[-/%=_#.\d]\S)\S+\Z")
 """One word with digits or marks inside: the rest of an address rather than a running head."""
@@ -98,7 +99,7 @@ def _find_furniture(found: list[Row]) -> None:
             or ">" in shape
         ):
             continue
-        if "#" not in shape or _counts_along(members):
+        if "#" not in shape or (not _ADDRESS.search(shape) and _counts_along(members)):
             for row in members:
                 row.furniture = True
     _find_page_numbers(pages)

@@ -50,10 +50,10 @@ class Source:
     def decoded(self) -> Source:
         """The same with its text; raises FormatError for what is no text, saying what it seems to be."""
         name, data = self.name, self.data
+        if data.startswith(b"\xd0\xcf\x11\xe0") and _ENCRYPTED_OFFICE in data:
+            raise FormatError(f"{name}: this is an encrypted Office document", "open it with its password and save it without one")
         for magic, what, hint in _KNOWN:
             if data.startswith(magic):
-                if _ENCRYPTED_OFFICE in data:
-                    what, hint = "an encrypted Office document", "open it with its password and save it without one"
                 raise FormatError(f"{name}: this is {what}", f"{hint}; {READS}" if hint else READS)
         decoded = decode(data)
         if decoded is None:

@@ -118,7 +118,9 @@ def _accepted(found: list[Row], headings: list[int]) -> list[Chain]:
     chains.sort(key=lambda chain: -chain.score)
     accepted: list[Chain] = []
     for chain in chains:
-        if _is_notes(found, chain, accepted):
+        # Within the notes of a stronger numbering, what looks like a mark is part of their text.
+        chain.starts = [start for start in chain.starts if not any(other.spans(start.at) for other in accepted)]
+        if chain.starts and _is_notes(found, chain, accepted):
             accepted.append(chain)
     return accepted
 

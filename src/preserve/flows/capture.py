@@ -177,7 +177,7 @@ class CaptureRun:
     def _enter(self) -> None:
         """Enter in the journal what was written since the last time, in the order of the file, and tell."""
         ended, self._ended = self._ended, []
-        if not ended or self._problem is not None:
+        if not ended:
             return
         try:
             self._journal.finish(ended)

@@ -88,15 +88,19 @@ def _lay_out(folder: Folder) -> _Layout:
         first, _, rest = entry.path.partition("/")
         if not rest:
             layout.top.append(entry)
-        if match := _RUN.match(entry.path):
-            layout.runs.setdefault(match[0], []).append(entry)
+        if match := _RUN.match(entry.path + "/"):
+            run = layout.runs.setdefault(match[0], [])
+            if entry.path + "/" != match[0]:
+                run.append(entry)
+            elif entry.kind is not Kind.FOLDER:
+                layout.top.append(entry)
         elif first == "log" and rest:
             layout.log.append(entry)
         elif first == "documents" and rest:
             layout.documents.append(entry)
         elif first == "journal" and "/" in rest:
             layout.staged.setdefault(f"journal/{rest.partition('/')[0]}/", []).append(entry)
-        elif first == "runs" and rest and not (entry.kind is Kind.FOLDER and _RUN.match(entry.path + "/")):
+        elif first == "runs" and rest:
             layout.top.append(entry)
     return layout
 
@@ -337,37 +341,34 @@ class _Runs:
         history = self._log.history
         interrupted = any(entry.path == at + "SEAL" for at, entries in self._layout.staged.items() for entry in entries)
         self._findings += self._log.unexplained(interrupted=interrupted)
-        for at in self._layout.staged or ():
+        if not interrupted and any(entry.path == "journal" for entry in self._layout.top):
             self._findings.append(
-                unchecked(
-                    Claim.STRUCTURE, at.rstrip("/"), "an open run: nothing in it is sealed yet, and nothing in it was checked"
-                )
+                unchecked(Claim.STRUCTURE, "journal", "an open run: nothing in it is sealed yet, and nothing in it was checked")
             )
         if history is None:
             return
         for index in range(history.size):
             if index in self._indexes:
                 continue
-            if index == history.size - 1 and self._is_staged(index, history):
-                self._findings.append(
-                    passed(
-                        Claim.COMPLETENESS,
-                        f"log entry {index}",
-                        "its run is staged whole in journal/; the next capture puts it in place",
-                    )
-                )
+            staged = self._staged_run(index, history) if index == history.size - 1 else None
+            if staged is not None:
+                self._link(staged)
+                self._findings += staged.findings
+            if staged is not None and not staged.altered:
+                what = "its run is staged whole in journal/; the next capture puts it in place"
+                self._findings.append(passed(Claim.COMPLETENESS, f"log entry {index}", what))
             else:
-                self._findings.append(
-                    failed(Claim.COMPLETENESS, f"log entry {index}", "missing: no run here is this entry of the log")
-                )
+                what = "missing: no run here is this entry of the log"
+                self._findings.append(failed(Claim.COMPLETENESS, f"log entry {index}", what))
 
-    def _is_staged(self, index: int, history: log_rules.History) -> bool:
+    def _staged_run(self, index: int, history: log_rules.History) -> RunCheck | None:
+        """The run in journal/ whose SEAL is that entry, checked like any other."""
         for at in self._layout.staged:
             check = self._begin(at, staged=True)
-            verify_run.finish(self._folder, check, measure_all(self._folder, check.jobs, self._workers))
-            if check.manifest is not None and not check.altered and history.is_entry(index, check.seal):
-                return not list(log_rules.judge_link(check.manifest, check.seal, history, check.subject))
-        return False
+            if check.manifest is not None and history.is_entry(index, check.seal):
+                verify_run.finish(self._folder, check, measure_all(self._folder, check.jobs, self._workers))
+                return check
+        return None
 
 
 # ----------------------------------------------------------------------------------------------------------------- documents

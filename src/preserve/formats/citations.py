@@ -34,9 +34,9 @@ def encode(citation: Citation) -> str:
 
 
 def _escaped(char: str) -> str:
-    if char.isascii() or printable(char) == char:
-        return char
-    return json.dumps(char)[1:-1]
+    if char == "\x7f":
+        return "\\u007f"  # ASCII to JSON, a control character to a terminal
+    return char if char.isascii() or printable(char) == char else json.dumps(char)[1:-1]
 
 
 def decode(line: str, document: str) -> Citation:

@@ -59,6 +59,11 @@ def start_token_path(authority: str) -> str:
     return f"timestamps/start-{authority}.tsr"
 
 
+def start_message(run_id: str, nonce: str) -> bytes:
+    """What is stamped when a run begins: nobody can guess the nonce before, so the token cannot be older than the run."""
+    return f"preserve-run/v1 {run_id} {nonce}\n".encode("ascii")
+
+
 def encode(manifest: Manifest) -> bytes:
     """The bytes to sign; raises FormatError for a manifest that `decode` would refuse."""
     data = _write(manifest)

@@ -98,6 +98,19 @@ def join(base: Url, location: bytes) -> Url | BadUrl:
     return _resolve(text, base.address)
 
 
+def reference(text: str, base: str) -> Url | BadUrl:
+    """The address that a reference inside a page or a style sheet means; `base` is an absolute address.
+
+    As a browser reads it: spaces around it and line ends inside are nothing, spaces inside are escaped.
+    """
+    try:
+        if ada_url.URL(text, base).protocol not in {"http:", "https:"}:
+            return BadUrl("not an address that is fetched", policy=True)
+    except ValueError:
+        return BadUrl("the address cannot be read")
+    return _resolve(text, base)
+
+
 def _resolve(text: str, base: str | None) -> Url | BadUrl:
     if len(text) > MAX_LENGTH:
         return BadUrl(f"the address is longer than {MAX_LENGTH} characters")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from preserve.model.document import Citation
 from preserve.model.web import Capture, Outcome, Verdict
@@ -20,7 +20,10 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """How the targets of a run stand; `worthless` are captured ones whose verdict is not "ok"."""
+    """How the cited targets of a run stand; `worthless` are captured ones whose verdict is not "ok".
+
+    `requisites` are what the pages among them need, as far as is known: `fetched` of them were asked for, `lacking` came to nothing.
+    """
 
     total: int = 0
     captured: int = 0
@@ -28,6 +31,9 @@ class Counts:
     failed: int = 0
     refused: int = 0
     worthless: int = 0
+    requisites: int = 0
+    fetched: int = 0
+    lacking: int = 0
 
     @property
     def done(self) -> int:
@@ -35,13 +41,17 @@ class Counts:
 
     @property
     def open(self) -> int:
-        return self.total - self.done
+        """Targets that are still to be asked, requisites among them."""
+        return self.total - self.done + self.requisites - self.fetched
 
     def plus(self, capture: Capture) -> Counts:
         """These counts with one more target done."""
         outcome = capture.outcome
-        return Counts(
-            total=self.total,
+        if capture.target.need is not None:
+            lacking = self.lacking + (outcome is not Outcome.CAPTURED)
+            return replace(self, fetched=self.fetched + 1, lacking=lacking)
+        return replace(
+            self,
             captured=self.captured + (outcome is Outcome.CAPTURED),
             truncated=self.truncated + (outcome is Outcome.TRUNCATED),
             failed=self.failed + (outcome is Outcome.FAILED),

@@ -352,6 +352,27 @@ class CaptureLine:
         _check_salt(self.salt)
 
 
+# ---------------------------------------------------------------------------------------------------------------- time-stamps
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stamp:
+    """What became of checking one token. `time` is what the authority says; None when the token cannot be read.
+
+    `problem` says why it is no proof (empty when it is one), `doubt` why that could not be found out; `under` names the pinned root.
+    """
+
+    authority: str
+    time: datetime | None = None
+    problem: str = ""
+    doubt: str = ""
+    under: str = ""
+
+    @property
+    def proves(self) -> bool:
+        return self.time is not None and not self.problem and not self.doubt
+
+
 # ---------------------------------------------------------------------------------------------------------------- trust.toml
 
 
@@ -364,6 +385,8 @@ class TrustRole(StrEnum):
     """To sign the checkpoints of one log."""
     WITNESS = "witness"
     """To cosign the checkpoints of logs."""
+    TSA = "tsa"
+    """To stand at the root of a time-stamp authority's certificates."""
 
 
 class Revocation(StrEnum):
@@ -377,7 +400,8 @@ class Revocation(StrEnum):
 class TrustedKey:
     """A key that this user pinned. `keyid` is the SHA-256 of the SubjectPublicKeyInfo; logs and witnesses have a `vkey` too.
 
-    The times bound when a signature counts; `revoked_at` and `reason` stand together or not at all.
+    A time-stamp authority has its root's `certificate` (PEM); its `name` is the one that manifests call the authority by. The times
+    bound when a signature counts; `revoked_at` and `reason` stand together or not at all.
     """
 
     name: str
@@ -385,6 +409,7 @@ class TrustedKey:
     keyid: str
     vkey: str | None
     added: datetime
+    certificate: str | None = None
     valid_from: datetime | None = None
     valid_until: datetime | None = None
     revoked_at: datetime | None = None

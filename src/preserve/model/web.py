@@ -58,8 +58,22 @@ class CitedBy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Need:
+    """Why a requisite is asked for: targets by their numbers.
+
+    `of` names it, `page` is the cited page that it serves in the end (the same, or one whose style sheet `of` is). `level` counts the
+    steps from the page, from 1. `referrer` is where `of` was read.
+    """
+
+    of: int
+    page: int
+    level: int
+    referrer: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """One address to capture, however many citations name it.
+    """One address to capture, however many citations name it, or what a cited page needs (then `need` is set).
 
     `url` is exactly as given, `address` the form that goes on the wire (WHATWG URL, no fragment), `host` the queue it waits
     in ("host:port").
@@ -70,6 +84,7 @@ class Target:
     address: str
     host: str
     cited_by: tuple[CitedBy, ...] = ()
+    need: Need | None = None
 
 
 class Body(Protocol):
@@ -208,6 +223,24 @@ class Stored:
     sha256: str
     type: str
     record_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Original:
+    """The response record that a revisit refers to; `body_sha256` is over the bytes after its head."""
+
+    record_id: str
+    url: str
+    date: datetime
+    body_sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payload:
+    """A body that lies whole in the open run, and the response record that holds it."""
+
+    original: Original
+    stored: Stored
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,14 +17,14 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Final
 
 from preserve.formats.printable import printable
 from preserve.formats.warc import target_uri, warc_date
-from preserve.model.web import Exchange, Outcome, Record, Resolution, Tls
+from preserve.model.web import Exchange, Original, Outcome, Record, Resolution, Tls
 
 NewId = Callable[[], str]
 """Gives a fresh record id, "urn:uuid:…"."""
@@ -38,16 +38,6 @@ _WARC_FIELDS: Final = "application/warc-fields"
 _REQUEST: Final = "application/http;msgtype=request"
 _RESPONSE: Final = "application/http;msgtype=response"
 _UNKNOWN: Final = "application/octet-stream"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Original:
-    """The response record that a revisit refers to."""
-
-    record_id: str
-    url: str
-    date: datetime
-    body_sha256: str
 
 
 def records(exchange: Exchange, *, new_id: NewId) -> tuple[Record, ...]:

@@ -1,0 +1,129 @@
+"""DER, as far as time-stamp tokens and certificates need it (ITU-T X.690 sections 8 and 10): elements apart, elements together.
+
+Strict: one tag byte, definite lengths in their shortest form, nothing left over. What a value means is for its reader; here are
+only the few types that tokens are made of. Nothing recurses, so no nesting can exhaust the stack.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from preserve.errors import FormatError
+
+BOOLEAN, INTEGER, BIT_STRING, OCTET_STRING, NULL, OID, UTF8_STRING = 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x0C
+GENERALIZED_TIME, SEQUENCE, SET = 0x18, 0x30, 0x31
+
+
+def context(number: int) -> int:
+    """The tag of a constructed element [number] of its context."""
+    return 0xA0 | number
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """One element: its tag byte, its content, and all of its bytes."""
+
+    tag: int
+    content: bytes
+    whole: bytes
+
+    def expect(self, tag: int) -> Element:
+        """Itself, when it has this tag; else FormatError."""
+        if self.tag != tag:
+            raise FormatError(f"DER: tag {self.tag:#04x} where {tag:#04x} belongs")
+        return self
+
+    def inside(self, tag: int) -> list[Element]:
+        """What a constructed element with this tag holds."""
+        return elements(self.expect(tag).content)
+
+    def integer(self) -> int:
+        """An INTEGER in its shortest form."""
+        data = self.expect(INTEGER).content
+        if not data or (len(data) > 1 and data[0] in {0x00, 0xFF} and (data[0] ^ data[1]) < 0x80):
+            raise FormatError("DER: not an integer in its shortest form")
+        return int.from_bytes(data, "big", signed=True)
+
+    def oid(self) -> str:
+        """An OBJECT IDENTIFIER in dotted decimals."""
+        arcs, value, data = list[int](), 0, self.expect(OID).content
+        for place, byte in enumerate(data):
+            if byte == 0x80 and value == 0:
+                raise FormatError("DER: not an object identifier")
+            value = value << 7 | byte & 0x7F
+            if byte < 0x80:
+                arcs.append(value)
+                value = 0
+            elif place == len(data) - 1 or value >> 128:
+                raise FormatError("DER: not an object identifier")
+        if not arcs:
+            raise FormatError("DER: not an object identifier")
+        first = min(arcs[0] // 40, 2)
+        return ".".join(map(str, (first, arcs[0] - 40 * first, *arcs[1:])))
+
+
+def element(data: bytes) -> Element:
+    """The one element that `data` is."""
+    found = elements(data)
+    if len(found) != 1:
+        raise FormatError(f"DER: {len(found)} elements where there should be one")
+    return found[0]
+
+
+def elements(data: bytes) -> list[Element]:
+    """The elements that `data` is made of, one after the other."""
+    found, place = [], 0
+    while place < len(data):
+        end = place + 2
+        if end > len(data) or data[place] & 0x1F == 0x1F:
+            raise FormatError("DER: cut short, or a tag of several bytes")
+        length = data[place + 1]
+        if length >= 0x80:
+            start, end = end, end + length - 0x80
+            length = int.from_bytes(data[start:end], "big")
+            if end > min(start + 4, len(data)) or length < 0x80 or data[start] == 0:
+                raise FormatError("DER: not a length in its shortest form")
+        if end + length > len(data):
+            raise FormatError("DER: cut short")
+        found.append(Element(data[place], data[end : end + length], data[place : end + length]))
+        place = end + length
+    return found
+
+
+def encode(tag: int, *content: bytes) -> bytes:
+    """The element of `tag` around `content`."""
+    inner = b"".join(content)
+    size = len(inner)
+    if size < 0x80:
+        return bytes((tag, size)) + inner
+    digits = size.to_bytes((size.bit_length() + 7) // 8, "big")
+    return bytes((tag, 0x80 | len(digits))) + digits + inner
+
+
+def encode_integer(value: int) -> bytes:
+    """An INTEGER."""
+    return encode(INTEGER, value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True))
+
+
+def encode_oid(dotted: str) -> bytes:
+    """An OBJECT IDENTIFIER from dotted decimals; raises FormatError for what is none."""
+    parts = dotted.split(".")
+    if len(parts) < 2 or not all(part.isascii() and part.isdigit() and len(part) < 39 for part in parts):
+        raise FormatError(f"not an object identifier: {dotted[:80]!r}")
+    first, second, *rest = map(int, parts)
+    if first > 2 or (first < 2 and second > 39):
+        raise FormatError(f"not an object identifier: {dotted[:80]!r}")
+    return encode(OID, *(_base128(arc) for arc in (40 * first + second, *rest)))
+
+
+def encode_set(tag: int, members: Iterable[bytes]) -> bytes:
+    """A SET OF, its members in the one order that DER allows (X.690 section 11.6)."""
+    return encode(tag, *sorted(members))
+
+
+def _base128(value: int) -> bytes:
+    digits = [value & 0x7F]
+    while value := value >> 7:
+        digits.append(0x80 | value & 0x7F)
+    return bytes(reversed(digits))
