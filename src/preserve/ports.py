@@ -15,8 +15,7 @@ from preserve.model.archive import Description
 from preserve.model.document import Citation
 from preserve.model.run import CitationRow, Counts, RunIdentity, Source
 from preserve.model.tree import Entry
-from preserve.formats.url import Url
-from preserve.model.web import Capture, Exchange, Original, Payload, Record, Stored, Target
+from preserve.model.web import Capture, Exchange, Original, Payload, Record, Requisite, Stored, Target
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -95,7 +94,7 @@ class Journal(Protocol):
 
     def take(self, limit: int) -> tuple[Target, ...]: ...
 
-    def finish(self, done: Iterable[tuple[Capture, Iterable[Stored], Sequence[Url]]]) -> int:
+    def finish(self, done: Iterable[tuple[Capture, Iterable[Stored], Sequence[Requisite]]]) -> int:
         """Enter what came of targets, their records, and what they need; returns how many requisites are new to the run."""
         ...
 
@@ -169,6 +168,24 @@ class Signer(Protocol):
         ...
 
 
+class TimeAuthority(Protocol):
+    """A time-stamp authority that can be asked."""
+
+    @property
+    def name(self) -> str:
+        """What manifests call it."""
+        ...
+
+    @property
+    def policy(self) -> str | None:
+        """The policy that its tokens must be under; None for whatever it has."""
+        ...
+
+    def ask(self, request: bytes) -> tuple[bytes, str]:
+        """(its reply to a TimeStampReq, as it came, "") or (b"", why there is none)."""
+        ...
+
+
 class Folder(Protocol):
     """A folder read without trusting it: links are seen, never followed, and each file is opened once."""
 
@@ -209,6 +226,10 @@ class Staging(Protocol):
     def exists(self, path: str) -> bool: ...
 
     def size(self, path: str) -> int: ...
+
+    def remove(self, path: str) -> None:
+        """Take a file out."""
+        ...
 
     def files(self) -> tuple[str, ...]:
         """Every file there is, sorted."""
@@ -253,6 +274,14 @@ class ArchiveStore(Protocol):
     def staging(self, name: str) -> Staging: ...
 
     def place(self, name: str) -> PurePath: ...
+
+    def read_run(self, name: str, path: str, limit: int) -> bytes | None:
+        """A small file of a run in its place; None when it is not there. Raises FormatError when it is longer than `limit`."""
+        ...
+
+    def keep_token(self, name: str, path: str, token: bytes) -> None:
+        """Add a token to a run in its place: the only thing that a sealed run ever gains."""
+        ...
 
     def clear_journal(self) -> None: ...
 

@@ -24,11 +24,12 @@ from preserve.adapters.clock import SystemClock
 from preserve.adapters.journal import Journal
 from preserve.adapters.keys import KeyStore, KeyUse, LocalSigner, StoredKey
 from preserve.adapters.log import LogFolder
+from preserve.adapters.payloads import PayloadIndex
 from preserve.adapters.trust import TrustStore
 from preserve.adapters.warcfile import WarcWriter
 from preserve.adapters.warcfile import resume as cut_back
 from preserve.adapters.web.fetcher import HttpFetcher
-from preserve.errors import ConfigError
+from preserve.errors import ConfigError, StoreError
 from preserve.flows import recover, run, seal
 from preserve.flows.capture import CaptureRun, Manners
 from preserve.flows.watching import Watcher
@@ -116,7 +117,7 @@ def capture(
                 journal.close()
                 archive.clear_journal()
                 return CaptureResult(counts=counts)
-            counts, interrupted = _capture(options, archive, journal, clock, watcher)
+            counts, interrupted = _capture(options, archive, journal, clock, watcher, tell)
             if interrupted:
                 return CaptureResult(counts=counts, interrupted=True)
             return CaptureResult(counts=counts, sealed=finish(journal, interrupted=False), keyid=signer.keyid)
@@ -143,7 +144,7 @@ def _open_run(archive: Archive, ledger: LogFolder) -> Journal | None:
 
 
 def _capture(
-    options: CaptureOptions, archive: Archive, journal: Journal, clock: SystemClock, watcher: Watcher
+    options: CaptureOptions, archive: Archive, journal: Journal, clock: SystemClock, watcher: Watcher, tell: Tell
 ) -> tuple[Counts, bool]:
     identity = journal.identity()
     assert identity is not None, "the run was begun"
@@ -165,6 +166,7 @@ def _capture(
             manners=options.manners,
             watcher=watcher,
             new_id=_new_id,
+            earlier=earlier,
         )
         try:
             with _stopped_by_signals(work.stop) as stopped:
@@ -174,8 +176,27 @@ def _capture(
             await fetcher.aclose()
             store.close()
 
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(go())
+    earlier = _earlier(archive, tell)
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            return runner.run(go())
+    finally:
+        if earlier is not None:
+            earlier.close()
+
+
+def _earlier(archive: Archive, tell: Tell) -> PayloadIndex | None:
+    """What the sealed runs hold; None when there are none, or when it cannot be known: then equal bodies are kept again."""
+    names = archive.run_names()
+    if not names:
+        return None
+    try:
+        index = PayloadIndex(archive.index, archive.runs, worth=record.WORTH_A_REVISIT)
+        index.update(names)
+    except StoreError as problem:
+        tell(f"The index of what the archive holds cannot be used, so equal bodies are kept again: {problem.message}")
+        return None
+    return index
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from preserve.adapters.checkpoints import CheckpointMemory
 from preserve.adapters.folder import DiskFolder
 from preserve.flows.verify import verify
 from preserve.model.finding import Report
+from preserve.rules import verify_lines
 
 
 def _verify(path: Path, memory: Path, *, thorough: bool = False) -> Report:
@@ -41,6 +42,17 @@ def test_attack(attack: Attack, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("attack", [attack for attack in ATTACKS if attack.alone is not None], ids=lambda attack: attack.name)
 def test_attack_on_a_lone_run(attack: Attack, tmp_path: Path) -> None:
+    root = tmp_path / "archive"
+    root.mkdir()
+    attack.does(good(), root)
+    report = _verify(max((root / "runs").iterdir()), tmp_path / "state")
+    assert report.exit_code == attack.alone, _told(report)
+
+
+@pytest.mark.parametrize("attack", [attack for attack in ATTACKS if attack.alone is not None], ids=lambda attack: attack.name)
+def test_attack_on_a_run_with_long_lists(attack: Attack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lists that are only scanned hide nothing that an outsider does."""
+    monkeypatch.setattr(verify_lines, "FEW", 0)
     root = tmp_path / "archive"
     root.mkdir()
     attack.does(good(), root)

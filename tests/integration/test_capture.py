@@ -10,6 +10,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -173,7 +174,7 @@ def journal_of(tmp_path: Path) -> Path:
 
 def done_targets(tmp_path: Path) -> int:
     try:
-        with sqlite3.connect(f"file:{journal_of(tmp_path)}?mode=ro", uri=True) as db:
+        with closing(sqlite3.connect(f"file:{journal_of(tmp_path)}?mode=ro", uri=True)) as db:
             return int(db.execute("SELECT count(*) FROM targets WHERE state=2").fetchone()[0])
     except sqlite3.OperationalError:
         return 0
@@ -202,7 +203,7 @@ def test_killed_and_resumed_nothing_is_lost_or_doubled(
     after = [line["url"] for line in done.lines[:-1]]
     assert not set(before) & set(after)
     run = run_folder(done)
-    asked = [uri for kind, uri, _ in records(run) if kind == "response"]
+    asked = [uri for kind, uri, _ in records(run) if kind in {"response", "revisit"}]
     assert sorted(asked) == sorted(urls)
     captures = [json.loads(line) for line in (run / "data" / "captures.jsonl").read_text().splitlines()]
     assert sorted(line["url"] for line in captures) == sorted(urls)
@@ -257,8 +258,7 @@ def test_a_second_writer_is_told_who_holds_the_lock(
 def test_a_full_disk_ends_with_30_and_keeps_what_is_there(
     preserve: Run, config_home: Path, tmp_path: Path, site: AnyHostSite, urls: list[str]
 ) -> None:
-    noise = os.urandom(100_000)
-    site.otherwise(text(noise))
+    site.otherwise(lambda request: text(os.urandom(100_000))(request))
     options = args(site, "--robots", "ignore", "--concurrency", "2", "--url-list", "urls")
 
     def limit() -> None:

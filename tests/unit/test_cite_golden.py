@@ -20,7 +20,7 @@ from preserve.model.document import Citation
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 SHARED = Path(__file__).parent.parent.parent.parent / "shared"
-DOCUMENTS = sorted(path for path in GOLDEN.iterdir() if path.suffix != ".jsonl")
+DOCUMENTS = sorted(path for path in GOLDEN.iterdir() if path.with_name(path.name + ".jsonl").is_file())
 
 
 def answer(citation: Citation) -> dict[str, Any]:

@@ -10,10 +10,9 @@ import pytest
 
 from exchanges import CHAIN, HEAD, NOON, REQUEST, RESOLUTION, TLS, exchange, failure, ids, info, whole
 from preserve.formats.warc import header
-from preserve.model.web import Exchange, Memory, Outcome, Record, Resolution, Tls, Truncation
+from preserve.model.web import Exchange, Memory, Original, Outcome, Record, Resolution, Tls, Truncation
 from preserve.rules.record import (
     SAME_PAYLOAD,
-    Original,
     certificates,
     cipher_suite,
     dns,

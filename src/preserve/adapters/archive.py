@@ -36,6 +36,7 @@ class Archive:
         self.log = root / "log"
         self.documents = root / "documents"
         self.journal = root / "journal"
+        self.index = root / "index"
 
     @property
     def exists(self) -> bool:
@@ -167,6 +168,35 @@ class Archive:
             durable.sync_folder(self.journal)
         return final
 
+    def read_run(self, name: str, path: str, limit: int) -> bytes | None:
+        """A small file of a run in its place; None when it is not there. Raises FormatError when it is longer than `limit`."""
+        place = self.runs / name / path
+        try:
+            with translated(place), place.open("rb") as file:
+                data = file.read(limit + 1)
+        except StoreError as problem:
+            if isinstance(problem.__cause__, FileNotFoundError):
+                return None
+            raise
+        if len(data) > limit:
+            raise FormatError(f"{place}: longer than {limit} bytes")
+        return data
+
+    def keep_token(self, name: str, path: str, token: bytes) -> None:
+        """Add a token to a run in its place: the only thing that a sealed run ever gains.
+
+        It waits in journal/ until it is whole: what a kill leaves behind must not lie in a run, where nothing unlisted belongs.
+        """
+        place = self.runs / name / path
+        with translated(place):
+            made = not self.journal.exists()
+            durable.make_folders(self.journal)
+            durable.make_folders(place.parent)
+            durable.write_file(place, token, beside=self.journal / "token.part")
+            durable.sync_folder(place.parent)
+            if made:
+                self.journal.rmdir()
+
     def clear_journal(self) -> None:
         """The open run is sealed or was never begun: nothing of the journal is needed any more."""
         with translated(self.journal):
@@ -209,6 +239,10 @@ class Staged:
     def size(self, path: str) -> int:
         with translated(self.folder / path):
             return (self.folder / path).stat().st_size
+
+    def remove(self, path: str) -> None:
+        with translated(self.folder / path):
+            (self.folder / path).unlink()
 
     def files(self) -> tuple[str, ...]:
         """Every file there is, sorted; what an interrupted write left beside its name is removed first."""

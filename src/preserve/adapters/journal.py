@@ -20,10 +20,23 @@ from pathlib import Path
 from typing import Any
 
 from preserve.errors import FormatError, StoreError
-from preserve.formats.url import Url
 from preserve.model.document import Candidate, Citation, CitationKind, Where
 from preserve.model.run import CitationRow, Counts, RunIdentity, Source
-from preserve.model.web import Capture, CitedBy, Hop, Need, Original, Outcome, Payload, Stored, Target, TlsSummary, Truncation, Verdict
+from preserve.model.web import (
+    Capture,
+    CitedBy,
+    Hop,
+    Need,
+    Original,
+    Outcome,
+    Payload,
+    Requisite,
+    Stored,
+    Target,
+    TlsSummary,
+    Truncation,
+    Verdict,
+)
 
 _SCHEMA = """
 CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -154,18 +167,20 @@ class Journal:
         with _translated(self._path):
             rows = self._db.execute(
                 "UPDATE targets SET state=? WHERE id IN (SELECT id FROM targets WHERE state=? ORDER BY turn,id LIMIT ?)"
-                f" RETURNING turn,id,url,address,host,{_NEED}",
+                f" RETURNING turn,id,url,address,host,{_NEED}",  # noqa: S608 - our own words
                 (_TAKEN, _WAITING, limit),
             ).fetchall()
             asked = json.dumps([row[1] for row in rows])
-            cited = _Groups(self._db.execute(f"{_CITED} WHERE c.target IN (SELECT value FROM json_each(?)) ORDER BY 1,2", (asked,)))
+            cited = _Groups(
+                self._db.execute(f"{_CITED} WHERE c.target IN (SELECT value FROM json_each(?)) ORDER BY 1,2", (asked,))
+            )
             cited_by = {number: _cited_by(cited.of(number)) for number in sorted(row[1] for row in rows)}
             return tuple(
                 Target(id=number, url=url, address=address or "", host=host, cited_by=cited_by[number], need=_need(*need))
                 for _turn, number, url, address, host, *need in sorted(rows)
             )
 
-    def finish(self, done: Iterable[tuple[Capture, Iterable[Stored], Sequence[Url]]]) -> int:
+    def finish(self, done: Iterable[tuple[Capture, Iterable[Stored], Sequence[Requisite]]]) -> int:
         """Targets are done: the results, every record written for them, and what they need, at once.
 
         Returns how many requisites were added; an address that the run has already stays what it is.
@@ -187,7 +202,8 @@ class Journal:
     def remember(self, payloads: Iterable[Payload]) -> None:
         """Bodies that lie whole in the run's files; their records are in the journal already. The first of two alike stays."""
         rows = (
-            (p.original.body_sha256, p.original.url, p.original.date.isoformat(), p.stored.warc, p.stored.index) for p in payloads
+            (p.original.body_sha256, p.original.url, p.original.date.isoformat(), p.stored.warc, p.stored.index)
+            for p in payloads
         )
         with self.planning():
             self._db.executemany("INSERT OR IGNORE INTO payloads VALUES(?,?,?,?,?)", rows)
@@ -301,14 +317,14 @@ class Journal:
     def _next(self, table: str) -> int:
         return int(self._db.execute(f"SELECT coalesce(max(id)+1,0) FROM {table}").fetchone()[0])  # noqa: S608 - our own table names
 
-    def _need(self, target: Target, needed: Sequence[Url]) -> int:
+    def _need(self, target: Target, needed: Sequence[Requisite]) -> int:
         """Enter what a finished target needs, as far as the run lacks it."""
         page = target.id if target.need is None else target.need.page
         level = 1 if target.need is None else target.need.level + 1
         added = 0
-        for url in needed:
-            if self._db.execute("SELECT 1 FROM targets WHERE key=?", (url.address,)).fetchone() is None:
-                self._add(url.address, url.address, url.address, url.host, target.id, page, level)
+        for one in needed:
+            if self._db.execute("SELECT 1 FROM targets WHERE key=?", (one.address,)).fetchone() is None:
+                self._add(one.address, one.address, one.address, one.host, target.id, page, level)
                 added += 1
         self._db.execute("UPDATE targets SET requisites=requisites+? WHERE id=?", (added, page))
         return added

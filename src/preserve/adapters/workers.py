@@ -75,7 +75,7 @@ class ForkedWorkers:
             try:
                 message = pickle.dumps(_work(task, items, numbers))
             except PreserveError as problem:
-                message = pickle.dumps((problem.message, problem.hint))
+                message = pickle.dumps(problem)
             with os.fdopen(theirs, "wb") as file:
                 file.write(message)
             code = 0
@@ -95,6 +95,6 @@ def _received(message: bytes) -> dict[int, _R]:
     if not message:
         return {}
     answers = pickle.loads(message)  # noqa: S301 -- written by our own child
-    if isinstance(answers, tuple):
-        raise StoreError(*answers)
+    if isinstance(answers, PreserveError):
+        raise answers
     return dict(answers)

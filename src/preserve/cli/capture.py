@@ -92,6 +92,10 @@ _POSITIVE = click.FloatRange(min=0, min_open=True)
     show_default=True,
     help="Ask for robots.txt and note its answer, obey it, or do not ask.",
 )
+@click.option("--no-requisites", is_flag=True, help="Fetch the pages alone, not the images, styles and scripts they need.")
+@click.option(
+    "--no-timestamp", is_flag=True, help="Ask no time-stamp authority. (None is asked as yet: times are self-asserted.)"
+)
 @click.option("--user-agent", metavar="TEXT", help="What to say who is asking.")
 @click.option("--key", metavar="ID", help="Sign with this key; see `preserve key list`.")
 @click.option("--operator", metavar="NAME", help="Who stands for this capture; signed.")
@@ -118,6 +122,8 @@ def command(
     total_timeout: float,
     max_size: int,
     robots: str,
+    no_requisites: bool,
+    no_timestamp: bool,  # noqa: ARG001 - accepted already; without it, too, no authority is asked as yet
     user_agent: str | None,
     key: str | None,
     operator: str | None,
@@ -167,6 +173,7 @@ def command(
             delay=delay,
             total_timeout=total_timeout,
             robots=Robots(robots),
+            requisites=not no_requisites,
             user_agent=agent,
         ),
         key=key,
@@ -288,9 +295,14 @@ def _conclude(result: wiring.CaptureResult, archive: Path, *, as_json: bool, qui
         return
     if as_json:
         manifest = (Path(sealed.folder) / "manifest.json").resolve()
-        _print({"run": sealed.name, "manifest": str(manifest), "seal_sha256": sealed.seal_sha256, "counts": asdict(counts)})
+        said = asdict(counts)
+        del said["fetched"]  # all of them, in a run that came to its end
+        said["requisites_lacking"] = said.pop("lacking")
+        _print({"run": sealed.name, "manifest": str(manifest), "seal_sha256": sealed.seal_sha256, "counts": said})
     parts = [f"{counts.captured} captured"]
     parts += [f"{number} {word}" for word in ("truncated", "failed", "refused") if (number := getattr(counts, word))]
+    lacking = f" ({counts.lacking} of them not captured)" if counts.lacking else ""
+    parts += [f"{counts.requisites} requisites{lacking}"] if counts.requisites else []
     worthless = f" ({counts.worthless} of them not worth much: see above)" if counts.worthless else ""
     _say(f"Sealed   {printable(str(sealed.folder))}   {', '.join(parts)}{worthless}   {duration(seconds)}", quiet=quiet)
     _say(

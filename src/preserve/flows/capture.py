@@ -13,16 +13,18 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from preserve.flows.frontier import Frontier
+from preserve.flows.originals import KnownBodies, payloads
 from preserve.flows.watching import Watcher
 from preserve.formats.entity import entity
 from preserve.formats.url import BadUrl, Url, join, parse
 from preserve.model.run import Counts
-from preserve.model.web import Capture, Exchange, Hop, Outcome, Record, Stored, Target, Tls, TlsSummary
-from preserve.ports import Clock, Fetcher, Journal, WarcStore
-from preserve.rules import record, redirect
+from preserve.model.web import Capture, Exchange, Hop, Outcome, Payload, Record, Requisite, Stored, Target, Tls, TlsSummary
+from preserve.ports import Clock, Fetcher, Journal, Originals, WarcStore
+from preserve.rules import record, redirect, requisites
 from preserve.rules.robots import Answer, Robots
 from preserve.rules.verdict import judge
 
@@ -30,6 +32,8 @@ _ROBOTS_SIZE = 1 << 19
 """Bytes of robots.txt that count; RFC 9309 section 2.5 asks for at least 500 KiB."""
 _ROBOTS_HOPS = 5
 """Redirects followed for robots.txt (RFC 9309 section 2.3.1.2)."""
+_AT_ONCE = 1 << 16
+"""Bytes of a body up to which it is read for requisites on the spot; larger ones are read beside the event loop."""
 _REMEMBERED = 1024
 """Hosts whose robots.txt is kept parsed; the journal has them all."""
 
@@ -43,6 +47,7 @@ class Manners:
     delay: float = 0.5
     total_timeout: float = 900.0
     robots: Robots = Robots.RECORD
+    requisites: bool = True
     user_agent: str = "preserve"
 
 
@@ -59,7 +64,9 @@ class CaptureRun:
         manners: Manners,
         watcher: Watcher,
         new_id: Callable[[], str],
+        earlier: Originals | None = None,
     ) -> None:
+        """`earlier` finds what sealed runs of the archive hold."""
         self._journal = journal
         self._fetcher = fetcher
         self._store = store
@@ -69,7 +76,9 @@ class CaptureRun:
         self._new_id = new_id
         self._counts = Counts()
         self._stored = 0
-        self._ended: list[tuple[Capture, tuple[Stored, ...]]] = []
+        self._ended: list[_Ended] = []
+        self._bodies = KnownBodies(journal, earlier)
+        self._reading = asyncio.Lock()
         self._robots_known: dict[str, asyncio.Future[Answer]] = {}
         self._circumstances: set[str] = set()
         self._problem: BaseException | None = None
@@ -98,6 +107,8 @@ class CaptureRun:
             ticker.cancel()
             await asyncio.gather(ticker, *tasks, return_exceptions=True)
             self._enter()
+        if self._problem is None:
+            self._bodies.flush()
         self._store.sync()
         self._journal.sync()
         if self._problem is not None:
@@ -165,10 +176,11 @@ class CaptureRun:
                     await self._follow(url, trail, slot)
             finally:
                 slot.release()
+            needed = await self._needs(target, trail) if self._manners.requisites else ()
             stored = await self._keep(trail.exchanges)
             # A warcinfo that was written on the way belongs to its file, not to this target.
             capture = trail.capture(tuple(place for place in stored if place.type != "warcinfo"))
-            self._ended.append((capture, stored))
+            self._ended.append(_Ended(capture, stored, needed, payloads(trail.exchanges, stored)))
             if len(self._ended) == 1:
                 asyncio.get_running_loop().call_soon(self._enter)
         finally:
@@ -180,10 +192,15 @@ class CaptureRun:
         if not ended:
             return
         try:
-            self._journal.finish(ended)
-            for capture, _stored in ended:
-                self._counts = self._counts.plus(capture)
-                self._watcher.ended(capture, self._counts)
+            added = self._journal.finish([(one.capture, one.stored, one.needed) for one in ended])
+            if added:
+                self._counts = replace(self._counts, requisites=self._counts.requisites + added)
+                self._frontier.more()
+            for one in ended:
+                self._bodies.learn(one.bodies)
+                self._counts = self._counts.plus(one.capture)
+                if one.capture.target.need is None:
+                    self._watcher.ended(one.capture, self._counts)
         except Exception as problem:  # noqa: BLE001 - whatever it is, it ends the run, through `run`
             self._give_up(problem)
 
@@ -192,6 +209,7 @@ class CaptureRun:
         session = self._fetcher.session()
         deadline = self._clock.monotonic() + self._manners.total_timeout
         seen = [url.address]
+        need = trail.target.need
         while True:
             if self._manners.robots is not Robots.IGNORE:
                 answer = await self._robots(url, slot)
@@ -201,7 +219,8 @@ class CaptureRun:
                     return
                 if refusal and not answer.unreachable:
                     trail.signal(refusal)
-            exchange = await session.fetch(url.address, deadline=deadline)
+            referrer = None if need is None else requisites.referrer(need.referrer, url)
+            exchange = await session.fetch(url.address, referrer=referrer, deadline=deadline)
             trail.add(exchange)
             onward = redirect.follow(exchange, url, seen)
             if onward is None:
@@ -213,11 +232,36 @@ class CaptureRun:
             seen.append(url.address)
             await slot.move(url.host)
 
+    async def _needs(self, target: Target, trail: _Trail) -> tuple[Requisite, ...]:
+        """What the page or the style sheet that this target led to names; remarks on it go into the trail."""
+        page, last = (target.id, trail.final) if target.need is None else (target.need.page, trail.final)
+        as_ = None if last is None else requisites.kind(last, 0 if target.need is None else target.need.level)
+        if last is None or as_ is None:
+            return ()
+
+        def look() -> requisites.Needed:
+            return requisites.needed(last, entity(last, requisites.READ), as_)
+
+        if last.body.size <= _AT_ONCE:
+            found = look()
+        else:
+            async with self._reading:  # one at a time: what is read lies in memory
+                found = await asyncio.to_thread(look)
+        for signal in found.signals:
+            trail.signal(signal)
+        room = requisites.MOST - (0 if target.need is None else self._journal.requisites(page))
+        if len(found.requisites) > room:
+            trail.signal(f"its page has {requisites.MOST} requisites: {len(found.requisites) - room} named here are left out")
+        return found.requisites[: max(0, room)]
+
     async def _keep(self, exchanges: Sequence[Exchange]) -> tuple[Stored, ...]:
         """Write exchanges and, the first time this run meets them, a host's name answer and certificates."""
         kept: list[Record] = []
         for exchange in exchanges:
-            kept += record.records(exchange, new_id=self._new_id)
+            if (original := self._bodies.find(exchange)) is not None:
+                kept += record.revisit(exchange, original, new_id=self._new_id)
+            else:
+                kept += record.records(exchange, new_id=self._new_id)
             if (found := exchange.resolution) is not None and self._first(f"dns:{found.host}"):
                 kept.append(record.dns(found, new_id=self._new_id))
             if (tls := exchange.tls) is not None and tls.chain:
@@ -284,6 +328,15 @@ class CaptureRun:
         return answer
 
 
+class _Ended(NamedTuple):
+    """A target that came to its end: the answer, its records (a warcinfo among them), what it needs, the bodies it brought."""
+
+    capture: Capture
+    stored: tuple[Stored, ...]
+    needed: tuple[Requisite, ...]
+    bodies: tuple[Payload, ...]
+
+
 class _Slot:
     """The one place at a host that a target holds while it asks."""
 
@@ -310,7 +363,7 @@ class _Trail:
 
     def __init__(self, target: Target, clock: Clock) -> None:
         self.exchanges: list[Exchange] = []
-        self._target = target
+        self.target = target
         self._clock = clock
         self._began = clock.now()
         self._signals: list[str] = []
@@ -327,6 +380,11 @@ class _Trail:
         """It ends here for a reason that is not in the last exchange."""
         self._end = (outcome, reason)
 
+    @property
+    def final(self) -> Exchange | None:
+        """The exchange at which the reader ends up; None when he ends up nowhere."""
+        return self.exchanges[-1] if self.exchanges and self._end is None else None
+
     def close(self) -> None:
         for exchange in self.exchanges:
             exchange.body.close()
@@ -336,10 +394,10 @@ class _Trail:
         if not self.exchanges:
             outcome, reason = self._end or (Outcome.FAILED, "it was not asked")
             return Capture(
-                target=self._target,
+                target=self.target,
                 outcome=outcome,
                 reason=reason,
-                final_url=self._target.address or self._target.url,
+                final_url=self.target.address or self.target.url,
                 requested_at=self._began,
                 finished_at=self._clock.now(),
                 signals=tuple(self._signals),
@@ -352,7 +410,7 @@ class _Trail:
             reason, signals = "", (*found, *last.notes, *signals)
         date = last.header(b"date")
         return Capture(
-            target=self._target,
+            target=self.target,
             outcome=outcome,
             reason=reason,
             final_url=last.url,

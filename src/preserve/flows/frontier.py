@@ -48,6 +48,10 @@ class Frontier:
         self._queued = 0
         self._dry = False
 
+    def more(self) -> None:
+        """There is something to take again."""
+        self._dry = False
+
     @property
     def exhausted(self) -> bool:
         """Nothing is left to hand out."""

@@ -23,7 +23,8 @@ from preserve.formats import merkle, recordindex
 from preserve.formats.gzipmember import HEADER
 from preserve.formats.strictjson import MAX_INTEGER
 from preserve.formats.warc import MemberCheck
-from preserve.rules.verify_content import CHANGED, ENDS, ODD, LineReader, Lines, Segment, Spoiled, Whole
+from preserve.rules.verify_content import CHANGED, ENDS, ODD, Lines, Segment, Spoiled, Whole
+from preserve.rules.verify_lines import LineReader
 
 if TYPE_CHECKING:  # only annotations need them, and `verify` starts faster without
     from preserve.ports import Folder, Workers
@@ -39,6 +40,18 @@ MAX_SPOILED = 100
 
 _FIXED = HEADER[:8]
 """ID1 ID2, CM 8, FLG 0, MTIME 0: what every member begins with."""
+
+
+class VanishedError(StoreError):
+    """A file that was there when the folder was walked is gone: another process is at work."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"{path}: it was there and is gone", "another process is writing: verify again when it has ended")
+        self.path = path
+
+    def __reduce__(self) -> tuple[type[VanishedError], tuple[str]]:
+        """Crosses from a worker's process as what it is."""
+        return VanishedError, (self.path,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,13 +108,11 @@ def measure_all(folder: Folder, jobs: Sequence[Job], workers: Workers | None) ->
 
 
 def measure(folder: Folder, job: Job) -> Measured:
-    """Do one job. Raises StoreError when the file cannot be read, or is gone since it was seen."""
+    """Do one job. Raises StoreError when the file cannot be read, VanishedError when it is gone since it was seen."""
     try:
         return _measure(folder, job)
     except FileNotFoundError:
-        raise StoreError(
-            f"{job.path}: it was there and is gone", "another process is writing: verify again when it has ended"
-        ) from None
+        raise VanishedError(job.path) from None
 
 
 def _measure(folder: Folder, job: Job) -> Measured:
@@ -259,7 +270,7 @@ def _check_large(file: BinaryIO, length: int, digest: str) -> str:
     """What is wrong with one record of `length` bytes; "" when nothing is."""
     record, head = hashlib.sha256(), b""
     while length and (piece := file.read(min(BLOCK, length))):
-        head = head or piece[: len(_FIXED)]
+        head += piece[: len(_FIXED) - len(head)]
         record.update(piece)
         length -= len(piece)
     if length:

@@ -1,16 +1,19 @@
-"""Making an open run sound again after a kill or a power cut, before anything is added to it.
+"""A run that was left open, made sound again: the files hold exactly what the journal says, or less is believed.
 
-After a kill the WARC files may hold more than the journal: a torn tail, cut off and kept aside. After a power cut they may hold
-less, or other bytes than were written: from the first such record on nothing of that file counts, the targets it answered wait
-again, and the bytes are kept aside. Nothing is thrown away, nothing that is sound is asked twice.
+After a kill the files may hold more than the journal: the tail is moved aside, its targets wait in the journal anyway. After a power
+cut they may hold less, or other bytes: then everything from the first record that is not as it was is struck, and its targets are
+asked again. A revisit whose original was struck goes the same way, with all that follows it in its file. What is struck is struck in
+one step, and only then are files cut, so that a kill in between is recovered like any other.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import PurePath
 
+from preserve.formats.warc import MemberCheck
+from preserve.model.web import Stored
 from preserve.ports import Journal, Staging
 
 _CHUNK = 1 << 20
@@ -22,36 +25,49 @@ def recover(journal: Journal, staging: Staging, cut: Callable[[str, int], PurePa
     Returns what was done, in words, for a person to read.
     """
     told = []
-    known = set(journal.warcs())
-    for warc in sorted(path for path in staging.files() if path.startswith("data/") and path.endswith(".warc.gz")):
-        good, first_bad = (0, None) if warc not in known else _sound(journal, staging, warc)
-        if first_bad is not None:
-            lost = journal.strike(warc, first_bad)
-            for target in lost:
+    known = journal.warcs()
+    there = {path for path in staging.files() if path.startswith("data/") and path.endswith(".warc.gz")}
+    bad: dict[str, int] = {}
+    lost: set[str] = set()
+    for warc in known:  # a revisit comes after its original: in the same file, or in a later one
+        first = _first_bad(journal, staging, warc, lost) if warc in there else 0
+        if first is not None:
+            bad[warc] = first
+            lost.update(record.record_id for record in journal.records(warc) if record.index >= first)
+    with journal.planning():
+        for warc, first in bad.items():
+            targets = journal.strike(warc, first)
+            for target in targets:
                 journal.forget(target)
-            told.append(
-                f"{warc}: from record {first_bad} on the disk lost what was written; {len(lost)} addresses are asked again"
-            )
-        if (torn := cut(warc, good)) is not None:
+            what = f"from record {first} on the disk lost what was written" if warc in there else "the disk lost the file"
+            told.append(f"{warc}: {what}; {len(targets)} addresses are asked again")
+    for warc in sorted(there):
+        if (torn := cut(warc, sum(record.length for record in journal.records(warc)))) is not None:
             told.append(f"{warc}: a torn tail was moved aside to data/{torn.name}")
-    for warc in sorted(known - set(staging.files())):
-        lost = journal.strike(warc, 0)
-        for target in lost:
-            journal.forget(target)
-        told.append(f"{warc}: the disk lost the file; {len(lost)} addresses are asked again")
     return tuple(told)
 
 
-def _sound(journal: Journal, staging: Staging, warc: str) -> tuple[int, int | None]:
-    """The length up to which the file is what was written, and the index of the first record that is not (None: all are)."""
+def _first_bad(journal: Journal, staging: Staging, warc: str, lost: Collection[str]) -> int | None:
+    """The index of the first record that is not what was written, or that refers to one that is lost; None: all are sound."""
     end = 0
     with staging.open(warc) as file:
         for record in journal.records(warc):
-            digest, left = hashlib.sha256(), record.length
+            digest, check, left = hashlib.sha256(), MemberCheck(), record.length
+            refers = bool(lost) and record.type == "revisit"
             while left and (piece := file.read(min(left, _CHUNK))):
                 left -= len(piece)
                 digest.update(piece)
+                if refers:
+                    check.feed(piece)
             if left or digest.hexdigest() != record.sha256 or record.offset != end:
-                return end, record.index
+                return record.index
+            if refers and _original(check, record) in lost:
+                return record.index
             end += record.length
-    return end, None
+    return None
+
+
+def _original(check: MemberCheck, record: Stored) -> str:
+    header = check.result().header
+    assert header is not None, f"record {record.index} is what was written"
+    return (header.get("WARC-Refers-To") or "").strip("<>")

@@ -25,6 +25,7 @@ from preserve.formats.warc import MemberCheck
 from preserve.model.trust import (
     ArchiveLink,
     CaptureIndex,
+    CaptureLine,
     Case,
     ClockFacts,
     Environment,
@@ -41,7 +42,7 @@ from preserve.model.trust import (
 )
 from preserve.model.web import Capture, Outcome, Stored
 from preserve.ports import Journal, Ledger, Signer, Staging
-from preserve.rules.seal import capture_line, citation_line, source_line
+from preserve.rules.seal import LineNumbers, capture_line, citation_line, source_line
 
 SOURCES = "data/sources.jsonl"
 CITATIONS = "data/citations.jsonl"
@@ -99,7 +100,7 @@ def seal(
         files,
         CAPTURES,
         Role.CAPTURE_INDEX,
-        (lines.encode_capture(capture_line(n, tally.add(c), salt())) for n, c in enumerate(journal.captures())),
+        (lines.encode_capture(tally.line(capture, salt())) for capture in journal.captures()),
     )
     for warc in journal.warcs():
         files.extend(_close_warc(journal, staging, warc))
@@ -183,18 +184,25 @@ class _Tally:
     def __init__(self) -> None:
         self.outcomes = dict.fromkeys(Outcome, 0)
         self.skews: dict[str, int] = {}
+        self._numbers = LineNumbers()
 
-    def add(self, capture: Capture) -> Capture:
+    def line(self, capture: Capture, salt: str) -> CaptureLine:
+        """The capture's line, the next one of the file."""
+        self._add(capture)
+        number = self._numbers.add(capture.target.id)
+        need = capture.target.need
+        return capture_line(number, capture, salt, requisite_of=None if need is None else self._numbers.needing(need))
+
+    def _add(self, capture: Capture) -> None:
         self.outcomes[capture.outcome] += 1
         if capture.http_date and len(self.skews) < _SKEWS and capture.target.host not in self.skews:
             try:
                 told = parsedate_to_datetime(capture.http_date)
                 skew = round((told - capture.finished_at).total_seconds() * 1000)
             except (ValueError, TypeError, OverflowError):
-                return capture  # no date, or one without a zone: it says nothing of our clock
+                return  # no date, or one without a zone: it says nothing of our clock
             if abs(skew) < 1 << 53:
                 self.skews[capture.target.host] = skew
-        return capture
 
 
 def _write_lines(staging: Staging, files: list[FileEntry], path: str, role: Role, rows: Iterable[bytes]) -> IndexFile:

@@ -6,14 +6,15 @@ taken away is a finding and not a reason to look less closely. The claims that a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from preserve.errors import FormatError, StoreError
 from preserve.flows import verify_run
-from preserve.flows.measure import measure_all
-from preserve.flows.verify_archive import Memory, check_archive
+from preserve.flows.measure import VanishedError, measure_all
+from preserve.flows.verify_archive import check_archive
+from preserve.flows.verify_log import Memory
 from preserve.formats import note, tlog
 from preserve.model.finding import Claim, Finding, Report, Result, unchecked
 from preserve.model.trust import TrustedKey
@@ -51,7 +52,20 @@ def verify(
             "neither an archive nor a run: there is no archive.toml and no manifest.json",
             "name the archive's folder, or the folder of one run in its runs/",
         )
-    return Report(findings=tuple(findings), require=require)
+    return Report(findings=tuple(findings), require=require, stamped=_stamped(findings))
+
+
+def _stamped(findings: Iterable[Finding]) -> bool:
+    """Whether an authority vouches for the time of every run: what one of them lacks is not said of all."""
+    runs = {_run(finding) for finding in findings if finding.claim is Claim.CREATED}
+    of_time = [finding for finding in findings if finding.claim is Claim.NOT_AFTER]
+    stamped = {_run(finding) for finding in of_time if finding.result is Result.PASS}
+    return bool(runs) and runs <= stamped and all(finding.result is not Result.FAIL for finding in of_time)
+
+
+def _run(finding: Finding) -> str:
+    """The run that a finding about time is of; its subject is the run or a token in it."""
+    return finding.subject.partition("timestamps/")[0].rstrip("/") or "run"
 
 
 def _check_settled(
@@ -66,10 +80,13 @@ def _check_settled(
     """Check an archive that may be growing meanwhile: what was read around a new log entry is read again."""
     for _ in range(_ATTEMPTS):
         before = _head(folder)
-        findings = check_archive(folder, trusted, memories, now, workers, thorough=thorough)
+        try:
+            findings = check_archive(folder, trusted, memories, now, workers, thorough=thorough)
+        except (FileNotFoundError, VanishedError):
+            continue
         if _head(folder) == before:
             return findings
-    raise StoreError("the archive keeps growing while it is read", "verify again when the capture has ended")
+    raise StoreError("the archive keeps changing while it is read", "verify again when the capture has ended")
 
 
 def _head(folder: Folder) -> bytes:
@@ -88,7 +105,10 @@ def _check_run(
     *,
     thorough: bool,
 ) -> list[Finding]:
-    check = verify_run.begin(folder, "", list(folder.walk()), trusted, now, thorough=thorough)
+    try:
+        check = verify_run.begin(folder, "", list(folder.walk()), trusted, now, thorough=thorough)
+    except FileNotFoundError as problem:
+        raise VanishedError(str(problem.filename)) from None
     verify_run.finish(folder, check, measure_all(folder, check.jobs, workers))
     findings = check.findings
     if check.manifest is None:

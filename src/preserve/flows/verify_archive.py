@@ -1,25 +1,24 @@
 """Checking an archive: what lies where, every run, the log over them, the documents (docs/formats/verification.md, step 6).
 
-Runs are checked in windows, so that memory does not grow with their number; of each one only what the next steps compare is kept.
+Runs are checked in windows, so that several processes have enough to read and memory holds no more than a few manifests at a time.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from preserve.errors import FormatError
 from preserve.flows import verify_run
 from preserve.flows.measure import WholeJob, measure_all
+from preserve.flows.verify_log import LogCheck, Memory
 from preserve.flows.verify_run import RunCheck
 from preserve.formats import description as description_format
-from preserve.formats import note, tlog
-from preserve.formats.note import SignedNote, VerifierKey
 from preserve.model.archive import Description
-from preserve.model.finding import Claim, Finding, Result, failed, passed, unchecked
+from preserve.model.finding import Claim, Finding, failed, passed, unchecked
 from preserve.model.tree import Entry, Kind
 from preserve.model.trust import Manifest, TrustedKey
 from preserve.rules import verify_archive as archive_rules
@@ -34,18 +33,6 @@ if TYPE_CHECKING:
 _RUN = re.compile(r"runs/((\d{6,})-\d{8}t\d{6}z)/", re.ASCII)
 _WINDOW_BYTES = 1 << 28
 _WINDOW_RUNS = 64
-
-
-class Memory(Protocol):
-    """The newest checkpoint of each log, kept in the user's state folder from one verification to the next."""
-
-    def recall(self, origin: str) -> SignedNote | None:
-        """Raises ConfigError when the memory is there and cannot be read."""
-        ...
-
-    def remember(self, signed: SignedNote) -> str:
-        """Keep it unless a newer one is kept; "" or why it could not be kept."""
-        ...
 
 
 @dataclass(slots=True, kw_only=True)
@@ -73,7 +60,7 @@ def check_archive(
     findings = list(archive_rules.judge_top(layout.top))
     described, problems = _describe(folder, layout)
     findings += problems
-    log = _Log(folder, layout, described, trusted, memories, now)
+    log = LogCheck(folder, layout.log, described, trusted, memories, now, runs=bool(layout.runs))
     findings += log.findings
     runs = _Runs(folder, layout, log, described, trusted, now, workers, thorough=thorough)
     findings += runs.check()
@@ -114,146 +101,6 @@ def _describe(folder: Folder, layout: _Layout) -> tuple[Description | None, list
         return None, [failed(Claim.INTEGRITY, description_format.NAME, f"altered: {problem.message}")]
 
 
-# ------------------------------------------------------------------------------------------------------------------- the log
-
-
-class _Log:
-    """The log as it lies in the archive, and what of it holds."""
-
-    def __init__(
-        self,
-        folder: Folder,
-        layout: _Layout,
-        described: Description | None,
-        trusted: Sequence[TrustedKey],
-        memories: Sequence[Memory],
-        now: datetime,
-    ) -> None:
-        self.findings: list[Finding] = []
-        self.history: log_rules.History | None = None
-        self.head: log_rules.Head | None = None
-        self._folder = folder
-        self._memories = memories
-        self.files = {entry.path.removeprefix("log/"): entry for entry in layout.log if entry.kind is not Kind.FOLDER}
-        self.findings += tree.misplaced(layout.log)
-        said = self._said_key(described)
-        checkpoint = self._read_checkpoint()
-        origin = described.origin if described else _origin(checkpoint)
-        self.keys = log_rules.log_keys(origin, trusted, said, now)
-        if said is not None and not self.keys.doubt and said != self.keys.log:
-            self.findings.append(
-                failed(
-                    Claim.INTEGRITY,
-                    description_format.NAME,
-                    f"altered: it names another log key than the one trusted for {origin}",
-                )
-            )
-        self.remembered = [
-            note.parse_checkpoint(known.text) for memory in memories if origin and (known := memory.recall(origin)) is not None
-        ]
-        if checkpoint is not None:
-            self._open(checkpoint)
-        elif layout.runs or self.files:
-            self.findings.append(failed(Claim.LOG_CONSISTENCY, "log/checkpoint", "missing: the log has no head"))
-        else:
-            self.history = log_rules.History(())
-        if self.history is not None:
-            self.findings += log_rules.judge_memory(self.remembered, self.history, "log")
-
-    def _said_key(self, described: Description | None) -> VerifierKey | None:
-        if described is None:
-            return None
-        try:
-            return VerifierKey.parse(described.log)
-        except FormatError as problem:
-            self.findings.append(failed(Claim.INTEGRITY, description_format.NAME, f"altered: {problem.message}"))
-            return None
-
-    def _read_checkpoint(self) -> bytes | None:
-        entry = self.files.get(tlog.CHECKPOINT)
-        if entry is None or entry.kind is not Kind.FILE:
-            return None
-        try:
-            return self._folder.read(entry.path, note.MAX_NOTE)
-        except FormatError as problem:
-            self.findings.append(failed(Claim.LOG_CONSISTENCY, entry.path, f"altered: {problem.message}"))
-            return b""
-
-    def _open(self, data: bytes) -> None:
-        head = log_rules.judge_head(data, self.keys, "log/checkpoint")
-        if isinstance(head, Finding):
-            self.findings.append(head)
-            return
-        self.findings += head.findings
-        self.head = head
-        size = head.checkpoint.size
-        if absent := next((path for path in tlog.paths(size) if path not in self.files), None):
-            self.findings.append(failed(Claim.LOG_CONSISTENCY, f"log/{absent}", f"missing: the checkpoint has {size} entries"))
-            return
-        try:
-            history = log_rules.History(tlog.entries(size, self._read))
-        except FormatError as problem:
-            self.findings.append(failed(Claim.LOG_CONSISTENCY, "log/tile/entries", f"altered: {problem.message}"))
-            return
-        damage = list(self._compare(size))
-        if history.roots[-1] != head.checkpoint.root:
-            damage.append(
-                failed(Claim.LOG_CONSISTENCY, "log", "altered: the entries are not those that the checkpoint was signed over")
-            )
-        else:
-            self.history = history
-        self.findings += damage
-
-    def _compare(self, size: int) -> Iterator[Finding]:
-        """Hold every tile against what the entries give."""
-        for path, data in tlog.files(tlog.entries(size, self._read)):
-            if path in self.files and self._read(path) != data:
-                yield failed(Claim.LOG_CONSISTENCY, f"log/{path}", "altered: this tile does not agree with the entries")
-
-    def _read(self, path: str) -> bytes:
-        return self._folder.read(f"log/{path}", tlog.MAX_BUNDLE)
-
-    def unexplained(self, *, interrupted: bool) -> Iterator[Finding]:
-        """Files that the checkpoint does not call for; what an interrupted append leaves is expected while its run is staged."""
-        if self.head is None:
-            return
-        size = self.head.checkpoint.size
-        spare = {*tlog.leftovers(size), ".new"} if interrupted else set()
-        for path, entry in self.files.items():
-            if entry.kind is Kind.FILE and not tlog.explains(size, path) and path not in spare:
-                yield failed(Claim.LOG_CONSISTENCY, entry.path, "unlisted file: the checkpoint does not call for it")
-
-    def conclude(self, trouble: Iterable[Finding]) -> Iterator[Finding]:
-        """What holds of the log as a whole; a head that is signed, consistent and trusted is remembered."""
-        if any(finding.result is Result.FAIL for finding in trouble) or self.history is None:
-            return
-        if self.keys.doubt:
-            yield unchecked(Claim.LOG_CONSISTENCY, "log", self.keys.doubt, needed=True)
-            return
-        if self.head is None:
-            yield passed(Claim.LOG_CONSISTENCY, "log", "empty, and nothing else was seen here before")
-            return
-        seen = max((old.size for old in self.remembered), default=0)
-        before = f"it only grew since {seen} entries were seen here" if seen else "not seen here before"
-        why = self._memories[0].remember(self.head.note) if self._memories else ""
-        kept = f"; not remembered for next time: {why}" if why else ""
-        yield passed(
-            Claim.LOG_CONSISTENCY,
-            "log",
-            f"{self.history.size} entries under the trusted key of {self.keys.origin}; {before}{kept}",
-        )
-        if not any(finding.claim is Claim.WITNESSES for finding in self.findings):
-            yield unchecked(Claim.WITNESSES, "log", "no witness cosigned it")
-
-
-def _origin(checkpoint: bytes | None) -> str:
-    """The origin a checkpoint claims, for want of an archive.toml; "" when it claims none."""
-    try:
-        return note.parse_checkpoint(note.parse(checkpoint or b"").text).origin
-    except FormatError:
-        return ""
-
-
 # ---------------------------------------------------------------------------------------------------------------------- runs
 
 
@@ -264,7 +111,7 @@ class _Runs:
         self,
         folder: Folder,
         layout: _Layout,
-        log: _Log,
+        log: LogCheck,
         described: Description | None,
         trusted: Sequence[TrustedKey],
         now: datetime,

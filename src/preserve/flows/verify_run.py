@@ -22,10 +22,12 @@ from preserve.formats.note import Checkpoint
 from preserve.formats.tlog import MAX_PROOF
 from preserve.model.finding import Claim, Finding, Result, failed, passed, unchecked
 from preserve.model.tree import Entry, Kind
-from preserve.model.trust import FileEntry, Manifest, Role, SourceLine, TrustedKey
+from preserve.model.trust import FileEntry, Manifest, Role, SourceLine, Stamp, TrustedKey
 from preserve.rules import verify_content as content
+from preserve.rules import verify_lines as listed
 from preserve.rules import verify_log as log_rules
 from preserve.rules import verify_signed as signed_rules
+from preserve.rules import verify_time as time_rules
 from preserve.rules import verify_tree as tree
 
 if TYPE_CHECKING:
@@ -69,7 +71,7 @@ def begin(
     folder: Folder,
     at: str,
     entries: Collection[Entry],
-    trusted: Iterable[TrustedKey],
+    trusted: Sequence[TrustedKey],
     now: datetime,
     *,
     thorough: bool,
@@ -103,13 +105,24 @@ def begin(
         return check
     check.manifest = manifest
     check.findings += signed_rules.judge_signers(manifest, judged.keys, at)
-    trust = signed_rules.judge_trust(manifest, judged.keys, trusted, check.subject)
+    times = time_rules.judge_times(manifest, _read_tokens(folder, check, entries, manifest, trusted), now, at, check.subject)
+    check.findings += times.findings
+    trust = signed_rules.judge_trust(manifest, judged.keys, trusted, check.subject, existed_by=times.existed_by)
     check.known_signer = any(finding.claim is Claim.SIGNER and finding.result is Result.PASS for finding in trust)
     check.findings += trust
-    check.findings += signed_rules.judge_time(manifest, now, check.subject)
     _expect(check, entries, manifest, staged=staged)
     _plan(folder, check, entries, manifest)
     return check
+
+
+def _read_tokens(
+    folder: Folder, check: RunCheck, entries: Iterable[Entry], manifest: Manifest, trusted: Sequence[TrustedKey]
+) -> dict[str, Stamp]:
+    if not any(entry.path.startswith(check.at + "timestamps/") for entry in entries):
+        return {}
+    from preserve.flows.verify_tokens import read_tokens  # noqa: PLC0415 -- X.509 costs a start that most runs can be spared
+
+    return read_tokens(folder, check.at, entries, manifest, check.seal, trusted)
 
 
 def _read_small(folder: Folder, at: str, entries: Iterable[Entry]) -> tuple[dict[str, bytes], list[Finding]]:
@@ -133,8 +146,9 @@ def _read_small(folder: Folder, at: str, entries: Iterable[Entry]) -> tuple[dict
 def _expect(check: RunCheck, entries: Collection[Entry], manifest: Manifest, *, staged: bool) -> None:
     """Exactly the files that the manifest and the format call for."""
     at = check.at
-    present = {entry.path for entry in entries}
     tokens = {at + manifest_format.token_path(stamp.authority) for stamp in manifest.timestamps}
+    # A token that was added later counts, as the proof that it is: rules.verify_time looks at it.
+    tokens |= {entry.path for entry in entries if time_rules.TOKEN.fullmatch(entry.path.removeprefix(at))}
     starts = {at + token.file for token in manifest.start_tokens}
     needed = {at + "SEAL", at + seal.MANIFEST, *(at + entry.path for entry in manifest.files)}
     if not staged:
@@ -150,12 +164,6 @@ def _expect(check: RunCheck, entries: Collection[Entry], manifest: Manifest, *, 
     ):
         if finding.subject not in told:
             check.findings.append(finding)
-    for path in sorted(tokens):
-        why = "this version does not read tokens" if path in present else "missing: the manifest names it"
-        check.findings.append(unchecked(Claim.NOT_AFTER, path, why, needed=True))
-    for path in sorted(starts):
-        why = "this version does not read tokens" if path in present else "missing: the manifest names it"
-        check.findings.append(unchecked(Claim.NOT_BEFORE, path, why, needed=True))
 
 
 def _sealed_paths(entries: Iterable[Entry], at: str) -> Iterator[str]:
@@ -173,14 +181,14 @@ def _plan(folder: Folder, check: RunCheck, entries: Iterable[Entry], manifest: M
 
     def close(count: int) -> bool:
         """Whether a list is looked at line by line."""
-        return thorough or count <= content.FEW
+        return thorough or count <= listed.FEW
 
-    scanner = partial(content.CapturesScanner, cited=manifest.citations.count > 0)
+    scanner = partial(listed.CapturesScanner, cited=manifest.citations.count > 0)
     citations, captures = close(manifest.citations.count), close(manifest.captures.count)
-    readers: dict[str, tuple[bool, Callable[[], content.LineReader]]] = {
-        manifest.sources.file: (True, content.SourcesReader),
-        manifest.citations.file: (citations, content.CitationsReader if citations else content.CitationsScanner),
-        manifest.captures.file: (captures, content.CapturesReader if captures else scanner),
+    readers: dict[str, tuple[bool, Callable[[], listed.LineReader]]] = {
+        manifest.sources.file: (True, listed.SourcesReader),
+        manifest.citations.file: (citations, listed.CitationsReader if citations else listed.CitationsScanner),
+        manifest.captures.file: (captures, listed.CapturesReader if captures else scanner),
     }
     for entry in manifest.files:
         path = check.at + entry.path
@@ -193,9 +201,6 @@ def _plan(folder: Folder, check: RunCheck, entries: Iterable[Entry], manifest: M
             check.jobs.append(WholeJob(path=path, weight=entry.bytes))
         else:
             _plan_warc(folder, check, entry, present, manifest)
-    for token in manifest.start_tokens:
-        if check.at + token.file in present:
-            check.jobs.append(WholeJob(path=check.at + token.file, weight=0))
 
 
 def _plan_warc(folder: Folder, check: RunCheck, warc: FileEntry, present: Collection[str], manifest: Manifest) -> None:
@@ -217,7 +222,7 @@ def _plan_warc(folder: Folder, check: RunCheck, warc: FileEntry, present: Collec
         check.findings += damage
         check.jobs.append(WholeJob(path=path, weight=warc.bytes))
     else:
-        if check.thorough or warc.records.count <= content.FEW:
+        if check.thorough or warc.records.count <= listed.FEW:
             check.jobs.append(TreeJob(path=check.at + index.path, data=data))
         check.jobs += measure.segments(path, data, warc.bytes, thorough=check.thorough)
 
@@ -234,15 +239,11 @@ def finish(folder: Folder, check: RunCheck, measured: Sequence[Measured]) -> Non
         )
         return
     files = {check.at + entry.path: entry for entry in manifest.files}
-    tokens = {check.at + token.file: token.sha256 for token in manifest.start_tokens}
     segments: dict[str, list[content.Segment]] = {}
     lists: dict[str, content.Lines] = {}
     for found in measured:
         if isinstance(found, content.Segment):
             segments.setdefault(found.path, []).append(found)
-        elif found.path in tokens:
-            if isinstance(found, content.Whole) and found.sha256 != tokens[found.path]:
-                check.findings.append(failed(Claim.NOT_BEFORE, found.path, "altered: not the token that the manifest names"))
         else:
             damage = list(content.judge_file(files[found.path], check.at, found))
             check.findings += damage
@@ -277,11 +278,11 @@ def _judge_lists(
         if check.thorough and not any(part.spoiled or part.problem for part in parts)
     }
     sources_found = lists.get(check.at + manifest.sources.file)
-    if sources_found and isinstance(sources_found.content, content.Sources) and not sources_found.content.problem:
+    if sources_found and isinstance(sources_found.content, listed.Sources) and not sources_found.content.problem:
         check.sources = sources_found.content.lines
     read = [lists.get(check.at + index.file) for index in (manifest.sources, manifest.citations)]
     match [found.content if found else None for found in (*read, captures)]:
-        case [content.Sources() as sources, content.Citations() as citations, content.Captures() as captured]:
+        case [listed.Sources() as sources, listed.Citations() as citations, listed.Captures() as captured]:
             check.findings += content.judge_lists(manifest, check.at, sources, citations, captured, types)
 
 
@@ -292,9 +293,9 @@ def _owners(
     wanted = [(path.removeprefix(check.at), record.index) for path, spoiled in damaged.items() for record in spoiled]
     if not wanted:
         return {}
-    job = LinesJob(path=check.at + manifest.captures.file, weight=0, tree=False, reader=lambda: content.Finder(wanted))
+    job = LinesJob(path=check.at + manifest.captures.file, weight=0, tree=False, reader=lambda: listed.Finder(wanted))
     found = measure.measure(folder, job)
-    return found.content.captures if isinstance(found, content.Lines) and isinstance(found.content, content.Found) else {}
+    return found.content.captures if isinstance(found, content.Lines) and isinstance(found.content, listed.Found) else {}
 
 
 def _conclude(check: RunCheck, manifest: Manifest) -> None:

@@ -25,10 +25,10 @@ def decode(data: bytes) -> x509.Certificate:
         if data.count(b"-----BEGIN CERTIFICATE-----") > 1:
             raise FormatError("certificate: several in one file: pin them one by one")
         found = x509.load_pem_x509_certificate(data) if b"-----BEGIN" in data else x509.load_der_x509_certificate(data)
-        is_ca = found.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
         found.public_key()
-    except x509.ExtensionNotFound:
-        is_ca = False
+        is_ca = any(
+            isinstance(extension.value, x509.BasicConstraints) and extension.value.ca for extension in found.extensions
+        )
     except (ValueError, UnsupportedAlgorithm) as problem:
         raise FormatError(f"certificate: not one: {problem}") from None
     if not is_ca:

@@ -39,6 +39,9 @@ TYPE = "preserve-manifest/v1"
 MAX_SIZE = 1 << 24
 """Bytes. A manifest lists files, not captures: 16 MiB are some 30,000 WARC files."""
 
+MAX_TOKEN = 1 << 18
+"""Bytes of a time-stamp reply. They are some 2 to 10 KiB; one with a long chain and revocation lists can have more."""
+
 PATH = re.compile(r"[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*){0,3}")
 MAX_PATH = 200
 AUTHORITY = re.compile(r"(?!start-)[a-z0-9][a-z0-9._-]{0,99}")

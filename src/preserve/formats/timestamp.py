@@ -173,9 +173,7 @@ def _check_granted(info: list[Element]) -> None:
             words += [text.expect(der.UTF8_STRING).content.decode("utf-8", "replace") for text in part.inside(der.SEQUENCE)]
         elif part.tag == der.BIT_STRING:
             bits = part.content[1:]
-            words += [
-                why for bit, why in _FAILURES.items() if bit < 8 * len(bits) and bits[bit // 8] & 0x80 >> bit % 8
-            ]
+            words += [why for bit, why in _FAILURES.items() if bit < 8 * len(bits) and bits[bit // 8] & 0x80 >> bit % 8]
     raise FormatError("not granted: " + "; ".join(words))
 
 

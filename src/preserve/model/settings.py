@@ -53,3 +53,17 @@ class FetchSettings:
     per_host: int = 2
     resolve: tuple[Resolve, ...] = ()
     connect_to: tuple[ConnectTo, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authority:
+    """A time-stamp authority (RFC 3161) to ask. `name` is what manifests call it, `policy` the OID to ask for.
+
+    With a `user` it is asked with HTTP Basic authentication, the password being the first line of `password_file`.
+    """
+
+    name: str
+    url: str
+    policy: str | None = None
+    user: str | None = None
+    password_file: PurePath | None = None

@@ -71,6 +71,14 @@ class Need:
     referrer: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Requisite:
+    """Something that a page needs: its address, as it goes on the wire, and the queue it waits in ("host:port")."""
+
+    address: str
+    host: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """One address to capture, however many citations name it, or what a cited page needs (then `need` is set).

@@ -34,6 +34,9 @@ Fields = tuple[tuple[str, str], ...]
 SAME_PAYLOAD: Final = "http://netpreserve.org/warc/1.1/revisit/identical-payload-digest"
 """The revisit profile of WARC/1.1 section 6.7.2."""
 
+WORTH_A_REVISIT: Final = 1024
+"""Bytes of a body from which on a revisit is worth having (docs/adr/0026)."""
+
 _WARC_FIELDS: Final = "application/warc-fields"
 _REQUEST: Final = "application/http;msgtype=request"
 _RESPONSE: Final = "application/http;msgtype=response"

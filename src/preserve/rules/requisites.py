@@ -17,8 +17,8 @@ from enum import Enum
 
 from preserve.formats import css, html
 from preserve.formats.printable import printable
-from preserve.formats.url import Url, reference
-from preserve.model.web import Exchange, Outcome
+from preserve.formats.url import BadUrl, Url, parse, reference
+from preserve.model.web import Exchange, Outcome, Requisite
 
 MOST = 2000
 """Requisites of one cited page, those of its style sheets among them."""
@@ -55,12 +55,28 @@ _BEYOND = re.compile(r"style|background|data-bg", re.IGNORECASE)
 """What the attributes of an element without a line above must hold to be worth reading."""
 _LINKS = frozenset({"stylesheet", "icon", "apple-touch-icon", "apple-touch-icon-precomposed", "mask-icon", "modulepreload"})
 _PRELOADS = frozenset({"audio", "font", "image", "script", "style", "track", "video"})
-_SIGNS = ("src", "<link", "url(", "@import", "background", "data-", "<object", "<image", "<use", "<feimage", "poster", "refresh")
+_SIGNS = (
+    "src",
+    "<link",
+    "url(",
+    "@import",
+    "background",
+    "data-",
+    "<object",
+    "<image",
+    "<use",
+    "<feimage",
+    "poster",
+    "refresh",
+)
 """A page without any of these, in small letters, needs nothing."""
 _PARKED = re.compile(r"[^\s{}<>\"|\\^`]+")
 """What a parking attribute must look like to be an address: scripts keep other things there too."""
 _REFRESH = re.compile(r"\s*[\d.]*\s*[;,]?\s*(?:url\s*=\s*)?[\"']?([^\"']*)", re.IGNORECASE)
-_CHARSET = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?([\w.:-]{2,40})|\A@charset "([\w.:-]{2,40})";|<\?xml[^>]{0,100}?encoding\s*=\s*["']([\w.:-]{2,40})""", re.IGNORECASE)
+_CHARSET = re.compile(
+    rb"""<meta[^>]{0,200}?charset\s*=\s*["']?([\w.:-]{2,40})|\A@charset "([\w.:-]{2,40})";|<\?xml[^>]{0,100}?encoding\s*=\s*["']([\w.:-]{2,40})""",
+    re.IGNORECASE,
+)
 _MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _WEB_NAMES = {"iso-8859-1": "cp1252", "latin1": "cp1252", "latin-1": "cp1252", "us-ascii": "cp1252", "ascii": "cp1252"}
 _NO_CHARSETS = frozenset({"utf-7", "idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined", "mbcs", "oem"})
@@ -76,12 +92,12 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Needed:
-    """What was found in one page or sheet: the addresses in the order in which they are named, each once.
+    """What was found in one page or sheet: in the order in which it is named, each once.
 
     `signals` are remarks for the capture's line: where a meta refresh leads, which nobody follows; that something was cut off.
     """
 
-    addresses: tuple[Url, ...] = ()
+    requisites: tuple[Requisite, ...] = ()
     signals: tuple[str, ...] = ()
 
 
@@ -114,7 +130,20 @@ def needed(exchange: Exchange, entity: bytes, as_: Kind) -> Needed:
         signals.append(f"only the first {READ} bytes were looked at for requisites")
     if page.more:
         signals.append(f"it names more than {MOST} requisites: {page.more} of them are left out")
-    return Needed(addresses=tuple(page.found.values()), signals=tuple(signals))
+    return Needed(requisites=tuple(page.found.values()), signals=tuple(signals))
+
+
+def referrer(page: str, asked: Url) -> str | None:
+    """What a browser would say it comes from: the page to its own origin, its origin to others, nothing from https to http.
+
+    Referrer Policy section 3.5, strict-origin-when-cross-origin, the default.
+    """
+    source = parse(page)
+    if isinstance(source, BadUrl) or (source.scheme == "https" and asked.scheme == "http"):
+        return None
+    if (source.scheme, source.host) == (asked.scheme, asked.host):
+        return source.address
+    return f"{source.scheme}://{source.authority.decode('ascii')}/"
 
 
 class _Page:
@@ -124,7 +153,7 @@ class _Page:
         self.address = address
         self.base = address
         self.based = False
-        self.found: dict[str, Url] = {}
+        self.found: dict[str, Requisite] = {}
         self.more = 0
         self.signals: list[str] = []
         self._seen: set[str] = set()
@@ -140,7 +169,7 @@ class _Page:
             if not isinstance(url, Url) or url.address == self.address or url.address in self.found:
                 continue
             if len(self.found) < MOST:
-                self.found[url.address] = url
+                self.found[url.address] = Requisite(url.address, url.host)
             else:
                 self.more += 1
 
@@ -249,9 +278,9 @@ def _text(entity: bytes, content_type: bytes) -> str:
     label = said[1] if said else None
     if label is None and (meta := _CHARSET.search(entity[:4096])):
         label = meta[1] or meta[2] or meta[3]
-    codec = _codec(label)
-    if codec is not None:
-        return entity.decode(codec, "replace")
+    declared = _codec(label)
+    if declared is not None:
+        return entity.decode(declared, "replace")
     try:
         return entity.decode("utf-8")
     except UnicodeDecodeError:

@@ -5,6 +5,9 @@ Salts and the time come from the caller. Nothing is rounded and nothing is dropp
 
 from __future__ import annotations
 
+from array import array
+from bisect import bisect_right
+
 from preserve.model.run import CitationRow, Source
 from preserve.model.trust import (
     CandidateLine,
@@ -17,7 +20,7 @@ from preserve.model.trust import (
     SourceLine,
     TlsLine,
 )
-from preserve.model.web import Capture, CitedBy
+from preserve.model.web import Capture, CitedBy, Need
 
 
 def source_line(number: int, source: Source, salt: str) -> SourceLine:
@@ -54,8 +57,8 @@ def citation_line(row: CitationRow, source: Source, salt: str) -> CitationLine:
     )
 
 
-def capture_line(number: int, capture: Capture, salt: str) -> CaptureLine:
-    """The line of a finished target. `number` counts the lines from 0."""
+def capture_line(number: int, capture: Capture, salt: str, *, requisite_of: int | None = None) -> CaptureLine:
+    """The line of a finished target. `number` counts the lines from 0; a requisite names the line of what needs it."""
     tls = capture.tls
     server = None
     if capture.peer is not None:
@@ -85,9 +88,47 @@ def capture_line(number: int, capture: Capture, salt: str) -> CaptureLine:
         http_date=capture.http_date,
         retries=capture.retries,
         cited_in=tuple(_cited_in(cited) for cited in capture.target.cited_by),
-        requisite_of=None,
+        requisite_of=requisite_of,
         salt=salt,
     )
+
+
+class LineNumbers:
+    """Which line of captures.jsonl each target got. Targets come in the order of their numbers, with gaps where they are unfinished.
+
+    Only the gaps cost memory: the first target after each, and its line.
+    """
+
+    def __init__(self) -> None:
+        self._targets = array("q")
+        self._lines = array("q")
+        self._count = 0
+        self._next = -1
+
+    def add(self, target: int) -> int:
+        """The line of the next target."""
+        if target != self._next:
+            self._targets.append(target)
+            self._lines.append(self._count)
+        self._next = target + 1
+        self._count += 1
+        return self._count - 1
+
+    def needing(self, need: Need) -> int:
+        """The line of what names a requisite; where that was never finished, the line of the page it serves."""
+        line = self._line(need.of)
+        if line is None:
+            line = self._line(need.page)
+        assert line is not None, "a requisite whose page has no line has none"
+        return line
+
+    def _line(self, target: int) -> int | None:
+        stretch = bisect_right(self._targets, target) - 1
+        if stretch < 0:
+            return None
+        line = self._lines[stretch] + target - self._targets[stretch]
+        end = self._lines[stretch + 1] if stretch + 1 < len(self._lines) else self._count
+        return line if line < end else None
 
 
 def _cited_in(cited: CitedBy) -> CitedInLine:

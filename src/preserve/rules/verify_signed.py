@@ -143,8 +143,18 @@ def judge_signers(manifest: Manifest, keys: Sequence[PublicKey], at: str) -> Ite
         )
 
 
-def judge_trust(manifest: Manifest, keys: Sequence[PublicKey], trusted: Iterable[TrustedKey], subject: str) -> list[Finding]:
-    """Who signed, as far as the verifier's own store can say. One trusted signer is enough; the others are co-signers."""
+def judge_trust(
+    manifest: Manifest,
+    keys: Sequence[PublicKey],
+    trusted: Iterable[TrustedKey],
+    subject: str,
+    *,
+    existed_by: datetime | None = None,
+) -> list[Finding]:
+    """Who signed, as far as the verifier's own store can say. One trusted signer is enough; the others are co-signers.
+
+    `existed_by` is when a trusted authority saw the SEAL, and with it the signatures; None when none did.
+    """
     pinned = {key.keyid: key for key in trusted if key.role is TrustRole.OPERATOR}
     known: list[str] = []
     doubts: list[tuple[str, str]] = []
@@ -152,7 +162,7 @@ def judge_trust(manifest: Manifest, keys: Sequence[PublicKey], trusted: Iterable
         if key.algorithm is Algorithm.ML_DSA_65 and len(keys) == 1:
             continue
         who = pinned.get(key.keyid)
-        why = f"UNKNOWN KEY {fingerprint_groups(key.keyid)}" if who is None else distrust(who, manifest.created)
+        why = f"UNKNOWN KEY {fingerprint_groups(key.keyid)}" if who is None else distrust(who, manifest.created, existed_by)
         if who is not None and not why:
             known.append(f"{who.name}, key {fingerprint_groups(key.keyid)}")
         else:
@@ -171,37 +181,22 @@ def judge_trust(manifest: Manifest, keys: Sequence[PublicKey], trusted: Iterable
     return findings
 
 
-def distrust(key: TrustedKey, created: datetime) -> str:
-    """Why a pinned key does not vouch for what it signed at `created`; "" when it does."""
+def distrust(key: TrustedKey, created: datetime, existed_by: datetime | None = None) -> str:
+    """Why a pinned key does not vouch for what it signed at `created`, by its own word; "" when it does."""
     if key.valid_from is not None and created < key.valid_from:
         return f"{key.name}'s key counts from {rfc3339(key.valid_from)} on only"
     if key.valid_until is not None and created > key.valid_until:
         return f"{key.name}'s key counted until {rfc3339(key.valid_until)} only"
     if key.revoked_at is not None and key.reason is Revocation.COMPROMISED:
-        # The thief can claim any time; only a token or a cosignature from before could bear it out.
+        # The thief can claim any time; only a token from before the theft bears it out.
+        if existed_by is not None and existed_by < key.revoked_at:
+            return ""
         return (
             f"{key.name}'s key was revoked as compromised at {rfc3339(key.revoked_at)}, and nothing proves that this is older"
         )
     if key.revoked_at is not None and created > key.revoked_at:
         return f"{key.name}'s key was given up at {rfc3339(key.revoked_at)}"
     return ""
-
-
-def judge_time(manifest: Manifest, now: datetime, subject: str) -> Iterator[Finding]:
-    """The times that the manifest claims, and what bears them out: in this version nothing but the order of the log does."""
-    if manifest.created > now + SKEW:
-        yield unchecked(
-            Claim.CREATED,
-            subject,
-            f"not borne out: it claims {rfc3339(manifest.created)}, which this machine's clock has not reached",
-            needed=True,
-        )
-    else:
-        yield unchecked(Claim.CREATED, subject, f"self-asserted: the signer's clock said {rfc3339(manifest.created)}")
-    if not manifest.timestamps:
-        yield unchecked(Claim.NOT_AFTER, subject, "no authority was asked for a time-stamp; the time is self-asserted")
-    if not manifest.start_tokens:
-        yield unchecked(Claim.NOT_BEFORE, subject, "no start token was taken")
 
 
 def judge_order(earlier: Manifest, later: Manifest, subject: str) -> Iterator[Finding]:

@@ -1,0 +1,130 @@
+"""config.toml: what a user sets once and for all captures (docs/guide/configuration.md). Pure: text in, Config out.
+
+Read strictly: a setting that is misspelt would otherwise do nothing, and nobody would know. Every mistake is told with its line.
+What is said on the command line or in the environment goes before what is said here.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any
+
+from preserve.errors import ConfigError, FormatError, UsageError
+from preserve.formats import der
+from preserve.model.settings import Authority
+from preserve.model.trust import Operator
+from preserve.rules import authority as authorities
+
+NAME = "config.toml"
+_TABLES = frozenset({"operator", "capture", "tsa"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """The settings of a user; what is not set is None or empty.
+
+    `contact` is told to the sites that are asked, in the user agent, so that their owners can reach who is asking.
+    """
+
+    operator: Operator = Operator(name=None, organisation=None, role=None)
+    contact: str | None = None
+    user_agent: str | None = None
+    authorities: tuple[Authority, ...] = ()
+
+
+def parse(text: str, where: str, home: PurePath) -> Config:
+    """The settings in `text`. `where` names the file in messages, `home` is the folder that relative paths start from.
+
+    Raises ConfigError naming the line.
+    """
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as problem:
+        raise ConfigError(f"{where}: {problem}", "correct that line by hand") from problem
+    lines = _Lines(text, where)
+    if unknown := document.keys() - _TABLES:
+        raise lines.error(f"unknown: {min(unknown)!r}", min(unknown))
+    operator = _Table(document.get("operator", {}), lines, "operator", {"name", "organisation", "role"})
+    capture = _Table(document.get("capture", {}), lines, "capture", {"contact", "user_agent"})
+    listed = document.get("tsa", [])
+    if not isinstance(listed, list):
+        raise lines.error("an authority's entry begins with [[tsa]]", "tsa")
+    asked = tuple(_authority(entry, lines, place, home) for place, entry in enumerate(listed))
+    try:
+        authorities.distinct(asked)
+    except UsageError as problem:
+        raise lines.error(problem.message, "tsa") from None
+    return Config(
+        operator=Operator(name=operator.text("name"), organisation=operator.text("organisation"), role=operator.text("role")),
+        contact=capture.text("contact"),
+        user_agent=capture.text("user_agent"),
+        authorities=asked,
+    )
+
+
+def _authority(entry: object, lines: _Lines, place: int, home: PurePath) -> Authority:
+    table = _Table(entry, lines, "tsa", {"name", "url", "policy", "user", "password_file"}, place)
+    url, password = table.text("url"), table.text("password_file")
+    if url is None:
+        raise table.error("'url' is missing")
+    try:
+        parsed = authorities.check_url(url)
+        name = authorities.check_name(table.text("name") or authorities.default_name(url, parsed))
+        policy = table.text("policy")
+        if policy is not None:
+            der.encode_oid(policy)
+    except (UsageError, FormatError) as problem:
+        raise table.error(problem.message) from None
+    if (table.text("user") is None) is not (password is None):
+        raise table.error("'user' and 'password_file' stand together")
+    return Authority(
+        name=name, url=url, policy=policy, user=table.text("user"), password_file=None if password is None else home / password
+    )
+
+
+class _Lines:
+    """Where in the text something stands, as well as a parser that forgets it can be helped."""
+
+    def __init__(self, text: str, where: str) -> None:
+        self._rows = text.splitlines()
+        self._where = where
+
+    def error(self, why: str, name: str, table: str = "", place: int = 0) -> ConfigError:
+        """`why`, with the line where `name` is set in the `place`-th `table`, or where that table begins."""
+        head = re.compile(rf"[ \t]*\[\[?[ \t]*{re.escape(table or name)}\b")
+        starts = [number for number, row in enumerate(self._rows) if head.match(row)]
+        start = starts[place] if place < len(starts) else 0
+        line = next(
+            (
+                number
+                for number, row in enumerate(self._rows[start:], start)
+                if re.match(rf"[ \t]*[\"']?{re.escape(name)}[\"']?[ \t]*[=.]", row)
+            ),
+            start,
+        )
+        return ConfigError(f"{self._where}: line {line + 1}: {why}", "correct that line by hand")
+
+
+class _Table:
+    """The settings of one table, each a text that is not empty."""
+
+    def __init__(self, value: object, lines: _Lines, name: str, known: set[str], place: int = 0) -> None:
+        self._lines, self._name, self._place = lines, name, place
+        if not isinstance(value, dict):
+            raise lines.error(f"[{name}] is not a table", name)
+        self._values: Mapping[str, Any] = value
+        if unknown := value.keys() - known:
+            raise self.error(f"unknown: {min(unknown)!r}", min(unknown))
+
+    def text(self, name: str) -> str | None:
+        value = self._values.get(name)
+        if value is not None and (not isinstance(value, str) or not value.strip() or not value.isprintable()):
+            raise self.error(f"{name!r} is not a text of printable characters", name)
+        return value
+
+    def error(self, why: str, name: str = "") -> ConfigError:
+        return self._lines.error(why, name or self._name, self._name, self._place)

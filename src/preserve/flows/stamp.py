@@ -1,0 +1,177 @@
+"""Asking time-stamp authorities: when a run begins, over its SEAL when it is sealed, and later for what did not come.
+
+    run begins ──start message──► timestamps/start-NAME.tsr   (its hash stands in the manifest: the run is not older)
+    SEAL ──log──place──► ask ──► timestamps/NAME.tsr          (the manifest names the authority before: a token taken away is missed)
+
+The order makes every instant safe: a run is sealed, logged and in its place before anybody is asked about it, and a token is a file
+that appears whole. What a kill, a dead authority or a lying one leaves out is missing, said so, and asked for again by the next
+capture or by `preserve timestamp`. A token that our own verifier would refuse is never kept: not one over other bytes, of another
+question, under another policy, or of a time that contradicts the manifest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from preserve.errors import FormatError
+from preserve.flows.verify_tokens import check
+from preserve.formats import manifest as manifest_format
+from preserve.formats import seal, timestamp
+from preserve.formats.manifest import start_message, start_token_path, token_path
+from preserve.formats.times import rfc3339
+from preserve.model.run import RunIdentity
+from preserve.model.trust import Manifest, Stamp, StartToken, TrustedKey
+from preserve.ports import ArchiveStore, Clock, Staging, TimeAuthority
+from preserve.rules.verify_signed import SKEW
+from preserve.rules.verify_time import WINDOW
+
+_START = "timestamps/start-"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stamped:
+    """How a sealed run stands: the authorities that it names, those of them whose token is there, those added to it.
+
+    `problem` says why nothing was asked for it at all.
+    """
+
+    named: tuple[str, ...] = ()
+    there: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
+    problem: str = ""
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        return tuple(name for name in self.named if name not in self.there)
+
+
+@dataclass(slots=True, kw_only=True)
+class Stamper:
+    """Asks `authorities`, and keeps what they give. `nonce` makes a fresh number for each question, `tell` reaches a person.
+
+    `trusted` is the user's trust store: where it has a root for an authority, a token must verify under it to be kept.
+    """
+
+    authorities: tuple[TimeAuthority, ...]
+    trusted: Sequence[TrustedKey]
+    nonce: Callable[[], int]
+    clock: Clock
+    tell: Callable[[str], None]
+    _told: set[str] = field(default_factory=set)
+
+    def begin(self, staging: Staging, identity: RunIdentity) -> None:
+        """Take a start token of each authority that has given none yet. One that fails is told of, and the run goes on."""
+        for authority in self.authorities:
+            path = start_token_path(authority.name)
+            if staging.exists(path):
+                continue
+            reply, stamp = self._ask(authority, start_message(identity.run_id, identity.nonce))
+            now = self.clock.now()
+            if stamp.time is not None and not stamp.problem and abs(stamp.time - now) > SKEW:
+                self.tell(
+                    f"{authority.name} says that it is {rfc3339(stamp.time)}, this machine says {rfc3339(now)}: one of the clocks"
+                    " is wrong. Its start token is not used; if it is this machine's, set it before you capture."
+                )
+            elif self._told_of(authority.name, stamp, "no start token"):
+                _keep(staging, path, reply)
+
+    def expected(self, staging: Staging) -> tuple[str, ...]:
+        """The authorities for the manifest to name: those that are asked now, and those that were when the run began."""
+        began = (path.removeprefix(_START).removesuffix(".tsr") for path in staging.files() if path.startswith(_START))
+        return tuple(dict.fromkeys([*(authority.name for authority in self.authorities), *began]))
+
+    def start_tokens(self, staging: Staging, created: datetime) -> tuple[StartToken, ...]:
+        """The start tokens that the manifest of a run sealed at `created` can name."""
+        found = []
+        for path in [path for path in staging.files() if path.startswith(_START)]:
+            with staging.open(path) as file:
+                reply = file.read()
+            authority = path.removeprefix(_START).removesuffix(".tsr")
+            if timestamp.read(reply).time > created + SKEW:
+                self.tell(f"The clock was set back since the run began: the start token of {authority} is left out.")
+                staging.remove(path)
+            else:
+                found.append(StartToken(authority=authority, file=path, sha256=hashlib.sha256(reply).hexdigest()))
+        return tuple(found)
+
+    def complete(self, archive: ArchiveStore, run: str, *, add: bool = False) -> Stamped:
+        """Ask for the tokens over the SEAL of a run in its place that it names and lacks; with `add`, for others too."""
+        try:
+            manifest, sealed = _read_sealed(archive, run)
+        except FormatError as problem:
+            return Stamped(problem=problem.message)
+        named = tuple(entry.authority for entry in manifest.timestamps)
+        there = [name for name in named if archive.read_run(run, token_path(name), manifest_format.MAX_TOKEN) is not None]
+        added = []
+        for authority in self.authorities:
+            name = authority.name
+            if name in there or (name not in named and not add):
+                continue
+            if name not in named and archive.read_run(run, token_path(name), manifest_format.MAX_TOKEN) is not None:
+                continue
+            reply, stamp = self._ask(authority, sealed)
+            if self._fits(authority.name, stamp, manifest) and self._told_of(name, stamp, "no time-stamp"):
+                archive.keep_token(run, token_path(name), reply)
+                (there if name in named else added).append(name)
+        return Stamped(named=named, there=tuple(there), added=tuple(added))
+
+    def _ask(self, authority: TimeAuthority, message: bytes) -> tuple[bytes, Stamp]:
+        nonce, name = self.nonce(), authority.name
+        reply, problem = authority.ask(timestamp.request(message, nonce, authority.policy))
+        if problem:
+            return b"", Stamp(authority=name, problem=problem)
+        try:
+            token = timestamp.read(reply)
+        except FormatError as error:
+            return b"", Stamp(authority=name, problem=error.message)
+        if token.nonce != nonce:
+            return b"", Stamp(authority=name, problem="its answer is to another question (the nonce is not ours)")
+        if authority.policy is not None and token.policy != authority.policy:
+            return b"", Stamp(authority=name, problem=f"it stamped under the policy {token.policy}, not {authority.policy}")
+        return reply, check(name, reply, message, self.trusted)
+
+    def _fits(self, name: str, stamp: Stamp, manifest: Manifest) -> bool:
+        """Whether the time of a token can stand beside the manifest's; says so where it cannot, or proves little."""
+        if stamp.time is None or stamp.problem:
+            return True
+        if stamp.time < manifest.created - SKEW:
+            self.tell(
+                f"{name} says that it is {rfc3339(stamp.time)}, which is before the run was sealed by this machine's clock"
+                f" ({rfc3339(manifest.created)}): one of the clocks is wrong. Its token is not kept."
+            )
+            return False
+        if stamp.time > manifest.created + WINDOW:
+            self.tell(
+                f"{name} stamped it at {rfc3339(stamp.time)} only: that is proven from now on, not the time that the run claims."
+            )
+        return True
+
+    def _told_of(self, name: str, stamp: Stamp, lacking: str) -> bool:
+        """Whether a token is kept; what a person should know of it is said, once."""
+        words = f"{name}: {lacking}: {stamp.problem}" if stamp.problem else ""
+        if not words and stamp.doubt:
+            words = f"{name}: its tokens are kept, though they cannot be verified here: {stamp.doubt}"
+        if words and (stamp.problem or name not in self._told):
+            self.tell(words)
+            self._told.add(name)
+        return not stamp.problem
+
+
+def _keep(staging: Staging, path: str, data: bytes) -> None:
+    with staging.create(path) as file:
+        file.write(data)
+
+
+def _read_sealed(archive: ArchiveStore, run: str) -> tuple[Manifest, bytes]:
+    """Manifest and SEAL of a run in its place; raises FormatError when they are not each other's."""
+    sealed = archive.read_run(run, "SEAL", seal.MAX_SIZE)
+    document = archive.read_run(run, seal.MANIFEST, manifest_format.MAX_SIZE)
+    if sealed is None or document is None:
+        raise FormatError("SEAL or manifest.json is missing")
+    lines = {line.path: line.sha256 for line in seal.decode(sealed)}
+    if lines[seal.MANIFEST] != hashlib.sha256(document).hexdigest():
+        raise FormatError("manifest.json is not the one that was sealed")
+    return manifest_format.decode(document), sealed
