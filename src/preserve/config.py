@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any
 
@@ -30,7 +30,7 @@ class Config:
     `contact` is told to the sites that are asked, in the user agent, so that their owners can reach who is asking.
     """
 
-    operator: Operator = Operator(name=None, organisation=None, role=None)
+    operator: Operator = field(default_factory=lambda: Operator(name=None, organisation=None, role=None))
     contact: str | None = None
     user_agent: str | None = None
     authorities: tuple[Authority, ...] = ()

@@ -10,12 +10,12 @@ import secrets
 import signal
 import sys
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from importlib import metadata
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from preserve import __version__
 from preserve.adapters.archive import Archive
@@ -26,19 +26,21 @@ from preserve.adapters.keys import KeyStore, KeyUse, LocalSigner, StoredKey
 from preserve.adapters.log import LogFolder
 from preserve.adapters.payloads import PayloadIndex
 from preserve.adapters.trust import TrustStore
+from preserve.adapters.tsa import HttpAuthority
 from preserve.adapters.warcfile import WarcWriter
 from preserve.adapters.warcfile import resume as cut_back
 from preserve.adapters.web.fetcher import HttpFetcher
 from preserve.errors import ConfigError, StoreError
 from preserve.flows import recover, run, seal
 from preserve.flows.capture import CaptureRun, Manners
+from preserve.flows.stamp import Stamped, Stamper
 from preserve.flows.watching import Watcher
 from preserve.formats import note
 from preserve.formats.publickey import fingerprint_groups
 from preserve.formats.times import rfc3339
 from preserve.model.archive import Description
 from preserve.model.run import Counts, RunIdentity
-from preserve.model.settings import FetchSettings
+from preserve.model.settings import Authority, FetchSettings
 from preserve.model.trust import Case, Environment, Operator, Tool
 from preserve.model.web import Record
 from preserve.places import config_folder, state_folder
@@ -60,7 +62,10 @@ class CaptureOptions:
     manners: Manners
     key: str | None = None
     operator: str | None = None
+    organisation: str | None = None
+    role: str | None = None
     case: str | None = None
+    authorities: tuple[Authority, ...] = ()
     resume: bool = False
 
 
@@ -92,11 +97,19 @@ def capture(
     with archive.lock("capture", rfc3339(clock.now())):
         signer = _signer(options, clock, tell, passphrase)
         ledger = _ledger(archive, clock, tell, passphrase)
-        journal = _open_run(archive, ledger)
+        stamper = _stamper(options.authorities, options.fetch.user_agent, options.fetch.cacert, clock, tell)
+        journal = _open_run(archive, ledger, stamper)
         if journal is None:
             run.check_foundation(archive, ledger)
         finish = partial(
-            run.finish, archive, ledger=ledger, signer=signer, about=partial(_about, archive), clock=clock, salt=_salt
+            run.finish,
+            archive,
+            ledger=ledger,
+            signer=signer,
+            about=partial(_about, archive),
+            clock=clock,
+            salt=_salt,
+            stamper=stamper,
         )
         if journal is not None and not options.resume:
             sealed = finish(journal, interrupted=True)
@@ -117,6 +130,7 @@ def capture(
                 journal.close()
                 archive.clear_journal()
                 return CaptureResult(counts=counts)
+            _begin_stamping(archive, journal, stamper)
             counts, interrupted = _capture(options, archive, journal, clock, watcher, tell)
             if interrupted:
                 return CaptureResult(counts=counts, interrupted=True)
@@ -125,7 +139,41 @@ def capture(
             journal.close()
 
 
-def _open_run(archive: Archive, ledger: LogFolder) -> Journal | None:
+def timestamp(
+    archive: Archive, authorities: Sequence[Authority], cacert: PurePath | None, tell: Tell, *, add: bool
+) -> dict[str, Stamped]:
+    """Ask for the tokens that sealed runs name and lack (with `add`, of every one of `authorities`). How each run stands, by name.
+
+    Raises StoreError (locked, disk full) and ConfigError (a password that cannot be read).
+    """
+    clock = SystemClock()
+    stamper = _stamper(authorities, f"preserve/{__version__}", cacert, clock, tell)
+    with archive.lock("timestamp", rfc3339(clock.now())):
+        return {name: stamper.complete(archive, name, add=add) for name in archive.run_names()}
+
+
+def _stamper(
+    authorities: Sequence[Authority], user_agent: str, cacert: PurePath | None, clock: SystemClock, tell: Tell
+) -> Stamper:
+    anchors = None if cacert is None else Path(cacert)
+    return Stamper(
+        authorities=tuple(HttpAuthority(authority, user_agent=user_agent, cacert=anchors) for authority in authorities),
+        trusted=TrustStore(config_folder()).trusted_keys(),
+        nonce=lambda: secrets.randbits(63),
+        clock=clock,
+        tell=tell,
+    )
+
+
+def _begin_stamping(archive: Archive, journal: Journal, stamper: Stamper) -> None:
+    """Take the start tokens, but only before anything was captured: a later one would tell a lie about what is there already."""
+    identity = journal.identity()
+    assert identity is not None, "the run was begun"
+    if not journal.warcs() and not journal.counts().done:
+        stamper.begin(archive.staging(identity.name), identity)
+
+
+def _open_run(archive: Archive, ledger: LogFolder, stamper: Stamper) -> Journal | None:
     """The journal of a run that a capture left open, made sound; None when there is none. One that was sealed gets its place."""
     if not archive.has_journal:
         return None
@@ -133,7 +181,7 @@ def _open_run(archive: Archive, ledger: LogFolder) -> Journal | None:
     identity = journal.identity()
     if identity is None or run.is_sealed(archive, journal):
         if identity is not None:
-            run.settle(archive, journal, ledger)
+            run.settle(archive, journal, ledger, stamper)
         journal.close()
         archive.clear_journal()
         return None
@@ -286,7 +334,10 @@ def _settings(options: CaptureOptions) -> str:
         "fetch": {**fetch, "cacert": None if cacert is None else str(cacert)},
         "manners": asdict(options.manners),
         "operator": options.operator,
+        "organisation": options.organisation,
+        "role": options.role,
         "case": options.case,
+        "authorities": [authority.name for authority in options.authorities],
     }
     return json.dumps(settings, sort_keys=True, separators=(",", ":"))
 
@@ -296,7 +347,7 @@ def _about(archive: Archive, settings: str, previous_seal_sha256: str | None) ->
     return seal.About(
         archive_id=archive.describe().id,
         previous_seal_sha256=previous_seal_sha256,
-        operator=Operator(name=said["operator"], organisation=None, role=None),
+        operator=Operator(name=said["operator"], organisation=said["organisation"], role=said["role"]),
         case=Case(reference=said["case"], legal_basis=None, notes=""),
         tool=Tool(
             name="preserve",

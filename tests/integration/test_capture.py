@@ -18,7 +18,7 @@ import pytest
 from warcio.archiveiterator import ArchiveIterator
 
 from running import Finished, Run
-from sites import AnyHostSite, redirect, respond, slow, text, wait_until
+from sites import AnyHostSite, Reply, Request, redirect, respond, slow, text, wait_until
 
 
 def args(site: AnyHostSite, *more: str) -> tuple[str, ...]:
@@ -258,7 +258,11 @@ def test_a_second_writer_is_told_who_holds_the_lock(
 def test_a_full_disk_ends_with_30_and_keeps_what_is_there(
     preserve: Run, config_home: Path, tmp_path: Path, site: AnyHostSite, urls: list[str]
 ) -> None:
-    site.otherwise(lambda request: text(os.urandom(100_000))(request))
+
+    def noise(request: Request) -> Reply:
+        return text(os.urandom(100_000))(request)
+
+    site.otherwise(noise)
     options = args(site, "--robots", "ignore", "--concurrency", "2", "--url-list", "urls")
 
     def limit() -> None:

@@ -166,14 +166,13 @@ class Journal:
         """Up to `limit` waiting targets in fair order; they are not handed out again while this journal is open."""
         with _translated(self._path):
             rows = self._db.execute(
-                "UPDATE targets SET state=? WHERE id IN (SELECT id FROM targets WHERE state=? ORDER BY turn,id LIMIT ?)"
-                f" RETURNING turn,id,url,address,host,{_NEED}",  # noqa: S608 - our own words
+                "UPDATE targets SET state=? WHERE id IN (SELECT id FROM targets WHERE state=? ORDER BY turn,id LIMIT ?)"  # noqa: S608 - our own words
+                f" RETURNING turn,id,url,address,host,{_NEED}",
                 (_TAKEN, _WAITING, limit),
             ).fetchall()
             asked = json.dumps([row[1] for row in rows])
-            cited = _Groups(
-                self._db.execute(f"{_CITED} WHERE c.target IN (SELECT value FROM json_each(?)) ORDER BY 1,2", (asked,))
-            )
+            of_these = f"{_CITED} WHERE c.target IN (SELECT value FROM json_each(?)) ORDER BY 1,2"  # noqa: S608 - our own words
+            cited = _Groups(self._db.execute(of_these, (asked,)))
             cited_by = {number: _cited_by(cited.of(number)) for number in sorted(row[1] for row in rows)}
             return tuple(
                 Target(id=number, url=url, address=address or "", host=host, cited_by=cited_by[number], need=_need(*need))

@@ -32,7 +32,9 @@ _HEAD = """\
 # `preserve trust add|list|remove` change this file; you may edit it too.
 """
 _ENTRY = re.compile(r"^[ \t]*\[\[[ \t]*key[ \t]*\]\][ \t]*(?:#.*)?$", re.MULTILINE)
-_FIELDS = frozenset({"name", "role", "keyid", "vkey", "certificate", "added", "valid_from", "valid_until", "revoked_at", "reason"})
+_FIELDS = frozenset(
+    {"name", "role", "keyid", "vkey", "certificate", "added", "valid_from", "valid_until", "revoked_at", "reason"}
+)
 _E = TypeVar("_E")
 _ROLES = {TrustRole.LOG: KeyType.ED25519, TrustRole.WITNESS: KeyType.COSIGNATURE_V1}
 

@@ -87,7 +87,7 @@ class HttpAuthority:
             except (httpx.HTTPError, httpx.InvalidURL, OSError) as problem:
                 if limit.reached:
                     return b"", f"it did not finish within {self._total:g} s"
-                return b"", f"it cannot be reached: {problem or type(problem).__name__}"
+                return b"", f"it cannot be reached: {str(problem) or type(problem).__name__}"
             if limit.reached:
                 return b"", f"it did not finish within {self._total:g} s"
         return reply, ""

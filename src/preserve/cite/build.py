@@ -147,7 +147,8 @@ def _forms(
         url = url.replace(" ", "%20")
     forms, doubtful = candidates(address, flat, reader.layout, around.title, url, assumed=assumed)
     if address.other:
-        forms = (*forms, Candidate(url=_complete(address.other), why="the text of the link shows this address"))
+        why = "the text of the link shows this address" if address.href else "the link leads there"
+        forms = (*forms, Candidate(url=_complete(address.other), why=why))
     return url, forms, doubtful or bool(address.other), None
 
 

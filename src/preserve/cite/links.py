@@ -10,7 +10,7 @@ import re
 from urllib.parse import unquote
 
 from preserve.cite.flat import Flat
-from preserve.cite.urls import Found
+from preserve.cite.urls import HIDDEN, Found, trim
 from preserve.model.document import CitationKind
 
 _PRINTED = re.compile(
@@ -38,9 +38,12 @@ def linked(flat: Flat) -> list[Found]:
 
 
 def _found(start: int, end: int, text: str, href: str) -> Found:
-    joined = re.sub(r"\s*\n\s*", "", text)
+    joined = HIDDEN.sub("", re.sub(r"\s*\n\s*", "", text))
     if match := _PRINTED.match(joined):
-        printed = match["url"].rstrip(".,;")
+        printed = trim(match["url"])
+        if re.fullmatch(re.escape(_plain(printed)) + r"(?:%20|[.,;)\]])+/?", _plain(href)):
+            # A space or a bracket slipped into the link's end: what is printed is what was meant.
+            return Found(start=start, end=end, printed=printed, closed=True, other=href)
         other = "" if _same(printed, href) else printed
         return Found(start=start, end=end, printed=printed, href=href, closed=True, other=other)
     if re.search(r"//(?:dx\.)?doi\.org/", href) and (doi := _DOI.match(joined)):
@@ -62,7 +65,7 @@ def _title(text: str) -> str | None:
 
 def _same(printed: str, href: str) -> bool:
     """Whether the text shows the link's own address: in full, without scheme or `www.`, shortened with dots, or unescaped."""
-    left, right = _plain(printed), _plain(href)
+    left, right = _plain(_undashed(printed)), _plain(_undashed(href))
     if left == right or unquote(left) == unquote(right):
         return True
     for dots in ("…", "..."):
@@ -70,6 +73,11 @@ def _same(printed: str, href: str) -> bool:
             head, _, tail = left.partition(dots)
             return right.startswith(head) and right.endswith(tail)
     return right.startswith(left) and left.count("/") == 0
+
+
+def _undashed(url: str) -> str:
+    """With the hyphens that a word processor made dashes of, and the slash that archives drop after `http:/`."""
+    return re.sub(r"(?<=.)(https?):/(?=[^/])", r"\1://", url.replace("\u2014", "---").replace("\u2013", "--"))
 
 
 def _plain(url: str) -> str:

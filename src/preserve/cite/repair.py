@@ -297,7 +297,9 @@ class _Evidence:
         """The places on this line where a hyphen may be lost, best first; none when no place has evidence enough."""
         printed = self.found.printed
         choices = [*self._uuid(window)]
-        for token in _TOKEN.finditer(printed, max(window.first, 0), window.last):
+        # A host has no hyphen to lose unless its own line shows that one is lost.
+        path = 0 if window.long else printed.find("/", printed.find("//") + 2)
+        for token in _TOKEN.finditer(printed, max(window.first, path), window.last):
             choices.extend(self._token(token[0], token.start(), window))
         needed = 2.5 if window.long else _STRONG
         choices = sorted((split for split in choices if split.score >= needed), key=lambda split: (-split.score, split.at))
@@ -339,7 +341,7 @@ class _Evidence:
         if self._adjacent(left, right):
             sure = self.like_title or self._aligned(left, right, start, start + len(token))
             score, why = (6.0 if window.long else 5.0 if sure else 3.0), f"the title has “{left} {right}”"
-        elif (left, right) in self.layout.pairs and len(lower) > 4:
+        elif window.long and (left, right) in self.layout.pairs and len(lower) > 4:
             score, why = 5.0, f"`{left}-{right}` stands elsewhere in the document"
         elif self._word(left) and self._word(right) and len(lower) > 4:
             score, why = 3.0, f"“{left}” and “{right}” are two words"

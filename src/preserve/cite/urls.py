@@ -17,10 +17,12 @@ from preserve.cite.joining import HARD_HYPHENS, SOFT_HYPHENS, Join, at_line_end
 from preserve.model.document import CitationKind
 
 _LIMIT_LINES = 6
+_LIMIT_BRACKETED = 12
+"""Lines within brackets, where no line may have a space inside: in a narrow column a long address takes ten."""
 _LIMIT_CHARS = 4000
 _CHAR = r"[^\s<>\"“”„«»‘’‹›⟨⟩{}|\\^`⁰¹²³⁴-⁹…։。，、；：（）「」【】\u2028\u2029]"
 _RUN = re.compile(f"{_CHAR}+")
-_IGNORED = re.compile("[\u00ad\u200b\u200c\u200d\u2060\ufeff]")
+HIDDEN = re.compile("[\u00ad\u200b\u200c\u200d\u2060\ufeff]")
 _OPENERS = "<⟨‹"
 _CLOSERS = {"<": ">", "⟨": "⟩", "‹": "›"}
 _STARTS = re.compile(
@@ -99,7 +101,7 @@ def _bracketed(flat: Flat) -> Iterator[Found]:
     for opener in re.finditer(f"[{_OPENERS}]", text):
         start = opener.end()
         end = text.find(_CLOSERS[opener[0]], start, start + _LIMIT_CHARS)
-        if end < 0 or text.count("\n", start, end) > _LIMIT_LINES:
+        if end < 0 or text.count("\n", start, end) > _LIMIT_BRACKETED:
             continue
         lines = text[start:end].split("\n")
         printed = unwrap(lines)
@@ -115,7 +117,7 @@ def _bracketed(flat: Flat) -> Iterator[Found]:
         lead = re.match(r"\s*(?:url:\s*)?", text[start:end], re.IGNORECASE)
         begin = start + (lead.end() if lead else 0)
         printed = re.sub(r"\Aurl:\s*", "", printed, flags=re.IGNORECASE)
-        yield Found(start=begin, end=end, printed=_IGNORED.sub("", printed), closed=True, spaced=spaced)
+        yield Found(start=begin, end=end, printed=HIDDEN.sub("", printed), closed=True, spaced=spaced)
 
 
 def _is_schemeless(host: str, printed: str) -> bool:
@@ -174,7 +176,7 @@ def _bare(flat: Flat, start: int, width: Width | None, *, last: bool, taken: Spa
             verdict = at_line_end(so_far, flat.texts[flat.index(end - 1)], following, width)
         if verdict is Join.MAYBE:
             token = following.split(maxsplit=1)[0]
-            longer = _trim(unwrap([*pieces, token]))
+            longer = trim(unwrap([*pieces, token]))
         if verdict is not Join.JOIN:
             break
         offset = line_end + 1 + len(following) - len(following.lstrip())
@@ -183,9 +185,9 @@ def _bare(flat: Flat, start: int, width: Width | None, *, last: bool, taken: Spa
 
 def _finish(flat: Flat, start: int, end: int, pieces: list[str], *, longer: str, unclosed: bool, last: bool) -> Found | None:
     text = flat.text
-    joined = _IGNORED.sub("", unwrap([*pieces, ""]) if len(pieces) > 1 else "".join(pieces))
+    joined = HIDDEN.sub("", unwrap([*pieces, ""]) if len(pieces) > 1 else "".join(pieces))
     joined = joined.translate({0xFFFE: "-", 0x02: "-", 0x2011: "-"}) if len(pieces) > 1 else joined.replace("\u2011", "-")
-    printed = _trim(joined)
+    printed = trim(joined)
     shape = _SHAPE.match(printed)
     rest = text[end:].strip()
     if shape is None or not _is_address(shape, printed):
@@ -224,12 +226,14 @@ def _before_next(piece: str, lead: str) -> tuple[str, int]:
     """Cut before another address that follows without a space ("…/a;https://…"); an address inside one stays."""
     for match in re.finditer(r"https?://|(?<=[;,])www\.", piece[len(lead) + 4 :], re.IGNORECASE):
         at = len(lead) + 4 + match.start()
-        if piece[at - 1] in ";,)]>":
+        if piece[at - 1] in "[(":
+            at -= 1
+        if piece[at - 1] in ";,)]>" or piece[at] in "[(":
             return piece[:at], len(piece) - at
     return piece, 0
 
 
-def _trim(url: str) -> str:
+def trim(url: str) -> str:
     """Give back the punctuation of the sentence: dots and commas, and closers that the address did not open."""
     while url:
         last = url[-1]

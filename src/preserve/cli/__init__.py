@@ -23,6 +23,7 @@ _COMMANDS = {
     "capture": "the main job: cite, capture, seal",
     "verify": "check that an archive or a run was not altered",
     "status": "every document and footnote: captured, intact, sealed",
+    "timestamp": "fetch the time-stamps that sealed runs lack",
     "key": "make, list and export signing keys",
     "trust": "whose signatures and logs you accept",
     "demo": "the whole job offline, on a bundled document and site",

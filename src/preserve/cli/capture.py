@@ -94,8 +94,14 @@ _POSITIVE = click.FloatRange(min=0, min_open=True)
 )
 @click.option("--no-requisites", is_flag=True, help="Fetch the pages alone, not the images, styles and scripts they need.")
 @click.option(
-    "--no-timestamp", is_flag=True, help="Ask no time-stamp authority. (None is asked as yet: times are self-asserted.)"
+    "--tsa",
+    multiple=True,
+    envvar="PRESERVE_TSA",
+    metavar="[NAME=]URL",
+    help="Have the run stamped by this time-stamp authority (RFC 3161); repeatable, two are better."
+    "  [default: $PRESERVE_TSA, else config.toml]",
 )
+@click.option("--no-timestamp", is_flag=True, help="Ask no time-stamp authority: the times are self-asserted.")
 @click.option("--user-agent", metavar="TEXT", help="What to say who is asking.")
 @click.option("--key", metavar="ID", help="Sign with this key; see `preserve key list`.")
 @click.option("--operator", metavar="NAME", help="Who stands for this capture; signed.")
@@ -123,7 +129,8 @@ def command(
     max_size: int,
     robots: str,
     no_requisites: bool,
-    no_timestamp: bool,  # noqa: ARG001 - accepted already; without it, too, no authority is asked as yet
+    tsa: tuple[str, ...],
+    no_timestamp: bool,
     user_agent: str | None,
     key: str | None,
     operator: str | None,
@@ -143,6 +150,7 @@ def command(
     with --resume.
     """
     from preserve import __version__, wiring
+    from preserve.cli.authorities import configured, user_agent_of
     from preserve.cli.passphrase import opener
     from preserve.flows.capture import Manners
     from preserve.flows.run import Inputs
@@ -153,7 +161,8 @@ def command(
 
     if not (documents or urls or lists or resume):
         raise UsageError("nothing to capture", "name a document, or give --url or --url-list; try `preserve demo` first")
-    agent = user_agent or f"Mozilla/5.0 (compatible; preserve/{__version__}; archiving of cited pages)"
+    config, authorities = configured(tsa)
+    agent = user_agent or user_agent_of(config, __version__)
     options = wiring.CaptureOptions(
         archive=archive,
         fetch=FetchSettings(
@@ -177,10 +186,17 @@ def command(
             user_agent=agent,
         ),
         key=key,
-        operator=operator,
+        operator=operator or config.operator.name,
+        organisation=config.operator.organisation,
+        role=config.operator.role,
         case=case,
+        authorities=() if no_timestamp else authorities,
         resume=resume,
     )
+    if len(options.authorities) == 1:
+        _say(
+            "One time-stamp authority alone: name a second, independent one, so that nobody has to trust just it.", quiet=quiet
+        )
     read, problems = _read(documents, quiet=quiet)
     inputs = Inputs(
         documents=read,
@@ -305,9 +321,15 @@ def _conclude(result: wiring.CaptureResult, archive: Path, *, as_json: bool, qui
     parts += [f"{counts.requisites} requisites{lacking}"] if counts.requisites else []
     worthless = f" ({counts.worthless} of them not worth much: see above)" if counts.worthless else ""
     _say(f"Sealed   {printable(str(sealed.folder))}   {', '.join(parts)}{worthless}   {duration(seconds)}", quiet=quiet)
-    _say(
-        f"Signed   {fingerprint_groups(result.keyid)[:19]}-…   Log  entry {sealed.log_index}   Time  self-asserted", quiet=quiet
-    )
+    stamped = sealed.stamped
+    told = f"Stamped  {len(stamped.there)} of {len(stamped.named)} authorities" if stamped.named else "Time  self-asserted"
+    _say(f"Signed   {fingerprint_groups(result.keyid)[:19]}-…   {told}   Log  entry {sealed.log_index}", quiet=quiet)
+    if stamped.missing:
+        _say(
+            f"No time-stamp came from {', '.join(stamped.missing)}. The run is sealed all the same; fetch it later with:"
+            f" preserve timestamp {printable(str(archive))}",
+            quiet=quiet,
+        )
     _say(f"Check it with: preserve verify {printable(str(archive))}", quiet=quiet)
 
 

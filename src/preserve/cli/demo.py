@@ -37,6 +37,8 @@ def command(archive: Path) -> int:
         documents = [str(open_until_done.enter_context(resources.as_file(folder / name))) for name in _DOCUMENTS]
         site = open_until_done.enter_context(DemoSite())
         options = [*(part for rule in site.connect_to for part in ("--connect-to", rule)), "--cacert", str(site.ca_file)]
+        # Whatever the user's configuration says, nothing here may leave this machine.
+        options.append("--no-timestamp")
 
         _say("Two documents about a ferry that never was, and a small web on this machine that they cite. No network is used.")
         _step("1. What do they cite?", "cite", *documents)

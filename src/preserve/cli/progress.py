@@ -91,7 +91,7 @@ class Plain(Quiet):
     def progress(self, counts: Counts, stored: int, hosts: int) -> None:
         if time.monotonic() >= self._next:
             self._next += 10
-            _say(f"{counts.done} of {counts.total}   {size(stored)}   waiting for {_hosts(hosts)}")
+            _say(f"{counts.done} of {counts.total}{_requisites(counts)}   {size(stored)}   waiting for {_hosts(hosts)}")
 
 
 class Bar(Quiet):
@@ -103,7 +103,7 @@ class Bar(Quiet):
         self._console = Console(stderr=True, highlight=False)
         self._bar = Progress(
             BarColumn(bar_width=28),
-            TextColumn("{task.completed:.0f} of {task.total:.0f}"),
+            TextColumn("{task.completed:.0f} of {task.total:.0f}{task.fields[requisites]}"),
             TextColumn("{task.fields[stored]}"),
             TextColumn("waiting for {task.fields[hosts]}"),
             _Elapsed(),
@@ -111,7 +111,7 @@ class Bar(Quiet):
             transient=True,
             refresh_per_second=8,
         )
-        self._task = self._bar.add_task("", total=None, stored=size(0), hosts=_hosts(0))
+        self._task = self._bar.add_task("", total=0, requisites="", stored=size(0), hosts=_hosts(0))
 
     def begun(self, counts: Counts) -> None:
         self._bar.start()
@@ -128,7 +128,7 @@ class Bar(Quiet):
             self._bar.print(Text(f"{'':<10} {'captured':<10} {capture.status}  {printable(capture.target.url)}", style="dim"))
 
     def progress(self, counts: Counts, stored: int, hosts: int) -> None:
-        self._bar.update(self._task, stored=size(stored), hosts=_hosts(hosts))
+        self._bar.update(self._task, requisites=_requisites(counts), stored=size(stored), hosts=_hosts(hosts))
 
     def close(self) -> None:
         self._bar.stop()
@@ -137,6 +137,11 @@ class Bar(Quiet):
 class _Elapsed(ProgressColumn):
     def render(self, task: Task) -> Text:
         return Text(duration(task.elapsed or 0))
+
+
+def _requisites(counts: Counts) -> str:
+    """How far the images, styles and scripts of the pages are; nothing where there are none."""
+    return f", {counts.fetched} of {counts.requisites} requisites" if counts.requisites else ""
 
 
 def _hosts(number: int) -> str:

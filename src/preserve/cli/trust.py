@@ -31,9 +31,11 @@ def command() -> None:
     "--fingerprint", metavar="HEX", help="the fingerprint you were given by another way; for scripts, instead of the question"
 )
 @click.option("--role", type=click.Choice(["operator", "log", "witness"]), help="refuse the key when it is for something else")
-def add(key: str, name: str, fingerprint: str | None, role: str | None) -> ExitCode:
+@click.option("--tsa", is_flag=True, help="FILE is the root certificate of the time-stamp authority that manifests call NAME")
+def add(key: str, name: str, fingerprint: str | None, role: str | None, *, tsa: bool) -> ExitCode:
     """Trust a signer's public key (a PEM file), or a log's or witness's vkey (as a line, or a file that holds it).
 
+    With --tsa, trust the root certificate of a time-stamp authority (PEM or DER), under the name that manifests call it by.
     Shows the key's fingerprint and asks you to compare it with what its owner tells you by another way: on the telephone, on paper.
     """
     from preserve.adapters.trust import TrustStore
@@ -44,7 +46,7 @@ def add(key: str, name: str, fingerprint: str | None, role: str | None) -> ExitC
 
     if not name:
         raise UsageError("--name is empty", "say what you call the key's owner")
-    entry = _entry(key, name)
+    entry = _root(key, name) if tsa else _entry(key, name)
     if role is not None and entry.role != role:
         raise UsageError(f"this is a key of role {entry.role}, not {role}")
     click.echo(f"Fingerprint  {fingerprint_groups(entry.keyid)}", err=True)
@@ -81,6 +83,8 @@ def list_(as_json: bool) -> None:
         times = {name: rfc3339(moment) if moment else None for name, moment in moments.items()}
         if as_json:
             row = {"name": key.name, "role": key.role, "keyid": key.keyid, "vkey": key.vkey, **times, "reason": key.reason}
+            if key.certificate:
+                row["certificate"] = key.certificate
             click.echo(json.dumps(row))
         else:
             limits = [f"{name.replace('_', ' ')} {moment}" for name, moment in times.items() if moment]
@@ -93,6 +97,21 @@ def list_(as_json: bool) -> None:
 
 
 @command.command()
+@click.argument("name")
+def export(name: str) -> None:
+    """Print the roots you trust for the time-stamp authority NAME, as PEM: what openssl wants as -CAfile."""
+    from preserve.adapters.trust import TrustStore
+    from preserve.errors import ConfigError
+    from preserve.formats.printable import printable
+    from preserve.places import config_folder
+
+    roots = [key.certificate for key in TrustStore(config_folder()).trusted_keys() if key.name == name and key.certificate]
+    if not roots:
+        raise ConfigError(f"no root is trusted for an authority called {printable(name)}", "`preserve trust list` shows them")
+    click.echo("".join(roots), nl=False)
+
+
+@command.command()
 @click.argument("key", metavar="NAME|KEYID")
 def remove(key: str) -> None:
     """Stop trusting a key. What it signed is from then on "signer unknown"."""
@@ -102,6 +121,34 @@ def remove(key: str) -> None:
 
     gone = TrustStore(config_folder()).remove(key)
     click.echo(f"No longer trusted: {printable(gone.name)}, {gone.role}, {gone.keyid}", err=True)
+
+
+def _root(given: str, name: str) -> TrustedKey:
+    """The entry for an authority's root certificate."""
+    from datetime import UTC, datetime
+
+    from preserve.errors import UsageError
+    from preserve.formats import certificate
+    from preserve.formats.printable import printable
+    from preserve.model.trust import TrustedKey, TrustRole
+    from preserve.rules.authority import check_name
+
+    check_name(name)
+    try:
+        with Path(given).open("rb") as file:
+            found = certificate.decode(file.read(certificate.MAX_SIZE + 1))
+    except OSError as problem:
+        raise UsageError(f"{given}: {problem.strerror}") from problem
+    kind = "Root" if certificate.is_root(found) else "Not a root, but a certificate below one: pin its root too"
+    click.echo(f"{kind}: {printable(certificate.subject(found))}", err=True)
+    return TrustedKey(
+        name=name,
+        role=TrustRole.TSA,
+        keyid=certificate.fingerprint(found),
+        vkey=None,
+        certificate=certificate.pem(found),
+        added=datetime.now(UTC),
+    )
 
 
 def _entry(given: str, name: str) -> TrustedKey:
@@ -125,6 +172,8 @@ def _entry(given: str, name: str) -> TrustedKey:
         raise UsageError(
             f"{given} is a private key", "ask for the public one: `preserve key export` prints it. Treat this one as stolen"
         )
+    if data is not None and data.lstrip().startswith(b"-----BEGIN CERTIFICATE"):
+        raise UsageError(f"{given} is a certificate", "with --tsa it is trusted as the root of a time-stamp authority")
     if data is not None and data.startswith(b"-----BEGIN"):
         public = publickey.decode(data)
         return TrustedKey(name=name, role=TrustRole.OPERATOR, keyid=public.keyid, vkey=None, added=now)

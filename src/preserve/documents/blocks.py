@@ -15,74 +15,17 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 from preserve.model.document import Line, Link
 
 _BLOCKS = frozenset(
-    [
-        "address",
-        "article",
-        "aside",
-        "blockquote",
-        "body",
-        "center",
-        "dd",
-        "details",
-        "dialog",
-        "dir",
-        "div",
-        "dl",
-        "dt",
-        "fieldset",
-        "figcaption",
-        "figure",
-        "footer",
-        "form",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "header",
-        "hgroup",
-        "hr",
-        "html",
-        "li",
-        "main",
-        "menu",
-        "ol",
-        "p",
-        "pre",
-        "section",
-        "summary",
-        "table",
-        "tbody",
-        "td",
-        "tfoot",
-        "th",
-        "thead",
-        "tr",
-        "ul",
-    ]
+    re.findall(
+        r"\S+",
+        """address article aside blockquote body center dd details dialog dir div dl dt fieldset figcaption figure footer form h1
+        h2 h3 h4 h5 h6 header hgroup hr html li main menu ol p pre section summary table tbody td tfoot th thead tr ul""",
+    )
 )
 _SKIPPED = frozenset(
-    [
-        "script",
-        "style",
-        "noscript",
-        "template",
-        "head",
-        "nav",
-        "svg",
-        "button",
-        "select",
-        "textarea",
-        "iframe",
-        "object",
-        "audio",
-        "video",
-        "canvas",
-        "title",
-        "option",
-        "math",
-    ]
+    re.findall(
+        r"\S+",
+        """script style noscript template head nav svg button select textarea iframe object audio video canvas title option math""",
+    )
 )
 _SKIPPED_CLASSES = re.compile(r"(?:^|\s)(?:navbox|mw-editsection|mw-jump-link|catlinks|vector-\S+|toc|noprint)(?:\s|$)")
 _NOTES = re.compile(
@@ -90,6 +33,12 @@ _NOTES = re.compile(
     re.IGNORECASE,
 )
 _NOTE_ROLES = frozenset({"doc-endnotes", "doc-footnote", "doc-endnote", "doc-biblioentry", "doc-bibliography", "doc-footnotes"})
+_ASIDE = re.compile(
+    r"(?:^|\s)(?:(?:foot|side|margin|end)-?note(?:-(?:text|content|body))?|foot-ref|\S*footnote__note|\S*footnote-(?:text|content|tooltip))(?:\s|$)",
+    re.IGNORECASE,
+)
+_BEFORE = re.compile(r"(?:([⁰¹²³⁴-⁹]{1,4})|\[(\d{1,4})\]|(?<![\d,.])(\d{1,4})|([*†‡§]{1,3}))\W{0,2}\Z")
+_LEADING = re.compile(r"\s*[\[(]?(\d{1,4}|[⁰¹²³⁴-⁹]{1,4}|[*†‡§]{1,3})[\])]?[.:]?(?=\s|[^\W\d_])")
 _SPACE = re.compile(r"[ \t\r\n\f]+")
 _SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 _MARK = re.compile(
@@ -110,6 +59,8 @@ class Anchor:
     end: int
     target: str
     text: str
+    raised: bool = False
+    """Within `<sup>`."""
 
     @property
     def mark(self) -> str | None:
@@ -177,6 +128,28 @@ class Page:
 
     blocks: list[Block]
     ids: dict[str, tuple[int, int]]
+    asides: list[Aside]
+
+
+@dataclass(slots=True)
+class Aside:
+    """A note in the midst of the text, which the page shows beside it or on a click: after block `at`."""
+
+    at: int
+    mark: str
+    blocks: list[Block]
+
+
+@dataclass(slots=True)
+class _Body:
+    """What was being read when an aside began."""
+
+    element: int
+    blocks: list[Block]
+    block: Block | None
+    link: tuple[str, int, int] | None
+    sup: int
+    hint: str
 
 
 def page_of(html: str) -> Page:
@@ -203,6 +176,16 @@ class _Walker:
         self.link: tuple[str, int, int] | None = None
         self.sup = 0
         self.pre = 0
+        self.body: _Body | None = None
+        self.asides: list[Aside] = []
+        self.described = {
+            name
+            for each in tree.css("[aria-describedby]")
+            for name in (each.attributes.get("aria-describedby") or "").split()
+            if len((each.text() or "").strip()) <= 6
+        }
+        hrefs = ((each.attributes.get("href") or "").partition("#")[2] for each in tree.css("a[href*='#']"))
+        self.targets = {target for target in hrefs if target}
         self.cursor, self.line = 0, 1
         self.source_line: int | None = None
 
@@ -218,7 +201,9 @@ class _Walker:
             node = self._next(node)
         self._flush()
         self._drop_own()
-        return Page(self.blocks, self.ids)
+        # An empty element at the very end has an id and no block.
+        ids = {name: place for name, place in self.ids.items() if place[0] < len(self.blocks)}
+        return Page(self.blocks, ids, self.asides)
 
     def _next(self, node: LexborNode) -> LexborNode | None:
         """The node after this one's whole subtree; elements that end on the way are left."""
@@ -233,9 +218,9 @@ class _Walker:
     def _drop_own(self) -> None:
         """A mark may name its own page in full; then it is a way within the page and cites nothing."""
         for block in self.blocks:
-            block.anchors = [anchor for anchor in block.anchors if anchor.target in self.ids]
             for line, links in enumerate(block.links):
-                own = {(a.start, a.end) for a in block.anchors if a.line == line and (a.mark is not None or a.leads_back)}
+                known = [anchor for anchor in block.anchors if anchor.line == line and anchor.target in self.ids]
+                own = {(anchor.start, anchor.end) for anchor in known if anchor.mark is not None or anchor.leads_back}
                 block.links[line] = [link for link in links if (link.start, link.end) not in own or link.start == link.end]
 
     def _enter(self, node: LexborNode) -> bool:
@@ -251,6 +236,8 @@ class _Walker:
             return False
         if tag in _BLOCKS:
             self._flush()
+        if self.body is None and self._is_aside(node, tag, attributes, classes):
+            self._open_aside(node, attributes, classes)
         noted = role in _NOTE_ROLES or bool(_NOTES.search(classes)) or "note" in (attributes.get("epub:type") or "")
         self.path.append((node.mem_id, tag, noted))
         for key in ("id", "name") if tag == "a" else ("id",):
@@ -299,8 +286,46 @@ class _Walker:
             self._flush()
         if self.path and self.path[-1][0] == node.mem_id:
             self.path.pop()
+        if self.body is not None and self.body.element == node.mem_id:
+            self._close_aside(self.body)
+
+    def _is_aside(self, node: LexborNode, tag: str, attributes: dict[str, str | None], classes: str) -> bool:
+        """Whether an element within a paragraph is the text of a note rather than its mark."""
+        name = attributes.get("id") or ""
+        if tag not in {"span", "cite", "small", "aside", "div"} or (tag == "div" and self.block is None):
+            return False
+        if not (name in self.described or _ASIDE.search(classes)) or name in self.targets:
+            return False
+        text = node.text(deep=True).strip()
+        if name not in self.described and not re.search(r"[^\W\d_]{2}", text):
+            return False  # a mark within an element that is called a note
+        return not any((each.attributes.get("id") or "") in self.targets for each in node.css("[id]"))
+
+    def _open_aside(self, node: LexborNode, attributes: dict[str, str | None], classes: str) -> None:
+        hint = next((value for key, value in attributes.items() if key.startswith("data-") and value and value.isdecimal()), "")
+        hint = hint or next(iter(re.findall(r"note-(\d{1,4})\b", classes)), "")
+        self.body = _Body(node.mem_id, self.blocks, self.block, self.link, self.sup, hint)
+        self.blocks, self.block, self.link, self.sup = [], None, None, 0
+
+    def _close_aside(self, body: _Body) -> None:
+        self._flush()
+        blocks = self.blocks
+        self.blocks, self.block, self.link, self.sup, self.body = body.blocks, body.block, body.link, body.sup, None
+        if blocks:
+            mark = self._aside_mark(blocks[0].text, body.hint) or str(len(self.asides) + 1)
+            self.asides.append(Aside(at=len(self.blocks), mark=mark, blocks=blocks))
+
+    def _aside_mark(self, text: str, hint: str) -> str:
+        """The mark of an aside: what stands raised before it, else what its markup and its first characters say."""
+        before = _BEFORE.search("".join(self.block.lines[-1])) if self.block is not None else None
+        raised, loose = (before[1] or before[2] or before[4], before[3]) if before else (None, None)
+        leading = found[1] if (found := _LEADING.match(text)) else None
+        agreed = leading if leading and leading.translate(_DIGITS) == hint else None
+        return (raised or agreed or hint or leading or loose or "").translate(_DIGITS)
 
     def _identify(self, name: str, element: int) -> None:
+        if self.body is not None:
+            return
         if self.block is not None:
             self.ids.setdefault(name, (len(self.blocks), element))
         else:
@@ -370,7 +395,9 @@ class _Walker:
         _, hash_mark, target = href.partition("#")
         if hash_mark:
             text = "".join(block.lines[line])[start:end]
-            block.anchors.append(Anchor(line=line, start=start, end=end, target=unquote(target), text=text))
+            block.anchors.append(
+                Anchor(line=line, start=start, end=end, target=unquote(target), text=text, raised=self.sup > 0)
+            )
         if (address := self._address(href)) is not None:
             block.links[line].append(Link(start=start, end=end, href=address))
 

@@ -21,7 +21,22 @@ from preserve.errors import FormatError
 from preserve.model.document import Document, Line, Link
 
 _SKIPPED = frozenset(
-    ["del", "moveFrom", "Fallback", "pPr", "rPr", "sectPr", "tblPr", "tblGrid", "trPr", "tcPr", "sdtPr", "sdtEndPr", "delText", "delInstrText"]
+    [
+        "del",
+        "moveFrom",
+        "Fallback",
+        "pPr",
+        "rPr",
+        "sectPr",
+        "tblPr",
+        "tblGrid",
+        "trPr",
+        "tcPr",
+        "sdtPr",
+        "sdtEndPr",
+        "delText",
+        "delInstrText",
+    ]
 )
 _NOTES = {"footnoteReference": "footnote", "endnoteReference": "endnote"}
 _DAMAGED = "open it in a word processor and save it again"
@@ -97,13 +112,16 @@ class _Reader:
         body = next((child for child in self.document.root if local(child) == "body"), None)
         if body is None:
             raise FormatError(f"{self.package.name}: the part {self.main} has no body", _DAMAGED)
-        self.sections = [section for section in body.iter("{*}sectPr") if local(section.getparent()) != "sectPrChange"]
+        former = {id(section) for change in body.iter("{*}sectPrChange") for section in change}
+        self.sections = [section for section in body.iter("{*}sectPr") if id(section) not in former]
         self._begin_section(first=True)
         place = _Place(part=self.document)
         self._blocks(place, body)
         self.flow.paragraphs = place.paragraphs
         if any(count.restart == "eachPage" for count in self.counts.values()):
-            self.remarks.append("its notes are numbered anew on each page, which a DOCX does not tell: they are counted through")
+            self.remarks.append(
+                "its notes are numbered anew on each page, which a DOCX does not tell: they are counted through"
+            )
 
     def _main_part(self) -> str:
         for kind, target in self._relations("_rels/.rels", "x"):
@@ -146,7 +164,11 @@ class _Reader:
         part = self._part(name)
         notes: dict[str, etree._Element] = {}
         for note in part.root:
-            if local(note) == kind and attribute(note, "type") in {None, "normal"} and (number := attribute(note, "id")) is not None:
+            if (
+                local(note) == kind
+                and attribute(note, "type") in {None, "normal"}
+                and (number := attribute(note, "id")) is not None
+            ):
                 notes.setdefault(number, note)
         return part, notes
 

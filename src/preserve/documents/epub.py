@@ -40,7 +40,9 @@ def read_epub(source: Source) -> Document:
     places = {page: index for index, page in enumerate(pages)}
     html = "".join(_page(package, page, places) for page in pages)
     document = document_of(source, f"<!DOCTYPE html><body>{html}</body>", "application/epub+zip")
-    passages = tuple(replace(each, lines=tuple(replace(line, number=None) for line in each.lines)) for each in document.passages)
+    passages = tuple(
+        replace(each, lines=tuple(replace(line, number=None) for line in each.lines)) for each in document.passages
+    )
     return replace(document, passages=passages)
 
 

@@ -15,7 +15,7 @@ from preserve.documents.text import passages_of
 from preserve.model.document import Line, Link, Passage, Where
 
 RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
-_RAISED_MARKS = re.compile(r"[⁰¹²³⁴-⁹]+")
+RAISED_MARKS = re.compile(r"[⁰¹²³⁴-⁹]+")
 _WEB = re.compile(r"(?:https?|ftp)://", re.IGNORECASE)
 
 
@@ -65,7 +65,11 @@ class Gathered:
         for pieces, links in zip(self._lines, self._links, strict=True):
             text = "".join(pieces).rstrip()
             if text.strip():
-                kept = tuple(Link(start=link.start, end=min(link.end, len(text)), href=link.href) for link in links if link.start < len(text))
+                kept = tuple(
+                    Link(start=link.start, end=min(link.end, len(text)), href=link.href)
+                    for link in links
+                    if link.start < len(text)
+                )
                 found.append(Line(text=text, links=kept))
         return found
 
@@ -127,7 +131,7 @@ def passages_in(paragraphs: Sequence[Sequence[Line]], *, noted: bool) -> tuple[t
     lines: list[Line] = []
     for paragraph in paragraphs:
         for line in paragraph:
-            text = _RAISED_MARKS.sub("", line.text) if noted else line.text
+            text = RAISED_MARKS.sub("", line.text) if noted else line.text
             # The row's number is its place, so that a passage finds its lines again.
             found.append(Row(text=text, number=len(lines) + 1, page=None))
             lines.append(line)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from preserve.documents.blocks import Anchor, Block, Page, page_of
+from preserve.documents.blocks import Anchor, Aside, Block, Page, page_of
 from preserve.documents.marks import HEADING
 from preserve.documents.pages import Row
 from preserve.documents.source import Source
@@ -20,7 +20,9 @@ from preserve.model.document import Document, Line, Link, Passage, Where
 
 _HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6", "dt", "summary"})
 _BLANK = re.compile(r"[\s\[\]().,:^↑↩⤴]*\Z")
-_LEAD = re.compile(r"\s*(?:\[\d{1,4}\]|\d{1,4}\s*[.)]|[⁰¹²³⁴⁵⁶⁷⁸⁹]+|[\^↑]|\[\s*\]|\(\s*\)|[*†‡§]+)?\s*")
+_LEAD = re.compile(
+    r"\s*(?:\[\d{1,4}\]\s*[.:]?|\(\d{1,4}\)|\d{1,4}\s*[.):]|\d{1,4}\s+(?=[^\W\d_])|[⁰¹²³⁴⁵⁶⁷⁸⁹]+\.?|[\^↑]|\[\s*\]|\(\s*\)|[*†‡§]+|[.:)\]](?=\s))?\s*"
+)
 
 
 @dataclass(slots=True)
@@ -40,7 +42,7 @@ def document_of(source: Source, html: str, media_type: str) -> Document:
     page = page_of(html)
     notes = _linked(page)
     _add_listed(page, notes)
-    if notes:
+    if notes or page.asides:
         passages, marks = _passages(page, notes)
     else:
         passages, marks = _as_text(page)
@@ -78,7 +80,21 @@ def _may_be_note(page: Page, target: int, source: int, anchor: Anchor) -> bool:
     back = any(_points(page, other, source) for near in page.blocks[target : target + 3] for other in near.anchors)
     if anchor.mark and anchor.mark.isalpha():
         return back or block.noted
-    return back or block.noted or block.tag not in _HEADINGS or block.tag == "dt"
+    return (
+        back
+        or block.noted
+        or (_looks_like_mark(page.blocks[source], anchor) and (block.tag not in _HEADINGS or block.tag == "dt"))
+    )
+
+
+def _looks_like_mark(block: Block, anchor: Anchor) -> bool:
+    """Raised, in brackets, or glued to the word before it; the page numbers of a table of contents are none of these."""
+    before = block.texts()[anchor.line][: anchor.start]
+    return (
+        anchor.raised
+        or not anchor.text.strip().isalnum()
+        or (bool(before) and not before[-1].isspace() and before[-1] not in ".…")
+    )
 
 
 def _points(page: Page, anchor: Anchor, block: int) -> bool:
@@ -150,15 +166,25 @@ def _is_blank(page: Page, blocks: list[int]) -> bool:
 def _add_listed(page: Page, notes: dict[int, _Note]) -> None:
     """Items of ordered lists that hold references: under such a heading, or in an element that says so."""
     known = {at for note in notes.values() for at in note.blocks}
-    headed = _headed(page)
+    headed, returning = _headed(page), _returning(page)
     for at, block in enumerate(page.blocks):
-        if block.item is None or at in known or not (block.noted or headed[at]):
+        if block.item is None or at in known or not (block.noted or headed[at] or block.item[0] in returning):
             continue
         end = at + 1
         item = _list_item(page, at)
         while end < len(page.blocks) and item is not None and item in page.blocks[end].path and page.blocks[end].item is None:
             end += 1
         notes[at] = _Note(first=at, mark=str(block.item[1]), blocks=list(range(at, end)))
+
+
+def _returning(page: Page) -> set[int]:
+    """Lists most of whose items end with a way back: lists of notes, even where the ways lead nowhere."""
+    items: dict[int, list[bool]] = {}
+    for block in page.blocks:
+        if block.item is not None:
+            last = block.anchors[-1] if block.anchors else None
+            items.setdefault(block.item[0], []).append(last is not None and bool(re.match(r"\s*[↑↩⤴^]", last.text)))
+    return {element for element, ways in items.items() if len(ways) > 1 and sum(ways) * 2 > len(ways)}
 
 
 def _headed(page: Page) -> list[bool]:
@@ -175,7 +201,10 @@ def _passages(page: Page, notes: dict[int, _Note]) -> tuple[tuple[Passage, ...],
     first_of = {note.first: note for note in notes.values()}
     within = {at for note in notes.values() for at in note.blocks}
     passages: list[Passage] = []
+    asides = list(page.asides)
     for at, block in enumerate(page.blocks):
+        while asides and asides[0].at < at:
+            passages.extend(_aside(asides.pop(0)))
         if (note := first_of.get(at)) is not None:
             lines = tuple(line for index in note.blocks for line in _note_lines(page.blocks[index], first=index == at))
             order = int(note.mark) if note.mark.isdecimal() else None
@@ -183,7 +212,17 @@ def _passages(page: Page, notes: dict[int, _Note]) -> tuple[tuple[Passage, ...],
                 passages.append(Passage(where=Where.NOTES, lines=lines, mark=note.mark, order=order))
         elif at not in within and (lines := block.passage_lines()):
             passages.append(Passage(where=Where.BODY, lines=lines))
-    return tuple(passages), tuple(note.mark for _, note in sorted(notes.items()))
+    for aside in asides:
+        passages.extend(_aside(aside))
+    marks = [*(note.mark for _, note in sorted(notes.items())), *(aside.mark for aside in page.asides)]
+    return tuple(passages), tuple(dict.fromkeys(marks))
+
+
+def _aside(aside: Aside) -> list[Passage]:
+    """The passage of a note in the midst of the text; none when it repeats nothing but its mark."""
+    lines = tuple(line for index, block in enumerate(aside.blocks) for line in _note_lines(block, first=index == 0))
+    order = int(aside.mark) if aside.mark.isdecimal() else None
+    return [Passage(where=Where.NOTES, lines=lines, mark=aside.mark, order=order)] if lines else []
 
 
 def _note_lines(block: Block, *, first: bool) -> list[Line]:

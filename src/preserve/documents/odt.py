@@ -19,14 +19,32 @@ from preserve.model.document import Document, Line
 
 _PARAGRAPHS = frozenset({"p", "h"})
 _SKIPPED = frozenset(
-    ["tracked-changes", "annotation", "annotation-end", "note-citation", "hidden-text", "hidden-paragraph", "forms", "sequence-decls", "variable-decls", "user-field-decls", "ruby-text", "table-of-content-source", "desc", "title", "event-listeners"]
+    [
+        "tracked-changes",
+        "annotation",
+        "annotation-end",
+        "note-citation",
+        "hidden-text",
+        "hidden-paragraph",
+        "forms",
+        "sequence-decls",
+        "variable-decls",
+        "user-field-decls",
+        "ruby-text",
+        "table-of-content-source",
+        "desc",
+        "title",
+        "event-listeners",
+    ]
 )
 
 
 def read_odt(source: Source) -> Document:
     """An ODT document; raises FormatError for a package that is none."""
     package = Package(source.name, source.data)
-    if "META-INF/manifest.xml" in package and any(local(each) == "encryption-data" for each in package.xml("META-INF/manifest.xml").iter()):
+    if "META-INF/manifest.xml" in package and any(
+        local(each) == "encryption-data" for each in package.xml("META-INF/manifest.xml").iter()
+    ):
         raise FormatError(f"{source.name}: this is an encrypted ODT file", "open it with its password and save it without one")
     reader = _Reader(package)
     reader.read()
@@ -85,7 +103,10 @@ class _Reader:
     def read(self) -> None:
         text = self.root.find("./{*}body/{*}text")
         if text is None:
-            raise FormatError(f"{self.package.name}: the part content.xml holds no text document", "open it in a word processor and save it again")
+            raise FormatError(
+                f"{self.package.name}: the part content.xml holds no text document",
+                "open it in a word processor and save it again",
+            )
         place = _Place()
         self._blocks(place, text)
         self.flow.paragraphs = place.paragraphs
@@ -122,7 +143,13 @@ class _Reader:
         first = int(start[:6]) - 1 if start.isdecimal() else 0
         if attribute(element, "continue-numbering") == "true" or attribute(element, "continue-list"):
             first = self.counts.get((style or "", depth), first)
-        return _Numbered(style, attribute(level, "num-format") or "", attribute(level, "num-prefix") or "", attribute(level, "num-suffix") or "", first)
+        return _Numbered(
+            style,
+            attribute(level, "num-format") or "",
+            attribute(level, "num-prefix") or "",
+            attribute(level, "num-suffix") or "",
+            first,
+        )
 
     def _item(self, numbered: _Numbered, item: etree._Element, depth: int) -> None:
         if numbered.form:

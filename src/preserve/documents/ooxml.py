@@ -12,7 +12,7 @@ from lxml import etree
 from preserve.documents.numbering import printed
 from preserve.documents.package import attribute, local
 
-_FIELD = re.compile(r'\s*HYPERLINK\b(?P<rest>.*)\Z', re.IGNORECASE | re.DOTALL)
+_FIELD = re.compile(r"\s*HYPERLINK\b(?P<rest>.*)\Z", re.IGNORECASE | re.DOTALL)
 _ARGUMENT = re.compile(r'(?P<switch>\\[a-z])?\s*(?:"(?P<quoted>[^"]*)"|(?P<bare>[^\s"\\]\S*))?\s*', re.IGNORECASE)
 _SYMBOLS = {0x22: "∀", 0x24: "∃", 0x27: "∋", 0x2A: "∗", 0x2D: "−", 0xA7: "♣", 0xB7: "•"}
 _TEXTS = {"tab": " ", "ptab": " ", "noBreakHyphen": "-", "softHyphen": "\u00ad"}

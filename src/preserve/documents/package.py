@@ -49,7 +49,9 @@ class Package:
         self._parts: dict[str, zipfile.ZipInfo] = {}
         for entry in self._zip.infolist():
             if entry.filename in self._parts:
-                raise FormatError(f"{name}: two parts are named {entry.filename}", "two programs would read two documents; get another copy")
+                raise FormatError(
+                    f"{name}: two parts are named {entry.filename}", "two programs would read two documents; get another copy"
+                )
             self._parts[entry.filename] = entry
         self._left = TOTAL
 
@@ -67,7 +69,9 @@ class Package:
         if entry is None:
             raise FormatError(f"{self.name}: the part {part} is missing", _DAMAGED)
         if entry.flag_bits & 1:
-            raise FormatError(f"{self.name}: the part {part} is encrypted", "open the document with its password and save it without one")
+            raise FormatError(
+                f"{self.name}: the part {part} is encrypted", "open the document with its password and save it without one"
+            )
         size, packed = entry.file_size, max(entry.compress_size, 1)
         if size > PART or size > self._left or (size > RATIO_FROM and size > RATIO * packed):
             raise FormatError(f"{self.name}: the part {part} unpacks from {packed} to {size} bytes", _BOMB)
@@ -75,7 +79,16 @@ class Package:
         try:
             with self._zip.open(entry) as stream:
                 data = stream.read(size + 1)  # never more than the directory says, whatever the stream holds
-        except (zipfile.BadZipFile, zlib.error, ValueError, NotImplementedError, OSError, EOFError, RuntimeError, IndexError) as problem:
+        except (
+            zipfile.BadZipFile,
+            zlib.error,
+            ValueError,
+            NotImplementedError,
+            OSError,
+            EOFError,
+            RuntimeError,
+            IndexError,
+        ) as problem:
             raise FormatError(f"{self.name}: the part {part} is damaged ({problem})", _DAMAGED) from problem
         except (MemoryError, OverflowError) as problem:
             raise FormatError(f"{self.name}: the part {part} cannot be unpacked", _BOMB) from problem
@@ -91,16 +104,22 @@ class Package:
 def parse(name: str, part: str, data: bytes) -> etree._Element:
     """The root element of `data`, without comments and processing instructions; raises FormatError for what is not safe XML."""
     if b"<!DOCTYPE" in data.replace(b"\0", b""):  # UTF-16 and UTF-32 put zeros between
-        raise FormatError(f"{name}: the part {part} declares a document type or entities", "no program writes such; get another copy")
+        raise FormatError(
+            f"{name}: the part {part} declares a document type or entities", "no program writes such; get another copy"
+        )
     if data.count(b"<") > 2 * ELEMENTS:
         raise FormatError(f"{name}: the part {part} has more than {ELEMENTS} elements", _BOMB)
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True, remove_pis=True)
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True, remove_pis=True
+    )
     try:
         root = etree.fromstring(data, parser)
     except (etree.XMLSyntaxError, ValueError, LookupError) as problem:
         raise FormatError(f"{name}: the part {part} is not well-formed XML ({problem})", _DAMAGED) from problem
-    if root is None or root.getroottree().docinfo.internalDTD is not None:
-        raise FormatError(f"{name}: the part {part} declares a document type or entities", "no program writes such; get another copy")
+    if root.getroottree().docinfo.internalDTD is not None:
+        raise FormatError(
+            f"{name}: the part {part} declares a document type or entities", "no program writes such; get another copy"
+        )
     return root
 
 

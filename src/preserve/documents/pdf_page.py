@@ -15,7 +15,7 @@ import ctypes
 import re
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pypdfium2.raw as pdfium
 
@@ -33,14 +33,18 @@ _MAY_BE_RAISED = re.compile(r"[\d*†‡§¶]+")
 _UNREADABLE = re.compile("[\x01\x03-\x08\x0e-\x1f\x7f-\x9f\ue000-\uf8ff\ufffd]")
 _OPEN_ERRORS = {
     pdfium.FPDF_ERR_PASSWORD: ("this is an encrypted PDF", "remove the password: qpdf --decrypt --password=… IN.pdf OUT.pdf"),
-    pdfium.FPDF_ERR_SECURITY: ("this PDF is encrypted in a way that is not known", "open it in the program that made it and save it without a password"),
+    pdfium.FPDF_ERR_SECURITY: (
+        "this PDF is encrypted in a way that is not known",
+        "open it in the program that made it and save it without a password",
+    ),
 }
 _BROKEN = "open it in another viewer and print it to a new PDF, or mend it with: qpdf IN.pdf OUT.pdf"
 
 # Called for every word: with plain addresses for pdfium's handles, which saves making an object for each.
 _text_object = ctypes.cast(pdfium.FPDFText_GetTextObject, ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int))
 _origin = ctypes.cast(
-    pdfium.FPDFText_GetCharOrigin, ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
+    pdfium.FPDFText_GetCharOrigin,
+    ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p),
 )
 _loose_box = ctypes.cast(
     pdfium.FPDFText_GetLooseCharBox, ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
@@ -184,8 +188,10 @@ class _Reader:
                 text_of = match[0]
             before = words[-1] if words else None
             pieces = self._pieces(text_of, start, stop)
-            if pieces and before is not None and end < start:
+            if before is not None and end < start:
                 pieces[0].spaced = self._is_space(before, pieces[0], end)
+            if len(pieces) == 1 and text_of[0].isdigit() and (before is None or abs(before.base - pieces[0].base) > 1):
+                pieces = self._marked(pieces[0], start, stop)
             words.extend(pieces)
             end = stop
         return words, wrong
@@ -212,6 +218,19 @@ class _Reader:
                     return self._cut(text, start)
         return [Word(text, left, self._right(stop - 1), base, size, start, spaced=False)]
 
+    def _marked(self, word: Word, start: int, stop: int) -> list[Word]:
+        """A word that opens a line, cut after the digits before it where they are an object of their own: a mark set close to its note."""
+        first = _text_object(self.text, start)
+        at = next((at for at in range(start + 1, min(stop, start + 5)) if _text_object(self.text, at) != first), stop)
+        if (
+            at + 3 > stop
+            or not word.text[: at - start].isdecimal()
+            or len({_text_object(self.text, at + step) for step in range(3)}) > 1
+        ):
+            return [word]
+        mark = replace(word, text=word.text[: at - start], right=self._right(at - 1))
+        return [mark, replace(word, text=word.text[at - start :], left=self._place(at)[0], at=at, spaced=True)]
+
     def _cut(self, text: str, start: int) -> list[Word]:
         pieces: list[Word] = []
         for at, char in enumerate(text, start):
@@ -234,7 +253,7 @@ class _Reader:
     def _right(self, at: int) -> float:
         _loose_box(self.text, at, self.by_box)
         box = self.box
-        return (box.right, box.top, -box.left, -box.bottom)[self.turn]
+        return float((box.right, box.top, -box.left, -box.bottom)[self.turn])
 
     def _size(self, at: int) -> float:
         """The size of the text object that the character belongs to, in points as shown."""
@@ -244,7 +263,7 @@ class _Reader:
         matrix = self.matrix
         pdfium.FPDFText_GetMatrix(self.handle, at, ctypes.byref(matrix))
         along = (matrix.a, matrix.b, -matrix.a, -matrix.b)[self.turn]
-        size = max(pdfium.FPDFText_GetFontSize(self.handle, at) * along, 0.0)
+        size = max(float(pdfium.FPDFText_GetFontSize(self.handle, at)) * along, 0.0)
         if key:
             self.sizes[key] = size
         return size
@@ -258,7 +277,8 @@ class _Reader:
             if kind == pdfium.FPDF_PAGEOBJ_IMAGE:
                 page.pictures += 1
             elif kind == pdfium.FPDF_PAGEOBJ_PATH and not self.turn and pdfium.FPDFPageObj_GetBounds(thing, *by):
-                if top.value - bottom.value < 2.5 and right.value - left.value > 24:
+                thin = top.value - bottom.value < 2.5
+                if thin and right.value - left.value > 24:
                     page.rules.append((left.value, right.value, -top.value))
 
     def _links(self) -> Iterator[Area]:
@@ -290,4 +310,9 @@ class _Reader:
             yield self._shown_area(rect.left, rect.right, min(rect.bottom, rect.top), max(rect.bottom, rect.top))
 
     def _shown_area(self, left: float, right: float, bottom: float, top: float) -> tuple[float, float, float, float]:
-        return ((left, right, -top, -bottom), (bottom, top, left, right), (-right, -left, bottom, top), (-top, -bottom, -right, -left))[self.turn]
+        return (
+            (left, right, -top, -bottom),
+            (bottom, top, left, right),
+            (-right, -left, bottom, top),
+            (-top, -bottom, -right, -left),
+        )[self.turn]

@@ -51,7 +51,9 @@ class Source:
         """The same with its text; raises FormatError for what is no text, saying what it seems to be."""
         name, data = self.name, self.data
         if data.startswith(b"\xd0\xcf\x11\xe0") and _ENCRYPTED_OFFICE in data:
-            raise FormatError(f"{name}: this is an encrypted Office document", "open it with its password and save it without one")
+            raise FormatError(
+                f"{name}: this is an encrypted Office document", "open it with its password and save it without one"
+            )
         for magic, what, hint in _KNOWN:
             if data.startswith(magic):
                 raise FormatError(f"{name}: this is {what}", f"{hint}; {READS}" if hint else READS)
@@ -60,6 +62,4 @@ class Source:
             raise FormatError(f"{name}: this is binary data, not text", READS)
         if not decoded.text.strip(" \t\r\n\f\v\ufeff"):
             raise FormatError(f"{name}: the file holds nothing but white space", READS)
-        return replace(
-            self, text=decoded.text, encoding=decoded.encoding, remarks=(decoded.remark,) if decoded.remark else ()
-        )
+        return replace(self, text=decoded.text, encoding=decoded.encoding, remarks=(decoded.remark,) if decoded.remark else ())

@@ -41,9 +41,9 @@ def recover(journal: Journal, staging: Staging, cut: Callable[[str, int], PurePa
                 journal.forget(target)
             what = f"from record {first} on the disk lost what was written" if warc in there else "the disk lost the file"
             told.append(f"{warc}: {what}; {len(targets)} addresses are asked again")
-    for warc in sorted(there):
-        if (torn := cut(warc, sum(record.length for record in journal.records(warc)))) is not None:
-            told.append(f"{warc}: a torn tail was moved aside to data/{torn.name}")
+    sound = {warc: sum(record.length for record in journal.records(warc)) for warc in sorted(there)}
+    torn = ((warc, cut(warc, length)) for warc, length in sound.items())
+    told += [f"{warc}: a torn tail was moved aside to data/{aside.name}" for warc, aside in torn if aside is not None]
     return tuple(told)
 
 

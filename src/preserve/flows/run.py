@@ -1,7 +1,7 @@
 """The main job from end to end: what was cited goes in, a sealed run comes out; or an open one that `--resume` finishes.
 
     open run? ──recover──► finish it (--resume) or seal it as interrupted
-    inputs ──plan──► targets in the journal ──capture──► records ──seal──► SEAL ──enter──► log ──place──► runs/
+    inputs ──plan──► targets in the journal ──capture──► records ──seal──► SEAL ──enter──► log ──place──► runs/ ──stamp──► tokens
 
 Called by the one writer under the archive's lock. Every step leaves a state from which the next call goes on.
 """
@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 
 from preserve.errors import TrustError
 from preserve.flows import seal
+from preserve.flows.stamp import Stamped, Stamper
 from preserve.formats import url as url_format
 from preserve.model.document import Citation
 from preserve.model.run import Counts, Source
+from preserve.model.trust import TimestampEntry
 from preserve.ports import ArchiveStore, Clock, Journal, Ledger, Signer
 from preserve.rules.plan import Reach, default_reach, not_asked
 
@@ -52,13 +54,14 @@ class Inputs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sealed:
-    """A sealed run: its folder, the hash of its SEAL, its place in the log, and how its targets stand."""
+    """A sealed run: its folder, the hash of its SEAL, its place in the log, how its targets and its time-stamps stand."""
 
     folder: PurePath
     name: str
     seal_sha256: str
     log_index: int
     counts: Counts
+    stamped: Stamped
 
 
 def plan(journal: Journal, archive: ArchiveStore, inputs: Inputs) -> None:
@@ -92,10 +95,11 @@ def finish(
     about: Callable[[str, str | None], seal.About],
     clock: Clock,
     salt: Callable[[], str],
+    stamper: Stamper,
     *,
     interrupted: bool,
 ) -> Sealed:
-    """Seal the open run, enter it in the log, move it into place, and close the journal.
+    """Seal the open run, enter it in the log, move it into place, have it stamped, and close the journal.
 
     `about` gives what the manifest says beside what was captured, for the run's settings and the hash of the SEAL before.
     """
@@ -103,10 +107,14 @@ def finish(
     assert identity is not None, "only a run that was begun is finished"
     last = archive.last_seal()
     previous = None if last is None else hashlib.sha256(last[1]).hexdigest()
-    facts = about(journal.settings(), previous)
-    staging = archive.staging(identity.name)
-    seal.seal(journal, staging, ledger, signer, facts, now=clock.now(), salt=salt, interrupted=interrupted)
-    return settle(archive, journal, ledger)
+    staging, now = archive.staging(identity.name), clock.now()
+    facts = replace(
+        about(journal.settings(), previous),
+        timestamps=tuple(TimestampEntry(authority=name) for name in stamper.expected(staging)),
+        start_tokens=stamper.start_tokens(staging, now),
+    )
+    seal.seal(journal, staging, ledger, signer, facts, now=now, salt=salt, interrupted=interrupted)
+    return settle(archive, journal, ledger, stamper)
 
 
 def is_sealed(archive: ArchiveStore, journal: Journal) -> bool:
@@ -117,8 +125,11 @@ def is_sealed(archive: ArchiveStore, journal: Journal) -> bool:
     return identity.name in archive.run_names() or archive.staging(identity.name).exists("SEAL")
 
 
-def settle(archive: ArchiveStore, journal: Journal, ledger: Ledger) -> Sealed:
-    """The last steps of a run whose SEAL is written: the log, the proof, its place. Safe to repeat after a kill."""
+def settle(archive: ArchiveStore, journal: Journal, ledger: Ledger, stamper: Stamper) -> Sealed:
+    """The last steps of a run whose SEAL is written: the log, the proof, its place, its tokens. Safe to repeat after a kill.
+
+    Authorities come last: until then the run does not wait for anybody outside, and what they fail to give can be fetched later.
+    """
     identity = journal.identity()
     assert identity is not None, "only a run that was begun is settled"
     counts = journal.counts()
@@ -128,10 +139,11 @@ def settle(archive: ArchiveStore, journal: Journal, ledger: Ledger) -> Sealed:
     last = archive.last_seal()
     assert last is not None, "the run was just put there"
     size, _ = ledger.head()
+    stamped = stamper.complete(archive, identity.name)
     journal.close()
     archive.clear_journal()
     digest = hashlib.sha256(last[1]).hexdigest()
-    return Sealed(folder=folder, name=identity.name, seal_sha256=digest, log_index=size - 1, counts=counts)
+    return Sealed(folder=folder, name=identity.name, seal_sha256=digest, log_index=size - 1, counts=counts, stamped=stamped)
 
 
 def check_foundation(archive: ArchiveStore, ledger: Ledger) -> None:

@@ -38,6 +38,8 @@ from preserve.model.trust import (
     Role,
     SealLine,
     SignerEntry,
+    StartToken,
+    TimestampEntry,
     Tool,
 )
 from preserve.model.web import Capture, Outcome, Stored
@@ -63,6 +65,8 @@ class About:
     case: Case
     tool: Tool
     environment: Environment
+    timestamps: tuple[TimestampEntry, ...] = ()
+    start_tokens: tuple[StartToken, ...] = ()
 
 
 def seal(
@@ -140,8 +144,8 @@ def seal(
             ),
             files=tuple(sorted(files, key=lambda file: file.path)),
             signers=(SignerEntry(keyid=signer.keyid, algorithm=signer.algorithm, name=signer.name),),
-            timestamps=(),
-            start_tokens=(),
+            timestamps=about.timestamps,
+            start_tokens=about.start_tokens,
         )
     )
     bound = {

@@ -90,8 +90,12 @@ class Stamper:
             with staging.open(path) as file:
                 reply = file.read()
             authority = path.removeprefix(_START).removesuffix(".tsr")
-            if timestamp.read(reply).time > created + SKEW:
-                self.tell(f"The clock was set back since the run began: the start token of {authority} is left out.")
+            try:
+                problem = "the clock was set back since the run began" if timestamp.read(reply).time > created + SKEW else ""
+            except FormatError as error:
+                problem = error.message
+            if problem:
+                self.tell(f"{authority}: its start token is left out: {problem}")
                 staging.remove(path)
             else:
                 found.append(StartToken(authority=authority, file=path, sha256=hashlib.sha256(reply).hexdigest()))
@@ -105,7 +109,7 @@ class Stamper:
             return Stamped(problem=problem.message)
         named = tuple(entry.authority for entry in manifest.timestamps)
         there = [name for name in named if archive.read_run(run, token_path(name), manifest_format.MAX_TOKEN) is not None]
-        added = []
+        added = list[str]()
         for authority in self.authorities:
             name = authority.name
             if name in there or (name not in named and not add):

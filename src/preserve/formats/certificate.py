@@ -26,9 +26,7 @@ def decode(data: bytes) -> x509.Certificate:
             raise FormatError("certificate: several in one file: pin them one by one")
         found = x509.load_pem_x509_certificate(data) if b"-----BEGIN" in data else x509.load_der_x509_certificate(data)
         found.public_key()
-        is_ca = any(
-            isinstance(extension.value, x509.BasicConstraints) and extension.value.ca for extension in found.extensions
-        )
+        is_ca = any(isinstance(extension.value, x509.BasicConstraints) and extension.value.ca for extension in found.extensions)
     except (ValueError, UnsupportedAlgorithm) as problem:
         raise FormatError(f"certificate: not one: {problem}") from None
     if not is_ca:

@@ -15,12 +15,12 @@ import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 from typing import Final
 
 from preserve.errors import FormatError
-from preserve.formats.gzipmember import Unpacker
+from preserve.formats.gzipmember import Unpacker, unpack
 from preserve.model.web import Record
 
 VERSION: Final = b"WARC/1.1"
@@ -42,6 +42,11 @@ _SHA256: Final = re.compile(r"sha256:([0-9a-f]{64})")
 _MAX_NAME: Final = 256
 _UNSAFE: Final = re.compile(r'[^!-~]|["<>]')
 _HEAD_END: Final = re.compile(rb"\n\r?\n")
+_WRITTEN: Final = re.compile(
+    rb"WARC/1\.1\r\nWARC-Type: ([a-z]+)\r\nWARC-Record-ID: <([^>\r\n]+)>\r\nWARC-Date: [0-9T:.-]+Z\r\n"
+    rb"(?:[^\r\n]+\r\n)*Content-Length: ([0-9]+)\r\n\r\n"
+)
+"""What `header` writes, in its order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,9 +97,10 @@ class Member:
 
 def warc_date(moment: datetime) -> str:
     """WARC-Date (section 5.4) in UTC with microseconds. Raises ValueError for a time without zone."""
-    if moment.utcoffset() != timedelta(0):
+    text = moment.isoformat(timespec="microseconds")
+    if not text.endswith("+00:00"):
         raise ValueError("a WARC-Date needs a time in UTC")
-    return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    return text[:-6] + "Z"
 
 
 def target_uri(url: str) -> str:
@@ -208,17 +214,30 @@ def _parse_date(text: str) -> datetime:
         raise FormatError(f"not a WARC-Date: {text[:40]!r}") from error
 
 
+def written(data: bytes) -> tuple[str, str]:
+    """Type and id of the record in a slice that was just read back: exactly one member, its CRC-32 holds, its length is as declared.
+
+    The fast way for what this program wrote itself and knows by its hash; `MemberCheck` is for everybody's, and computes the digests.
+    Raises FormatError.
+    """
+    content = unpack(data)
+    head = _WRITTEN.match(content)
+    if head is None:
+        raise FormatError("no WARC/1.1 header of ours")
+    if len(content) != head.end() + int(head[3]) + len(END) or not content.endswith(END):
+        raise FormatError("the record is not as long as its Content-Length says")
+    return head[1].decode(), head[2].decode()
+
+
 class MemberCheck:
     """Whether the bytes of one stored slice are exactly one gzip member holding exactly one sound WARC record.
 
     `feed` the slice in pieces of any size, then ask for the `result`. `sink` receives the record's block, piece by piece, before it is known to be sound.
-    Without `payload` the payload digest is not computed again: the block digest covers the same bytes.
     Neither call raises for what the bytes are: that is the Member's `problem`.
     """
 
-    def __init__(self, sink: Callable[[bytes], object] | None = None, *, payload: bool = True) -> None:
+    def __init__(self, sink: Callable[[bytes], object] | None = None) -> None:
         self._sink = sink
-        self._wants_payload = payload
         self._unpacker = Unpacker()
         self._start = b""
         self._header: Header | None = None
@@ -282,7 +301,7 @@ class MemberCheck:
         self._header = parse_header(self._start[:end])
         self._start = b""
         self._left = self._header.length
-        if self._wants_payload and self._header.payload_digest is not None and self._header.type != "revisit":
+        if self._header.payload_digest is not None and self._header.type != "revisit":
             self._payload = _Payload(http=(self._header.get("Content-Type") or "").lower().startswith("application/http"))
         return rest
 

@@ -1,0 +1,122 @@
+"""`preserve timestamp`: fetch the tokens that did not come when a run was sealed."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from preserve.errors import ExitCode, FormatError
+from preserve.formats.printable import printable
+
+if TYPE_CHECKING:
+    from preserve.adapters.archive import Archive
+    from preserve.flows.stamp import Stamped
+
+
+@click.command("timestamp")
+@click.argument(
+    "archive",
+    envvar="PRESERVE_ARCHIVE",
+    default="archive",
+    metavar="[ARCHIVE]",
+    type=click.Path(path_type=Path, file_okay=False),
+)
+@click.option(
+    "--tsa",
+    multiple=True,
+    envvar="PRESERVE_TSA",
+    metavar="[NAME=]URL",
+    help="Where the authority of that name is asked; repeatable.  [default: $PRESERVE_TSA, else config.toml]",
+)
+@click.option("--add", is_flag=True, help="Ask these authorities for runs, too, whose manifest does not name them.")
+@click.option(
+    "--cacert",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE",
+    help="Trust these certificate authorities (PEM) where an address is https, instead of the bundled ones.",
+)
+@click.option("--commands", is_flag=True, help="Ask nobody: print the openssl commands that check every token there is.")
+@click.option("-v", "--verbose", is_flag=True, help="Print those commands at the end as well.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but what is missing.")
+def command(
+    archive: Path, tsa: tuple[str, ...], add: bool, cacert: Path | None, commands: bool, verbose: bool, quiet: bool
+) -> int:
+    """Fetch the time-stamps that sealed runs lack, because an authority was down when they were sealed.
+
+    ARCHIVE is $PRESERVE_ARCHIVE, else ./archive. A token is added to its run as timestamps/NAME.tsr; nothing else is
+    touched. A token fetched late proves that the run existed by then; it no longer bears out when it was made.
+
+    Exit code: 0 nothing is missing; 41 some token still is; 40 a run does not fit its SEAL and was not stamped.
+    """
+    from preserve.adapters.archive import Archive
+    from preserve.cli.authorities import configured
+
+    place = Archive(archive)
+    place.describe()
+    if commands:
+        _print_commands(place)
+        return ExitCode.DONE
+    from preserve import wiring
+
+    _, authorities = configured(tsa)
+    stands = wiring.timestamp(place, authorities, cacert, _say, add=add)
+    for name, run in stands.items():
+        for line in _lines(name, run, {authority.name for authority in authorities}, quiet=quiet):
+            _say(line)
+    if verbose:
+        _print_commands(place)
+    if any(run.problem for run in stands.values()):
+        return ExitCode.ALTERED
+    return ExitCode.UNESTABLISHED if any(run.missing for run in stands.values()) else ExitCode.DONE
+
+
+def _lines(name: str, run: Stamped, asked: set[str], *, quiet: bool) -> Iterator[str]:
+    if run.problem:
+        yield f"{name}: not stamped: {run.problem}. See preserve verify."
+        return
+    if unknown := [authority for authority in run.missing if authority not in asked]:
+        yield f"{name}: nobody said where to ask {', '.join(unknown)}: give --tsa {unknown[0]}=URL"
+    if not quiet:
+        added = f", and {', '.join(run.added)} added" if run.added else ""
+        yield f"{name}: stamped by {len(run.there)} of {len(run.named)} authorities{added}"
+
+
+def _print_commands(archive: Archive) -> None:
+    """A command for each token, to be pasted into any shell that has openssl and the roots."""
+    from preserve.formats import manifest, timestamp
+
+    names = set()
+    for run in archive.run_names():
+        data = archive.read_run(run, "manifest.json", manifest.MAX_SIZE)
+        if data is None:
+            continue
+        said = manifest.decode(data)
+        folder = archive.runs / run
+        for token in sorted(folder.glob("timestamps/*.tsr")):
+            start = token.name.startswith("start-")
+            authority = token.stem.removeprefix("start-") if start else token.stem
+            names.add(authority)
+            try:
+                epoch = int(timestamp.read(token.read_bytes()).time.timestamp())
+            except FormatError as problem:
+                _say(f"{token}: {problem.message}")
+                continue
+            over = "/dev/stdin" if start else shlex.quote(str(folder / "SEAL"))
+            given = f"printf 'preserve-run/v1 %s %s\\n' {said.run_id} {said.nonce} | " if start else ""
+            # -attime: openssl takes the certificates at today's date otherwise, and refuses tokens that outlived them.
+            click.echo(
+                f"{given}openssl ts -verify -data {over} -in {shlex.quote(str(token))}"
+                f" -CAfile {shlex.quote(authority)}.pem -attime {epoch}"
+            )
+    if names:
+        _say("NAME.pem is the root of that authority. You have it from itself, or from your own trust store:")
+        for name in sorted(names):
+            _say(f"  preserve trust export {name} > {name}.pem")
+
+
+def _say(words: str) -> None:
+    click.echo(printable(words), err=True)

@@ -1,0 +1,271 @@
+"""Words with places become printed lines in reading order: runs, columns, lines with raised marks and links.
+
+A run is what the page's content writes in one go on one base line. Columns are found by the gutters between runs: a strip that almost
+no run crosses, with enough of them on both sides; what crosses it (a title, a wide figure's caption) cuts the page into bands. Within
+a column the runs of one base line are one line, and a raised mark belongs to the line beside it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from preserve.documents.flow import RAISED
+from preserve.documents.pdf_page import Area, Page, Word
+from preserve.model.document import Link
+
+_MARK = re.compile(r"\d{1,4}(?:[,;–-]\d{1,4})*\Z")
+_HYPHENS = str.maketrans({"\ufffe": "-", "\x02": "-"})
+_LEAST_IN_COLUMN = 5
+"""Lines; fewer side by side are a table or an address block."""
+
+
+@dataclass(slots=True)
+class Run:
+    """Words that follow each other on one base line."""
+
+    words: list[Word]
+    left: float
+    right: float
+    base: float
+    size: float
+
+
+@dataclass(slots=True)
+class Printed:
+    """A printed line. `size` and `base` are those of most of its characters; `mark` is what is raised at its very start."""
+
+    text: str
+    page: int
+    left: float
+    right: float
+    base: float
+    size: float
+    links: tuple[Link, ...] = ()
+    mark: str = ""
+    raised: tuple[str, ...] = ()
+    """What is raised elsewhere on it and reads like a mark."""
+    number: int = 0
+    """Its place on the page, counted from the top."""
+    column: int = 0
+
+
+@dataclass(slots=True)
+class Column:
+    """Lines from top to bottom between two edges, and the horizontal rules among them (left, right, base)."""
+
+    page: int
+    left: float
+    right: float
+    lines: list[Printed] = field(default_factory=list)
+    rules: list[tuple[float, float, float]] = field(default_factory=list)
+
+
+def columns_of(page: Page) -> list[Column]:
+    """The lines of a page, column by column in reading order; text that does not run from left to right is left out."""
+    runs = _runs(word for word in page.words if word.size > 0.5)
+    found: list[Column] = []
+    for left, right, part in _parts(runs):
+        column = Column(page.number, left, right, [_line(group, page) for group in _grouped(part)])
+        if column.lines:
+            top, bottom = column.lines[0].base - 2 * column.lines[0].size, column.lines[-1].base
+            column.rules = sorted(
+                (rule for rule in page.rules if rule[0] < right and rule[1] > left and top <= rule[2] <= bottom),
+                key=lambda rule: rule[2],
+            )
+            found.append(column)
+    for number, line in enumerate(
+        sorted((line for column in found for line in column.lines), key=lambda line: (round(line.base), line.left)), 1
+    ):
+        line.number = number
+    return found
+
+
+def _runs(words: Iterable[Word]) -> list[Run]:
+    runs: list[Run] = []
+    run: Run | None = None
+    for word in words:
+        if run is not None and _goes_on(run, word):
+            run.words.append(word)
+            run.right = max(run.right, word.right)
+            if word.size > run.size * 1.1:  # it began with a raised mark
+                run.base, run.size = word.base, word.size
+        else:
+            run = Run([word], word.left, word.right, word.base, word.size)
+            runs.append(run)
+    return runs
+
+
+def _goes_on(run: Run, word: Word) -> bool:
+    """Whether a word stands beside a run on its line: justified lines have wide spaces, and raised marks another base line."""
+    size = max(run.size, word.size)
+    gap = word.left - run.words[-1].right
+    if not -0.5 * size <= gap <= (3.2 if word.spaced else 1.2) * size:
+        return False
+    shift = word.base - run.base
+    if abs(shift) <= 0.12 * size:
+        return True
+    if word.size <= 0.85 * run.size:
+        return -0.75 * size < shift < 0.35 * size
+    return run.size <= 0.85 * word.size and -0.35 * size < shift < 0.75 * size
+
+
+def _parts(runs: list[Run]) -> list[tuple[float, float, list[Run]]]:
+    """The runs by column, in reading order, each with the column's edges."""
+    if not runs:
+        return []
+    left, right = min(run.left for run in runs), max(run.right for run in runs)
+    gutter = _gutter(runs, left, right)
+    if gutter is None:
+        return [(left, right, runs)]
+    crossing = sorted((run for run in runs if run.left < gutter[0] and run.right > gutter[1]), key=lambda run: run.base)
+    parts: list[tuple[float, float, list[Run]]] = []
+    beside = [run for run in runs if not (run.left < gutter[0] and run.right > gutter[1])]
+    edges = [run.base for run in crossing]
+    bands: dict[int, list[Run]] = {}
+    for run in beside:
+        bands.setdefault(sum(edge < run.base for edge in edges), []).append(run)
+    for band in range(len(crossing) + 1):
+        if band and (not parts or parts[-1][0:2] != (left, right) or band - 1 in bands):
+            parts.append((left, right, []))
+        if band:
+            parts[-1][2].append(crossing[band - 1])
+        for side in _sides(bands.get(band, []), gutter):
+            parts.extend(_parts(side))
+    return parts
+
+
+def _sides(runs: list[Run], gutter: tuple[float, float]) -> list[list[Run]]:
+    middle = (gutter[0] + gutter[1]) / 2
+    first = [run for run in runs if (run.left + run.right) / 2 < middle]
+    second = [run for run in runs if (run.left + run.right) / 2 >= middle]
+    return [side for side in (first, second) if side]
+
+
+def _gutter(runs: list[Run], left: float, right: float) -> tuple[float, float] | None:
+    """The widest strip in the middle that hardly any run crosses, with columns of text on both sides of it."""
+    width = right - left
+    if len(runs) < 2 * _LEAST_IN_COLUMN or width < 120:
+        return None
+    step = 2.0
+    cover = [0] * (int(width / step) + 2)
+    for run in runs:
+        for bin_ in range(int((run.left - left) / step), int((run.right - left) / step) + 1):
+            cover[bin_] += 1
+    allowed = 0.15 * max(cover)
+    best: tuple[int, int] | None = None
+    first = None
+    for bin_ in range(int(len(cover) * 0.15), int(len(cover) * 0.85) + 1):
+        if cover[bin_] <= allowed:
+            first = bin_ if first is None else first
+            if best is None or bin_ - first > best[1] - best[0]:
+                best = (first, bin_)
+        else:
+            first = None
+    if best is None or (best[1] - best[0] + 1) * step < 0.6 * _common_size(runs):
+        return None
+    gutter = (left + best[0] * step, left + (best[1] + 1) * step)
+    return gutter if _are_columns(runs, gutter) else None
+
+
+def _are_columns(runs: list[Run], gutter: tuple[float, float]) -> bool:
+    """Whether both sides hold running text: enough lines, side by side, most of them as wide as their column."""
+    sides = _sides([run for run in runs if not (run.left < gutter[0] and run.right > gutter[1])], gutter)
+    if len(sides) < 2:
+        return False
+    spans = []
+    for side in sides:
+        lines = _grouped(side)
+        if len(lines) < _LEAST_IN_COLUMN:
+            return False
+        edges = [(min(run.left for run in group), max(run.right for run in group)) for group in lines]
+        width = max(end for _, end in edges) - min(start for start, _ in edges)
+        if sorted(end - start for start, end in edges)[len(edges) // 2] < 0.55 * width:
+            return False
+        spans.append((min(run.base for run in side), max(run.base for run in side)))
+    overlap = min(spans[0][1], spans[1][1]) - max(spans[0][0], spans[1][0])
+    return overlap > 0.4 * min(spans[0][1] - spans[0][0], spans[1][1] - spans[1][0])
+
+
+def _common_size(runs: Sequence[Run]) -> float:
+    sizes = Counter[float]()
+    for run in runs:
+        sizes[round(run.size, 1)] += sum(len(word.text) for word in run.words)
+    return sizes.most_common(1)[0][0]
+
+
+def _grouped(runs: list[Run]) -> list[list[Run]]:
+    """Runs of one line together, lines from top to bottom. Smaller ones may stand higher or lower: marks and indices."""
+    groups: list[list[Run]] = []
+    for run in sorted(runs, key=lambda run: run.base):
+        for group in reversed(groups[-3:]):
+            main = max(group, key=lambda each: (each.size, each.right - each.left))
+            size = max(main.size, run.size)
+            shift = run.base - main.base
+            near = 0.25 * size if min(main.size, run.size) > 0.85 * size else 0.6 * size
+            if abs(shift) < near and all(
+                run.left >= each.right - 0.3 * size or run.right <= each.left + 0.3 * size for each in group
+            ):
+                group.append(run)
+                break
+        else:
+            groups.append([run])
+    for group in groups:
+        group.sort(key=lambda run: run.left)
+    return sorted(groups, key=lambda group: max(group, key=lambda each: (each.size, each.right - each.left)).base)
+
+
+def _line(group: list[Run], page: Page) -> Printed:
+    words = [word for run in group for word in run.words]
+    weights = Counter[tuple[float, float]]()
+    for word in words:
+        weights[round(word.base, 1), round(word.size, 1)] += len(word.text)
+    (base, size), _ = weights.most_common(1)[0]
+    text, starts, mark, raised = "", [], "", []
+    end: Word | None = None
+    for word in words:
+        if end is not None and (word.spaced or word.left - end.right > 0.25 * size):
+            text += " "
+        starts.append(len(text))
+        shown = word.text.translate(_HYPHENS)
+        if word is not words[-1] or len(shown) == 1:
+            shown = shown.replace("\u00ad", "-")  # a soft hyphen shows only at a line end: this one is a hyphen
+        if word.size < 0.9 * size and word.base < base - 0.12 * size:
+            if text.strip():
+                raised.append(shown)
+            else:
+                mark += shown
+            if _MARK.match(shown):
+                shown = shown.translate(RAISED)
+        text += shown
+        end = word
+    left = words[0].left
+    printed = Printed(
+        text.rstrip(), page.number, left, max(word.right for word in words), base, size, mark=mark, raised=tuple(raised)
+    )
+    if page.links:
+        printed.links = tuple(_links(printed, words, starts, page.links))
+    return printed
+
+
+def _links(line: Printed, words: list[Word], starts: list[int], areas: list[Area]) -> Iterable[Link]:
+    """The links that lie over this line, over the characters that they cover."""
+    top, bottom = line.base - 0.8 * line.size, line.base + 0.25 * line.size
+    for area in areas:
+        middle = (area.top + area.bottom) / 2
+        if not (top <= middle <= bottom or (area.top < top + 0.3 * line.size and area.bottom > bottom - 0.3 * line.size)):
+            continue
+        first, last = None, 0
+        for word, start in zip(words, starts, strict=True):
+            if word.right <= area.left or word.left >= area.right:
+                continue
+            wide = (word.right - word.left) / max(len(word.text), 1)
+            begin = max(0, round((area.left - word.left) / wide)) if wide else 0
+            end = min(len(word.text), round((area.right - word.left) / wide)) if wide else len(word.text)
+            if begin < end:
+                first = start + begin if first is None else first
+                last = start + end
+        if first is not None and first < len(line.text):
+            yield Link(start=first, end=min(last, len(line.text)), href=area.href)

@@ -1,0 +1,383 @@
+"""Which printed lines are notes: told by their place, their size and their marks.
+
+Notes stand at the foot of their column, below its last line of body size, or below a rule. A note starts where a line starts with a
+mark: a raised one, or a plain number that the body marks on this page or that is the next one. What stands before the first mark
+of a foot goes on with the note before it, if that one may go on. Everything else is read as the rows of a text are: endnotes in the
+size of the body, numbered references.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field, replace
+
+from preserve.documents.flow import RAISED_MARKS
+from preserve.documents.marks import HEADING, is_citing
+from preserve.documents.pages import Row
+from preserve.documents.pdf_lines import Column, Printed
+from preserve.documents.text import passages_of
+from preserve.model.document import Line, Link, Passage, Where
+
+_PLAIN = re.compile(r"\s*(?:\[(\d{1,4})\]|\((\d{1,4})\)|(\d{1,4})(?:[.)](?=\s|\Z))?)(?:\s+|\Z|(?=[^\W\d_]|[\"“„«‘<]))(?![%°])")
+_SIGN = re.compile(r"\s*([*†‡§¶]{1,4})\s*(?=\S)")
+_NUMBERS = re.compile(r"\d{1,4}")
+_CLOSED = re.compile(r"[.>!?;\])”\"»/]\s*\Z|(?:https?://|www\.)\S*\Z", re.IGNORECASE)
+_OPENING = re.compile(
+    r"[^\Wa-z\d_]|[\"“„«‘<(\[]|https?:|www\.|\*|(?:see|cf|ibid|id|e\.g|accord|supra|vgl|ebd|siehe|voir|vid)\b", re.IGNORECASE
+)
+
+
+@dataclass(slots=True)
+class Note:
+    """A note while it grows."""
+
+    mark: str
+    number: int | None
+    lines: list[Printed]
+
+    @property
+    def closed(self) -> bool:
+        return bool(_CLOSED.search(self.lines[-1].text))
+
+
+@dataclass(slots=True)
+class _Foot:
+    """The lines at a column's foot that may be notes, and whether a rule stands above them."""
+
+    lines: list[Printed]
+    ruled: bool
+    whole: bool
+    """Nothing stands above them in their column."""
+
+
+@dataclass(slots=True)
+class Notes:
+    """The notes found by place, and the lines that are left, by column."""
+
+    notes: list[Note] = field(default_factory=list)
+    rest: list[Column] = field(default_factory=list)
+    marks: list[str] = field(default_factory=list)
+
+
+def notes_of(columns: list[Column]) -> Notes:
+    """Deal the lines of all columns, which are in reading order, out to notes and the rest."""
+    found = Notes()
+    size = body_size(columns)
+    marks = _page_marks(columns, size)
+    finder = _Finder(marks, found)
+    for column in columns:
+        foot = _foot(column, size, marks, finder.last)
+        taken = finder.take(column, foot) if foot is not None else 0
+        keep = len(column.lines) - taken
+        found.rest.append(replace(column, lines=column.lines[:keep]))
+    found.marks = _body_marks(found)
+    return found
+
+
+def body_size(columns: list[Column]) -> float:
+    """The size of the body: the largest in which a good part of the text is set. Notes may hold more text than the body does."""
+    sizes = Counter[float]()
+    for column in columns:
+        for line in column.lines:
+            sizes[round(line.size * 2) / 2] += len(line.text)
+    total = sum(sizes.values())
+    return max((size for size, chars in sizes.items() if chars >= 0.15 * total), default=0.0)
+
+
+def _is_small(line: Printed, size: float) -> bool:
+    return line.size < 0.965 * size - 0.1
+
+
+def _page_marks(columns: list[Column], size: float) -> dict[int, set[str]]:
+    """What is raised among the lines of body size, by page."""
+    marks: dict[int, set[str]] = {}
+    for column in columns:
+        on_page = marks.setdefault(column.page, set())
+        for line in column.lines:
+            if not _is_small(line, size):
+                for raised in line.raised:
+                    on_page.update(_numbers(raised))
+    return marks
+
+
+def _numbers(raised: str) -> list[str]:
+    """The marks in what is raised: "12", "3,4", "*"."""
+    return _NUMBERS.findall(raised) or [raised.strip(".,;:()[] ")]
+
+
+def _foot(column: Column, size: float, marks: dict[int, set[str]], last: int) -> _Foot | None:
+    """The part of a column, down to its end, that may be notes."""
+    lines = column.lines
+    start = len(lines)
+    while start and _is_small(lines[start - 1], size):
+        start -= 1
+    rules = [rule for rule in column.rules if rule[0] < column.left + 0.3 * (column.right - column.left)]
+    below = [next((at for at, line in enumerate(lines) if line.base > rule[2]), len(lines)) for rule in rules]
+    for at in below:
+        if at < len(lines) and (at > start or (at < start and all(line.size <= size + 0.5 for line in lines[at:]))):
+            known = marks.get(column.page, set())
+            if _mark(lines[at]) in known or (at > start and _mark(lines[at]) == str(last + 1)):
+                start = at
+                break
+    if start == len(lines):
+        start = _raised_start(column, size)
+    if start == len(lines):
+        return None
+    return _Foot(lines[start:], start in below, whole=start == 0)
+
+
+def _raised_start(column: Column, size: float) -> int:
+    """Where notes of the body's size begin without a rule: the first line that starts with a raised mark set in the lines above it."""
+    above: set[str] = set()
+    for at, line in enumerate(column.lines):
+        if line.mark and line.mark.strip() in above and line.size <= size:
+            return at
+        for raised in line.raised:
+            above.update(_numbers(raised))
+    return len(column.lines)
+
+
+def _mark(line: Printed) -> str:
+    """The mark with which a line starts, raised or plain; "" for none."""
+    if line.mark:
+        return line.mark.strip(" .)")
+    if match := _PLAIN.match(line.text):
+        return str(match[1] or match[2] or match[3])
+    if match := _SIGN.match(line.text):
+        return match[1]
+    return ""
+
+
+class _Finder:
+    """Walks over the feet in reading order."""
+
+    def __init__(self, marks: dict[int, set[str]], found: Notes) -> None:
+        self.marks = marks
+        self.found = found
+        self.last = 0
+        self.page = 0
+        """The page of the last foot with notes."""
+        self.sizes = Counter[float]()
+
+    def take(self, column: Column, foot: _Foot) -> int:
+        """Read a foot; returns how many of its lines are notes."""
+        known = self.marks.get(column.page, set()) | (
+            self.marks.get(column.page - 1, set()) if self.page < column.page else set()
+        )
+        note: Note | None = None
+        taken: list[Printed] = []
+        before: list[Printed] = []
+        for at, line in enumerate(foot.lines):
+            mark = _mark(line)
+            if mark and self._starts(column, foot, at, mark, known, note):
+                note = self._begin(mark, line)
+            elif note is not None:
+                note.lines.append(line)
+            else:
+                before.append(line)
+                continue
+            taken.append(line)
+        if before and self._goes_on(column, foot, before, found=bool(taken)):
+            previous = self.found.notes[-1 - self._begun_since(taken)]
+            previous.lines.extend(before)
+            taken = [*before, *taken]
+        if taken:
+            self.page = column.page
+        return len(taken)
+
+    def _begun_since(self, taken: list[Printed]) -> int:
+        """How many notes begin among these lines."""
+        starts = {id(line) for line in taken}
+        return sum(id(note.lines[0]) in starts for note in self.found.notes[-len(taken) :]) if taken else 0
+
+    def _begin(self, mark: str, line: Printed) -> Note:
+        number = int(mark) if mark.isdecimal() else None
+        note = Note(mark, number, [line])
+        self.found.notes.append(note)
+        self.last = number if number is not None else self.last
+        self.sizes[round(line.size, 1)] += 1
+        return note
+
+    def _starts(self, column: Column, foot: _Foot, at: int, mark: str, known: set[str], note: Note | None) -> bool:
+        """Whether the line at `at` starts the note `mark`."""
+        line = foot.lines[at]
+        if not mark.isdecimal():
+            return mark in known or (bool(line.mark) and len(mark) <= 2 and not mark.isalpha())
+        number = int(mark)
+        if line.mark:
+            return mark in known or number == 1 or self.last < number <= self.last + 30
+        if number != self.last + 1 and not (mark in known and (number > self.last or number == 1)):
+            return False
+        if note is not None and line.left > note.lines[0].left + 0.6 * line.size:
+            return False  # the marks of one foot stand below each other
+        finished = note is None or self._is_finished(column, foot.lines[at - 1])
+        if not finished and any(
+            _mark(other) == mark and self._is_finished(column, foot.lines[later - 1])
+            for later, other in enumerate(foot.lines[at + 1 :], at + 1)
+        ):
+            return False
+        if mark in known:
+            return True
+        match = _PLAIN.match(line.text)
+        rest = line.text[match.end() :] if match else ""
+        return finished and (not rest or bool(_OPENING.match(rest))) and (self.last > 0 or is_citing(rest) or foot.ruled)
+
+    @staticmethod
+    def _is_finished(column: Column, line: Printed) -> bool:
+        """Whether a line may be the last of its note: it ends a sentence or an address, or is short."""
+        return bool(_CLOSED.search(line.text)) or line.right < column.right - 5 * line.size
+
+    def _goes_on(self, column: Column, foot: _Foot, before: list[Printed], *, found: bool) -> bool:
+        """Whether the lines before the first mark of a foot go on with the last note."""
+        if not self.found.notes or column.page > self.page + 1 or not self.sizes:
+            return False
+        if abs(self.sizes.most_common(1)[0][0] - before[0].size) > 0.4 or HEADING.match(before[0].text):
+            return False
+        notes = self.found.notes
+        begun = self._begun_since(foot.lines)
+        previous = notes[-1 - begun] if len(notes) > begun else None
+        if previous is None:
+            return False
+        if foot.whole and not found and len(before) > 30:
+            return False
+        return foot.ruled or not previous.closed or (found and not foot.whole and before[0].text[:1].islower())
+
+
+def _body_marks(found: Notes) -> list[str]:
+    """The raised marks in the body that belong to the numbering of the notes, in order."""
+    numbers = {note.number for note in found.notes} - {None}
+    marks, last = list[str](), 0
+    for column in found.rest:
+        for line in column.lines:
+            for raised in line.raised:
+                for mark in _numbers(raised):
+                    if mark.isdecimal() and (int(mark) in numbers or int(mark) == last + 1):
+                        marks.append(mark)
+                        last = int(mark)
+    return marks
+
+
+def passages(found: Notes) -> tuple[tuple[Passage, ...], tuple[str, ...]]:
+    """The passages of a document in reading order, and the marks in its body."""
+    order = {id(line): at for at, line in enumerate(_all_lines(found))}
+    placed: list[tuple[float, Passage]] = []
+    for note in found.notes:
+        left = min(line.left for line in note.lines)
+        lines = tuple(_printed(line, left) for line in note.lines)
+        placed.append((order[id(note.lines[0])], Passage(where=Where.NOTES, lines=lines, mark=note.mark, order=note.number)))
+    rows, lines_of = _rows(found)
+    rest, marks = passages_of(rows)
+    for passage in rest:
+        own = [lines_of[line.number or 0] for line in passage.lines]
+        placed.append((order[id(own[0][0])], replace(passage, lines=tuple(line for _, line in own))))
+    placed.sort(key=lambda each: each[0])
+    return tuple(passage for _, passage in placed), tuple(dict.fromkeys((*found.marks, *marks)))
+
+
+def _all_lines(found: Notes) -> list[Printed]:
+    """Every line in reading order: by page and column, from top to bottom."""
+    lines = [line for column in found.rest for line in column.lines] + [line for note in found.notes for line in note.lines]
+    return sorted(lines, key=lambda line: (line.page, line.column, line.base))
+
+
+def _printed(line: Printed, left: float) -> Line:
+    """A line as it stands, indented as many spaces as it is set in from `left`."""
+    pad = max(0, min(round((line.left - left) / (0.45 * line.size)), 40)) if line.size else 0
+    links = tuple(Link(start=link.start + pad, end=link.end + pad, href=link.href) for link in line.links)
+    return Line(text=" " * pad + line.text, number=line.number, page=line.page, links=links)
+
+
+def _rows(found: Notes) -> tuple[list[Row], dict[int, tuple[Printed, Line]]]:
+    """The lines that are no notes as rows, with empty rows between paragraphs; each row's number leads back to its line."""
+    rows: list[Row] = []
+    lines_of: dict[int, tuple[Printed, Line]] = {}
+    previous: Printed | None = None
+    for column in found.rest:
+        if not column.lines:
+            continue
+        left = Counter(round(line.left) for line in column.lines).most_common(1)[0][0]
+        least = min(line.left for line in column.lines)
+        leading = _leading(column)
+        for at, line in enumerate(column.lines):
+            if previous is not None and _is_break(previous, line, left, leading, first=at == 0):
+                rows.append(Row(text="", number=0, page=line.page))
+            printed = _printed(line, least)
+            text = RAISED_MARKS.sub("", printed.text) if found.notes else printed.text
+            number = len(lines_of) + 1
+            lines_of[number] = (line, printed)
+            torn = previous is not None and previous.page != line.page and not _runs_on(previous, line)
+            rows.append(Row(text=text, number=number, page=line.page, torn=torn))
+            previous = line
+    return rows, lines_of
+
+
+def _leading(column: Column) -> float:
+    """The usual distance of base lines."""
+    steps = Counter(round(after.base - before.base) for before, after in zip(column.lines, column.lines[1:], strict=False))
+    return steps.most_common(1)[0][0] if steps else 0.0
+
+
+def _is_break(before: Printed, line: Printed, left: float, leading: float, *, first: bool) -> bool:
+    """Whether a paragraph ends before this line: a wider gap, another size, or the first line of one set in or out."""
+    if first:
+        return before.page == line.page and not _runs_on(before, line)
+    if line.base - before.base > 1.3 * max(leading, 1.1 * line.size) or abs(line.size - before.size) > 0.6:
+        return True
+    shift = line.left - left
+    if abs(shift) < 0.6 * line.size:
+        return False
+    return shift < 0 or abs(line.left - before.left) > 0.6 * line.size
+
+
+def _runs_on(before: Printed, line: Printed) -> bool:
+    """Whether a paragraph goes on over the end of its column: nothing ends there and nothing begins here."""
+    return (
+        abs(before.size - line.size) < 0.3
+        and not re.search(r"[.!?:”\"]\s*\Z", before.text)
+        and not re.match(r"\s*[\[(]?\d", line.text)
+    )
+
+
+def without_furniture(columns: list[Column]) -> list[Column]:
+    """The columns without running heads, running feet and page numbers: what the next pages have at the same height as well."""
+    by_page: dict[int, list[Printed]] = {}
+    for column in columns:
+        by_page.setdefault(column.page, []).extend(column.lines)
+    edges: dict[int, list[Printed]] = {}
+    for page, lines in by_page.items():
+        lines.sort(key=lambda line: line.base)
+        edges[page] = [*lines[:2], *lines[2:][-2:]]
+    dropped: set[int] = set()
+    for page, lines in edges.items():
+        for line in lines:
+            near = [other for step in (-2, -1, 1, 2) for other in edges.get(page + step, ()) if _repeats(line, other)]
+            if len({other.page for other in near}) >= (2 if is_citing(line.text) else 1):
+                dropped.add(id(line))
+    offsets = Counter(
+        int(line.text) - line.page
+        for lines in edges.values()
+        for line in lines
+        if id(line) in dropped and line.text.isdecimal()
+    )
+    usual = offsets.most_common(1)[0][0] if offsets else 0
+    for lines in edges.values():
+        for line in (lines[0], lines[-1]):
+            if (
+                line.text.strip(" -–—[]").isdecimal()
+                and len(line.text) < 9
+                and int(line.text.strip(" -–—[]")) == line.page + usual
+            ):
+                dropped.add(id(line))
+    kept = [replace(column, lines=[line for line in column.lines if id(line) not in dropped]) for column in columns]
+    return [column for column in kept if column.lines]
+
+
+def _repeats(line: Printed, other: Printed) -> bool:
+    """Whether two lines at the same height of two pages say the same but for numbers that count with the pages."""
+    if abs(line.base - other.base) > 3 or abs(line.size - other.size) > 0.5:
+        return False
+    if re.sub(r"\d+|\b[ivxlc]+\b", "#", line.text) != re.sub(r"\d+|\b[ivxlc]+\b", "#", other.text):
+        return False
+    numbers = zip(re.findall(r"\d{1,9}", line.text), re.findall(r"\d{1,9}", other.text), strict=False)
+    return all(mine == theirs or int(theirs) - int(mine) == other.page - line.page for mine, theirs in numbers)

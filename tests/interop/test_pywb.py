@@ -1,0 +1,92 @@
+"""pywb replays what was captured: pages, what they need, revisits of this run and of earlier ones. Needs `wayback` on the path.
+
+pywb lives in an environment of its own (`pip install pywb 'setuptools<82'`); put its bin folder on PATH to run this.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import socket
+import subprocess
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from running import Run
+from sites import AnyHostSite, chunked, redirect, text, wait_until
+
+WAYBACK = shutil.which("wayback")
+pytestmark = pytest.mark.skipif(WAYBACK is None, reason="pywb's `wayback` is not on the path")
+
+PAGE = "<!doctype html><link rel=stylesheet href=/s.css><img src=/one.png><img src=/two.png><img src=/moved.png><iframe src=/frame></iframe>"
+IMAGE = b"bytes of an image that two addresses give\n" * 50
+
+
+@pytest.fixture
+def replay(preserve: Run, site: AnyHostSite, tmp_path: Path) -> Iterator[str]:
+    """The address of a collection that holds two runs."""
+    assert WAYBACK is not None
+    site.route("/page", text(PAGE, media_type="text/html"))
+    site.route("/s.css", text('@import "t.css";', media_type="text/css"))
+    site.route("/t.css", text("p { background: url(three.png) }" * 60, media_type="text/css"))
+    for name in ("one", "two", "three"):
+        site.route(f"/{name}.png", text(IMAGE, media_type="image/png"))
+    site.route("/moved.png", redirect("http://b.example/there.png"))
+    site.route("/there.png", text(IMAGE, media_type="image/png"))
+    site.route("/frame", chunked(b"<p>in", b" a frame</p>", fields=[("Content-Type", "text/html")]))
+    options = ("--connect-to", site.connect_to, "--delay", "0", "--concurrency", "1")
+    for _ in range(2):
+        done = preserve("capture", *options, "--url", "http://a.example/page")
+        assert done.code == 0, done.stderr
+    home = tmp_path / "pywb"
+    home.mkdir()
+    manager = str(Path(WAYBACK).with_name("wb-manager"))
+    subprocess.run([manager, "init", "t"], cwd=home, check=True, capture_output=True)
+    for number, warc in enumerate(sorted((tmp_path / "archive").glob("runs/*/data/*.warc.gz"))):
+        shutil.copy(warc, home / f"{number}.warc.gz")
+        subprocess.run([manager, "add", "t", f"{number}.warc.gz"], cwd=home, check=True, capture_output=True)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = subprocess.Popen(
+        [WAYBACK, "-b", "127.0.0.1", "-p", str(port)], cwd=home, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+
+    def answers() -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+
+    try:
+        wait_until(answers, timeout=30)
+        yield f"http://127.0.0.1:{port}/t"
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def test_everything_replays_byte_for_byte(replay: str, site: AnyHostSite) -> None:
+    bodies = {
+        "http://a.example/page": PAGE.encode(),
+        "http://a.example/s.css": b'@import "t.css";',
+        "http://a.example/t.css": b"p { background: url(three.png) }" * 60,
+        "http://a.example/one.png": IMAGE,
+        "http://a.example/two.png": IMAGE,
+        "http://a.example/three.png": IMAGE,
+        "http://b.example/there.png": IMAGE,  # where /moved.png leads; asked for raw, pywb would send us to the real host
+        "http://a.example/frame": b"<p>in a frame</p>",
+    }
+    asked = len(site.served)
+    for url, body in bodies.items():
+        # The index knows two captures of each, revisits among them; the first and the last are asked for.
+        for when in ("2000", "2099"):
+            try:
+                with urllib.request.urlopen(f"{replay}/{when}id_/{url}", timeout=20) as answer:
+                    found = answer.read()
+            except urllib.error.HTTPError as error:
+                found = f"{error.code} {error.reason}".encode()
+            assert hashlib.sha256(found).digest() == hashlib.sha256(body).digest(), (url, when, found[:200])
+    assert len(site.served) == asked

@@ -1,0 +1,273 @@
+"""RFC 3161 tokens of real authorities (openssl): what verifies, and every trap that libraries leave open."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from authorities import OTHER_POLICY, POLICY, Authority, Issuer, _name, shared
+from preserve.errors import FormatError
+from preserve.formats import certificate, der, timestamp
+
+MESSAGE = b"a list of hashes\n"
+
+
+def _verify(reply: bytes, *pinned: Issuer, message: bytes = MESSAGE) -> str:
+    return timestamp.verify(timestamp.read(reply), message, [issuer.certificate for issuer in pinned])
+
+
+def _openssl(reply: bytes, root: Path, folder: Path, at: datetime) -> bool:
+    (folder / "m").write_bytes(MESSAGE)
+    (folder / "r").write_bytes(reply)
+    verify = ["openssl", "ts", "-verify", "-data", "m", "-in", "r", "-CAfile", str(root), "-attime", str(int(at.timestamp()))]
+    done = subprocess.run(verify, cwd=folder, capture_output=True, check=False, timeout=20)
+    return done.returncode == 0
+
+
+@pytest.fixture(scope="module")
+def reply() -> bytes:
+    return shared("a").stamp(MESSAGE)
+
+
+def test_a_token_is_what_openssl_says_it_is(reply: bytes, tmp_path: Path) -> None:
+    token = timestamp.read(reply)
+    (tmp_path / "r").write_bytes(reply)
+    told = subprocess.run(
+        ["openssl", "ts", "-reply", "-in", "r", "-text"], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=20
+    ).stdout
+    assert f"Time stamp: {token.time:%b} {token.time.day:2} {token.time:%H:%M:%S %Y} GMT" in told
+    assert (token.hash, token.policy) == ("sha256", POLICY)
+    assert f"Serial number: 0x{token.serial:02X}" in told
+    assert abs(datetime.now(UTC) - token.time) < timedelta(minutes=5)
+    assert _verify(reply, shared("a").issuer) == ""
+    assert _openssl(reply, shared("a").root_file, tmp_path, token.time)
+
+
+def test_openssl_reads_our_requests(tmp_path: Path) -> None:
+    (tmp_path / "q").write_bytes(timestamp.request(MESSAGE, 2**63 + 5, OTHER_POLICY))
+    told = subprocess.run(
+        ["openssl", "ts", "-query", "-in", "q", "-text"], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=20
+    ).stdout
+    for line in ("Hash Algorithm: sha256", "Nonce: 0x8000000000000005", "Certificate required: yes"):
+        assert line in told
+    token = timestamp.read(shared("a").reply(timestamp.request(MESSAGE, 7, OTHER_POLICY)))
+    assert (token.nonce, token.policy) == (7, OTHER_POLICY)
+    assert token.over(MESSAGE)
+
+
+@pytest.mark.parametrize("digest", ["sha256", "sha384", "sha512"])
+def test_hashes_that_count(digest: str) -> None:
+    reply = shared("a").stamp(MESSAGE, digest)
+    assert timestamp.read(reply).hash == digest
+    assert _verify(reply, shared("a").issuer) == ""
+
+
+def test_sha1_does_not_count(tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match="only SHA-256, SHA-384 and SHA-512 count"):
+        timestamp.read(shared("a").stamp(MESSAGE, "sha1"))
+    weak = Authority(tmp_path / "weak", shared("a").issuer, signer_digest="sha1")
+    with pytest.raises(FormatError, match="it is signed over a hash of the algorithm"):
+        timestamp.read(weak.stamp(MESSAGE))
+
+
+def test_other_bytes_and_other_roots(reply: bytes) -> None:
+    assert _verify(reply, shared("a").issuer, message=MESSAGE + b"\n") == "it is over other bytes"
+    assert "unable to get local issuer certificate" in _verify(reply, shared("b").issuer)
+    assert _verify(reply, shared("b").issuer, shared("a").issuer) == ""
+    assert "no root is pinned" in timestamp.verify(timestamp.read(reply), MESSAGE, [])
+
+
+def test_certificates_in_a_token_are_never_anchors(tmp_path: Path) -> None:
+    """The attacker sends his own self-signed root along; a library that takes it for an intermediate would trust it."""
+    thief = Issuer("Root of nobody")
+    reply = Authority(tmp_path / "thief", thief, extra=(thief.certificate, shared("a").issuer.certificate)).stamp(MESSAGE)
+    assert _verify(reply, thief) == ""
+    assert _verify(reply, shared("a").issuer) != ""
+
+
+def test_certificates_below_a_root_that_are_pinned(tmp_path: Path) -> None:
+    root = Issuer("Root")
+    middle = Issuer("Middle", root)
+    sent = Authority(tmp_path / "sent", middle, extra=(middle.certificate,)).stamp(MESSAGE)
+    bare = Authority(tmp_path / "bare", middle).stamp(MESSAGE)
+    assert _verify(sent, root) == ""
+    assert _verify(bare, root) != ""
+    assert _verify(bare, root, middle) == ""
+    assert "no root is pinned" in _verify(bare, middle)
+    assert _verify(bare, shared("a").issuer, middle) != ""
+
+
+def test_unsorted_certificates_are_sorted_in_memory_alone(tmp_path: Path) -> None:
+    """openssl does not sort the certificates of a token, and strict readers of DER refuse the half of them."""
+    root = Issuer("Root")
+    replies = [
+        Authority(tmp_path / f"n{number}", root, extra=(root.certificate, Issuer(f"Stranger {number}").certificate)).stamp(MESSAGE)
+        for number in range(4)
+    ]
+    assert all(_verify(reply, root) == "" for reply in replies)
+    assert any(timestamp.read(reply).reply != reply for reply in replies), "one of them at least was not sorted"
+
+
+def test_a_time_finer_than_a_second(tmp_path: Path) -> None:
+    reply = Authority(tmp_path / "fine", shared("a").issuer, precision=6).stamp(MESSAGE)
+    assert _verify(reply, shared("a").issuer) == ""
+    assert timestamp.read(reply).time.tzinfo is UTC
+
+
+def test_a_token_outlives_the_certificate_that_signed_it(tmp_path: Path) -> None:
+    brief = Authority(tmp_path / "brief", Issuer("Root"), days=(-1, 1))
+    reply = brief.stamp(MESSAGE)
+    made = timestamp.read(reply).time
+    # Nothing in `verify` asks for today's date: what holds now holds 400 days on. openssl has to be told the date.
+    assert _verify(reply, brief.issuer) == ""
+    assert _openssl(reply, brief.root_file, tmp_path, made)
+    assert not _openssl(reply, brief.root_file, tmp_path, made + timedelta(days=400))
+
+
+@pytest.mark.parametrize("days", [(-20, -10), (10, 20)])
+def test_a_certificate_that_did_not_count_at_the_time_of_the_token(tmp_path: Path, days: tuple[int, int]) -> None:
+    reply = Authority(tmp_path / "past", shared("a").issuer, days=days).stamp(MESSAGE)
+    assert "certificate" in _verify(reply, shared("a").issuer)
+
+
+def _forge(tmp_path: Path, change: Callable[[der.Element], bytes]) -> bytes:
+    """A reply whose certificates are changed (they are not signed)."""
+    status, content = der.element(shared("a").stamp(MESSAGE)).inside(der.SEQUENCE)
+    kind, wrapped = content.inside(der.SEQUENCE)
+    version, digests, signed, certificates, infos = wrapped.inside(der.context(0))[0].inside(der.SEQUENCE)
+    parts = (version.whole, digests.whole, signed.whole, change(certificates), infos.whole)
+    token = der.encode(der.SEQUENCE, kind.whole, der.encode(der.context(0), der.encode(der.SEQUENCE, *parts)))
+    return der.encode(der.SEQUENCE, status.whole, token)
+
+
+def _twin(**options: object) -> bytes:
+    """A certificate with issuer and serial number of the honest one's, for another key."""
+    honest = shared("a")
+    key = ec.generate_private_key(ec.SECP256R1())
+    made = honest.issuer.issue(_name("twin"), key, serial=honest.certificate.serial_number, **options)  # type: ignore[arg-type]
+    return made.public_bytes(certificate.Encoding.DER)
+
+
+def test_the_signers_certificate_is_bound_by_its_hash(tmp_path: Path) -> None:
+    swapped = _forge(tmp_path, lambda _: der.encode(der.context(0), _twin()))
+    with pytest.raises(FormatError, match="ESSCertID"):
+        timestamp.read(swapped)
+    both = _forge(tmp_path, lambda found: der.encode_set(der.context(0), [found.content, _twin()]))
+    with pytest.raises(FormatError, match="2 certificates in it are its signer's"):
+        timestamp.read(both)
+    none = _forge(tmp_path, lambda _: b"")
+    with pytest.raises((FormatError, ValueError), match="no certificate"):
+        timestamp.read(none)
+
+
+@pytest.mark.parametrize("ess", ["sha1", "sha256", "sha384", "sha512"])
+def test_every_form_of_that_binding(tmp_path: Path, ess: str) -> None:
+    assert _verify(Authority(tmp_path / ess, shared("a").issuer, ess=ess).stamp(MESSAGE), shared("a").issuer) == ""
+
+
+def test_a_certificate_for_something_else_signs_no_time(tmp_path: Path) -> None:
+    """openssl refuses to sign with such a certificate, so an honest one takes its place in an honest token."""
+    for options in ({"purpose": ExtendedKeyUsageOID.SERVER_AUTH}, {"critical": False}, {"purpose": None}):
+        made = Authority(tmp_path / "odd", shared("a").issuer)
+        reply = made.stamp(MESSAGE)
+        other = _twin_of(made, **options)
+        with pytest.raises(FormatError, match="ESSCertID"):
+            timestamp.read(reply.replace(made.certificate.public_bytes(certificate.Encoding.DER), other))
+
+
+def _twin_of(made: Authority, **options: object) -> bytes:
+    """The honest certificate again for the same key, of the same length, for another purpose."""
+    while True:
+        public = made.issuer.issue(
+            made.certificate.subject,
+            _PublicHalf(made.certificate),  # type: ignore[arg-type]
+            serial=made.certificate.serial_number,
+            **options,  # type: ignore[arg-type]
+        )
+        return public.public_bytes(certificate.Encoding.DER).ljust(0)
+
+
+class _PublicHalf:
+    """As much of a key as an issuer asks of it."""
+
+    def __init__(self, of: x509.Certificate) -> None:
+        self._of = of
+
+    def public_key(self) -> object:
+        return self._of.public_key()
+
+
+def test_a_refusal_says_why() -> None:
+    with pytest.raises(FormatError, match="not granted: rejected.*does not stamp under that policy"):
+        timestamp.read(shared("a").reply(timestamp.request(MESSAGE, 1, "1.2.3.9")))
+    with pytest.raises(FormatError, match="not granted: waiting"):
+        timestamp.read(bytes.fromhex("30053003020103"))
+    with pytest.raises(FormatError, match="not granted: status 9"):
+        timestamp.read(bytes.fromhex("30053003020109"))
+    with pytest.raises(FormatError, match="not a time-stamp"):
+        timestamp.read(bytes.fromhex("30053003020100"))  # granted, and no token
+
+
+@pytest.mark.parametrize("garbage", [b"", b"<html>", b"\x30\x00", b"\x30\x80\x00\x00", bytes(5000)])
+def test_garbage(garbage: bytes) -> None:
+    with pytest.raises(FormatError, match="not a time-stamp"):
+        timestamp.read(garbage)
+
+
+def test_bytes_before_or_after(reply: bytes) -> None:
+    for data in (reply + b"\x00", reply[:-1], b"\x30" + reply):
+        with pytest.raises(FormatError, match="not a time-stamp"):
+            timestamp.read(data)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_a_changed_token_says_the_same_or_nothing(data: st.DataObject) -> None:
+    """Some bits of a token are signed by nobody; changing one of them must not change what the token proves."""
+    good = shared("a").stamp(MESSAGE) if not _CACHE else _CACHE[0]
+    _CACHE[:] = [good]
+    place = data.draw(st.integers(0, len(good) - 1))
+    mask = data.draw(st.integers(1, 255))
+    changed = good[:place] + bytes([good[place] ^ mask]) + good[place + 1 :]
+    try:
+        token = timestamp.read(changed)
+    except FormatError:
+        return
+    if timestamp.verify(token, MESSAGE, [shared("a").issuer.certificate]) == "":
+        honest = timestamp.read(good)
+        assert (token.time, token.imprint, token.policy, token.serial, token.nonce) == (
+            *(honest.time, honest.imprint, honest.policy),
+            *(honest.serial, honest.nonce),
+        )
+
+
+_CACHE: list[bytes] = []
+
+
+def test_what_can_be_pinned(tmp_path: Path) -> None:
+    root = shared("a").issuer
+    assert certificate.decode(root.pem) == root.certificate
+    assert certificate.decode(root.certificate.public_bytes(certificate.Encoding.DER)) == root.certificate
+    spki = root.certificate.public_key().public_bytes(certificate.Encoding.DER, certificate.PublicFormat.SubjectPublicKeyInfo)
+    assert certificate.fingerprint(root.certificate) == __import__("hashlib").sha256(spki).hexdigest()
+    impostor = Issuer("Root of a")
+    forged = impostor.issue(impostor.name, ec.generate_private_key(ec.SECP256R1()), authority=True)
+    for data, why in (
+        (shared("a").certificate.public_bytes(certificate.Encoding.PEM), "not of a certification authority"),
+        (root.pem + root.pem, "several in one file"),
+        (b"hello", "not one"),
+        (b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "not one"),
+        (bytes(1 << 17), "too long"),
+        (forged.public_bytes(certificate.Encoding.PEM), "not signed by its own key"),
+    ):
+        with pytest.raises(FormatError, match=why):
+            certificate.decode(data)
