@@ -6,6 +6,7 @@ An Authority signs; a Counter is the loopback server that people ask, in one of 
 from __future__ import annotations
 
 import functools
+import hashlib
 import socket
 import subprocess
 import tempfile
@@ -48,8 +49,10 @@ ess_cert_id_alg={ess}
 """
 
 
-def _name(common_name: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, "tests"), x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+def name_of(common_name: str) -> x509.Name:
+    return x509.Name(
+        [x509.NameAttribute(NameOID.ORGANIZATION_NAME, "tests"), x509.NameAttribute(NameOID.COMMON_NAME, common_name)]
+    )
 
 
 class Issuer:
@@ -57,7 +60,7 @@ class Issuer:
 
     def __init__(self, name: str, above: Issuer | None = None, *, days: tuple[int, int] = (-30, 3650)) -> None:
         self.key = ec.generate_private_key(ec.SECP256R1())
-        self.name = _name(name)
+        self.name = name_of(name)
         self.days = days
         self.certificate = (above or self).issue(self.name, self.key, authority=True, days=days)
 
@@ -129,11 +132,9 @@ class Authority:
         self._lock = threading.Lock()
         folder.mkdir(parents=True, exist_ok=True)
         key = ec.generate_private_key(ec.SECP256R1())
-        self.certificate = issuer.issue(_name(folder.name), key, **options)
+        self.certificate = issuer.issue(name_of(folder.name), key, **options)
         (folder / "tsa.pem").write_bytes(self.certificate.public_bytes(Encoding.PEM))
-        (folder / "tsa.key").write_bytes(
-            key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, serialization.NoEncryption())
-        )
+        (folder / "tsa.key").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, serialization.NoEncryption()))
         (folder / "chain.pem").write_bytes(b"".join(found.public_bytes(Encoding.PEM) for found in extra))
         (folder / "root.pem").write_bytes(issuer.pem)
         (folder / "serial").write_text("01")
@@ -157,14 +158,41 @@ class Authority:
             asked, answer = Path(place) / "q", Path(place) / "r"
             asked.write_bytes(query)
             done = subprocess.run(
-                ["openssl", "ts", "-reply", "-config", str(self._folder / "tsa.cnf"), "-section", "t"]
-                + ["-queryfile", str(asked), "-out", str(answer)],
+                [
+                    *("openssl", "ts", "-reply", "-config", str(self._folder / "tsa.cnf"), "-section", "t"),
+                    *("-queryfile", str(asked), "-out", str(answer)),
+                ],
                 capture_output=True,
                 check=False,
                 timeout=20,
             )
             assert answer.exists(), done.stderr
             return answer.read_bytes()
+
+    def backdate(self, message: bytes, time: datetime) -> bytes:
+        """A reply that claims any `time`, for whatever certificate this is: signed by `openssl cms`, which asks no questions."""
+        imprint = hashlib.sha256(message).digest()
+        algorithm = der.encode(der.SEQUENCE, der.encode_oid("2.16.840.1.101.3.4.2.1"), der.encode(der.NULL))
+        info = der.encode(
+            der.SEQUENCE,
+            der.encode_integer(1),
+            der.encode_oid(POLICY),
+            der.encode(der.SEQUENCE, algorithm, der.encode(der.OCTET_STRING, imprint)),
+            der.encode_integer(99),
+            der.encode(der.GENERALIZED_TIME, f"{time:%Y%m%d%H%M%SZ}".encode()),
+        )
+        token = subprocess.run(
+            [
+                *("openssl", "cms", "-sign", "-binary", "-nodetach", "-cades", "-md", "sha256", "-outform", "DER"),
+                *("-econtent_type", "1.2.840.113549.1.9.16.1.4", "-signer", "tsa.pem", "-inkey", "tsa.key"),
+            ],
+            input=info,
+            cwd=self._folder,
+            capture_output=True,
+            check=True,
+            timeout=20,
+        ).stdout
+        return der.encode(der.SEQUENCE, der.encode(der.SEQUENCE, der.encode_integer(0)), token)
 
     def stamp(self, message: bytes, digest: str = "sha256") -> bytes:
         """A reply over `message`, asked for by openssl."""
@@ -210,7 +238,7 @@ class Counter:
                 counter.seen.append(dict(self.headers.items()))
                 counter.answer(self, query)
 
-            def log_message(self, format: str, *args: object) -> None:
+            def log_message(self, *_: object) -> None:
                 pass
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

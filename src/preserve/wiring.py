@@ -101,6 +101,8 @@ def capture(
         journal = _open_run(archive, ledger, stamper)
         if journal is None:
             run.check_foundation(archive, ledger)
+        if doubt := run.clock_doubt(archive, clock.now()):
+            tell(doubt)
         finish = partial(
             run.finish,
             archive,

@@ -305,3 +305,18 @@ def test_what_a_power_cut_took_is_noticed_and_asked_again(
     assert sorted(line["url"] for line in captures) == sorted(urls)
     assert list(run.glob("data/*torn*.bin"))
     assert preserve("verify", "archive").code == 0
+
+
+def test_a_clock_in_the_past_is_told_and_not_borne_out(preserve: Run, site: AnyHostSite, tmp_path: Path) -> None:
+    assert preserve(*args(site, "--url", "http://a.example/")).code == 0
+    set_back = (
+        "import sys, time_machine, preserve.cli\n"
+        "sys.argv = ['preserve', *sys.argv[1:]]\n"
+        "with time_machine.travel('2020-01-01T00:00:00Z', tick=True):\n"
+        "    preserve.cli.main()\n"
+    )
+    options = args(site, "--robots", "ignore", "--url", "http://b.example/")
+    done = subprocess.run([sys.executable, "-c", set_back, *options], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "clock" in done.stderr
+    assert preserve("verify", "archive").code == 41

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,7 +26,7 @@ def test_object_identifiers(first: int, second: int, rest: list[int]) -> None:
 def test_object_identifiers_are_those_of_others() -> None:
     # X.690 section 8.19.5 has the first.
     assert der.encode_oid("2.999.3").hex() == "0603883703"
-    assert der.encode_oid(x509.ExtendedKeyUsageOID.TIME_STAMPING.dotted_string).hex() == "06082b06010505070308"
+    assert der.encode_oid(ExtendedKeyUsageOID.TIME_STAMPING.dotted_string).hex() == "06082b06010505070308"
 
 
 @pytest.mark.parametrize("wrong", ["", "1", "3.1", "1.40", "1.2.x", "1..2", "-1.2", "1.2.²", "1." + "9" * 60])
@@ -76,7 +76,7 @@ def test_padded_integers_are_refused(padded: str) -> None:
         der.element(bytes.fromhex(padded)).integer()
 
 
-@pytest.mark.parametrize("bad", ["0600", "06028001", "060181", "0613" + "ff" * 18 + "01"])
+@pytest.mark.parametrize("bad", ["0600", "06028001", "060181", "0615" + "ff" * 20 + "01"])
 def test_bad_object_identifiers_are_refused(bad: str) -> None:
     with pytest.raises(FormatError, match="not an object identifier"):
         der.element(bytes.fromhex(bad)).oid()

@@ -124,6 +124,14 @@ class Archive:
         with translated(self.runs):
             return int(names[-1].partition("-")[0]), (self.runs / names[-1] / "SEAL").read_bytes()
 
+    def last_manifest(self) -> bytes | None:
+        """The manifest of the newest run; None when there is none."""
+        names = self.run_names()
+        if not names:
+            return None
+        with translated(self.runs):
+            return (self.runs / names[-1] / "manifest.json").read_bytes()
+
     def keep_document(self, sha256: str, name: str, data: bytes) -> None:
         """Keep an exact copy under documents/<sha256>/<name>; a copy that is there already stays."""
         folder = self.documents / sha256

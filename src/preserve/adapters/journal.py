@@ -53,7 +53,7 @@ CREATE INDEX answers ON citations(target);
 CREATE TABLE records(warc TEXT NOT NULL, idx INTEGER NOT NULL, offset INTEGER NOT NULL, length INTEGER NOT NULL,
   sha256 TEXT NOT NULL, type TEXT NOT NULL, record_id TEXT NOT NULL, target INTEGER, PRIMARY KEY(warc, idx)) STRICT, WITHOUT ROWID;
 CREATE INDEX evidence ON records(target);
-CREATE TABLE payloads(sha256 TEXT PRIMARY KEY, url TEXT NOT NULL, date TEXT NOT NULL, warc TEXT NOT NULL,
+CREATE TABLE payloads(sha256 BLOB PRIMARY KEY, url TEXT NOT NULL, date TEXT NOT NULL, warc TEXT NOT NULL,
   idx INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE circumstances(name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 """
@@ -201,8 +201,8 @@ class Journal:
     def remember(self, payloads: Iterable[Payload]) -> None:
         """Bodies that lie whole in the run's files; their records are in the journal already. The first of two alike stays."""
         rows = (
-            (p.original.body_sha256, p.original.url, p.original.date.isoformat(), p.stored.warc, p.stored.index)
-            for p in payloads
+            (bytes.fromhex(p.original.body_sha256), p.original.url, p.original.date.isoformat(), p.stored.warc, p.stored.index)
+            for p in sorted(payloads, key=lambda p: p.original.body_sha256)  # in the tree's order they touch fewer pages
         )
         with self.planning():
             self._db.executemany("INSERT OR IGNORE INTO payloads VALUES(?,?,?,?,?)", rows)
@@ -211,7 +211,7 @@ class Journal:
         """The record of this run that holds this body."""
         row = self._db.execute(
             "SELECT r.record_id,p.url,p.date FROM payloads p JOIN records r ON r.warc=p.warc AND r.idx=p.idx WHERE p.sha256=?",
-            (body_sha256,),
+            (bytes.fromhex(body_sha256),),
         ).fetchone()
         if row is None:
             return None

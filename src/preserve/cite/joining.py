@@ -129,6 +129,8 @@ def _in_mid_word(url: str, token: str, rest: str) -> Join:
         return Join.JOIN if _HOSTED.match(token) else Join.STOP
     if _STRONG.match(bare):
         return Join.JOIN
+    if (cut := re.search(r"\.([a-z]{1,4})\Z", url)) and re.fullmatch(_FILE, cut[1] + bare, re.IGNORECASE):
+        return Join.JOIN  # "report.p" + "df"
     if bare.lower() in _AFTERWORDS or not (token != bare or rest == token):
         return Join.STOP
     return Join.MAYBE if re.fullmatch(r"[a-z0-9]+", bare) else Join.STOP

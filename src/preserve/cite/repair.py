@@ -320,6 +320,8 @@ class _Evidence:
 
     def _token(self, token: str, start: int, window: _Window) -> list[_Split]:
         lower = token.lower()
+        if len(token) == 8 and re.search(r"perma\.cc/\Z", self.found.printed[:start], re.IGNORECASE):
+            return [_Split(9.0, start + 4, "a name at perma.cc has a hyphen there")]
         known = re.match("|".join(_KNOWN_PATHS), lower)
         if known and len(token) == known.end():
             return [

@@ -112,8 +112,11 @@ class _Reader:
         body = next((child for child in self.document.root if local(child) == "body"), None)
         if body is None:
             raise FormatError(f"{self.package.name}: the part {self.main} has no body", _DAMAGED)
-        former = {id(section) for change in body.iter("{*}sectPrChange") for section in change}
-        self.sections = [section for section in body.iter("{*}sectPr") if id(section) not in former]
+        self.sections = [
+            section
+            for section in body.iter("{*}sectPr")
+            if (parent := section.getparent()) is not None and local(parent) != "sectPrChange"
+        ]
         self._begin_section(first=True)
         place = _Place(part=self.document)
         self._blocks(place, body)

@@ -59,9 +59,19 @@ def rows(text: str) -> list[Row]:
                 found.append(Row(text=row, number=number, page=page if paged else None, torn=bool(at)))
     if paged:
         _find_furniture(found)
+        _tear_at_text(found)
     else:
         _find_tears(found)
     return found
+
+
+def _tear_at_text(found: list[Row]) -> None:
+    """Let a page begin at its first row of text rather than at its running head."""
+    torn = False
+    for row in found:
+        torn |= row.torn
+        row.torn = torn and not row.blank and not row.furniture
+        torn = torn and not row.torn
 
 
 def _find_tears(found: list[Row]) -> None:

@@ -149,7 +149,7 @@ class CaptureRun:
             await asyncio.sleep(1)
             try:
                 await asyncio.to_thread(self._store.sync)
-                self._journal.sync()
+                await asyncio.to_thread(self._journal.sync)
             except Exception as problem:  # noqa: BLE001 - whatever it is, it ends the run, through `run`
                 self._give_up(problem)
                 return

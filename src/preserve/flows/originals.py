@@ -13,7 +13,7 @@ from preserve.model.web import Exchange, Original, Payload, Stored
 from preserve.ports import Journal, Originals
 from preserve.rules.record import WORTH_A_REVISIT, may_be_revisit
 
-_BATCH = 256
+_BATCH = 1024
 
 
 class KnownBodies:

@@ -11,12 +11,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import PurePath
 
 from preserve.errors import TrustError
 from preserve.flows import seal
 from preserve.flows.stamp import Stamped, Stamper
+from preserve.formats import manifest
 from preserve.formats import url as url_format
+from preserve.formats.times import rfc3339
 from preserve.model.document import Citation
 from preserve.model.run import Counts, Source
 from preserve.model.trust import TimestampEntry
@@ -164,3 +167,17 @@ def check_foundation(archive: ArchiveStore, ledger: Ledger) -> None:
             f"the newest run, {last[0]}, is not the last entry of the log",
             "runs or log were changed or put back: run `preserve verify`, then restore from a backup",
         )
+
+
+def clock_doubt(archive: ArchiveStore, now: datetime) -> str:
+    """What a person should know when this machine's clock stands before the newest run's; "" when it does not."""
+    document = archive.last_manifest()
+    if document is None:
+        return ""
+    created = manifest.decode(document).created
+    if now >= created:
+        return ""
+    return (
+        f"This machine's clock says {rfc3339(now)}, but the newest run was sealed at {rfc3339(created)}: one of the two is wrong."
+        " Set the clock right, or verification will not bear out the time of this run."
+    )

@@ -4,24 +4,27 @@ Every step can be repeated: files are written beside their name and renamed, the
 between any two steps is finished by calling `seal` (no SEAL yet) or `enter` (SEAL is there) again. The order matters: the run is
 complete and bound before the log commits to it, and it gets its place in runs/ last.
 
-Before anything is signed, the WARC files are read back from the disk, so that what is signed is what lies there: every slice is one
-gzip member holding one record, its block digest holds, and its type and id are those the journal remembers. (The payload digest
-is over a part of the same bytes and was taken in the same pass; `preserve verify --thorough` computes it again.)
+Before anything is signed, the WARC files are read back from the disk, so that what is signed is what lies there: every slice has the
+hash that it was written with, is one gzip member that opens, and holds the record that the journal remembers. The digests inside a
+record were taken of the same bytes as they arrived; they are computed again for a large one, which waited on a disk in between, and
+for all by `preserve verify --thorough`.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from itertools import chain
+from typing import BinaryIO
 
-from preserve.errors import TrustError
+from preserve.errors import FormatError, TrustError
 from preserve.formats import lines, manifest, recordindex
 from preserve.formats import seal as seal_format
 from preserve.formats.merkle import Frontier, leaf_hash
-from preserve.formats.warc import MemberCheck
+from preserve.formats.warc import MemberCheck, written
 from preserve.model.trust import (
     ArchiveLink,
     CaptureIndex,
@@ -51,6 +54,10 @@ CITATIONS = "data/citations.jsonl"
 CAPTURES = "data/captures.jsonl"
 PROOF = "log/seal.tlog-proof"
 _CHUNK = 1 << 20
+_SMALL = 4 << 20
+"""Bytes that a record may hold to be looked at in one piece."""
+_CHANGED = "its bytes changed since they were written"
+_ANOTHER = "it is another record than the journal remembers"
 _SKEWS = 32
 """How many hosts' clocks the manifest tells of: enough to see our own one wrong."""
 
@@ -232,13 +239,12 @@ def _close_warc(journal: Journal, staging: Staging, warc: str) -> tuple[FileEntr
         nonlocal size
         with staging.open(warc) as file:
             for record in journal.records(warc):
-                digest, check, left = hashlib.sha256(), MemberCheck(payload=False), record.length
-                while left and (piece := file.read(min(left, _CHUNK))):
-                    left -= len(piece)
-                    digest.update(piece)
-                    whole.update(piece)
-                    check.feed(piece)
-                _compare(warc, record, digest.hexdigest(), check)
+                if problem := _read_back(file, record, whole):
+                    raise TrustError(
+                        f"{warc}: record {record.index} at offset {record.offset}: {problem}",
+                        "the disk or another program changed it; nothing was signed."
+                        " `preserve capture --resume` captures what is lost again",
+                    )
                 size += record.length
                 yield recordindex.leaf(
                     RecordLine(index=record.index, offset=record.offset, length=record.length, sha256=record.sha256)
@@ -251,18 +257,36 @@ def _close_warc(journal: Journal, staging: Staging, warc: str) -> tuple[FileEntr
     return entry, files[0]
 
 
-def _compare(warc: str, record: Stored, sha256: str, check: MemberCheck) -> None:
+def _read_back(file: BinaryIO, record: Stored, whole: hashlib._Hash) -> str:
+    """What is wrong with the record that comes next in `file`; empty when nothing is. Its bytes are added to `whole`."""
+    pieces = _pieces(file, record.length, whole)
+    first = next(pieces, b"")
+    if len(first) == record.length:
+        if hashlib.sha256(first).hexdigest() != record.sha256:
+            return _CHANGED
+        try:
+            found = written(first, _SMALL)
+        except FormatError as problem:
+            return problem.message
+        if found is not None:
+            return "" if found == (record.type, record.record_id) else _ANOTHER
+    digest, check = hashlib.sha256(), MemberCheck()
+    for piece in chain((first,), pieces):
+        digest.update(piece)
+        check.feed(piece)
+    if digest.hexdigest() != record.sha256:
+        return _CHANGED
     member = check.result()
-    problem = member.problem
-    if sha256 != record.sha256:
-        problem = "its bytes changed since they were written"
-    elif member.header is not None and (member.header.type, member.header.id) != (record.type, record.record_id):
-        problem = "it is another record than the journal remembers"
-    if problem:
-        raise TrustError(
-            f"{warc}: record {record.index} at offset {record.offset}: {problem}",
-            "the disk or another program changed it; nothing was signed. `preserve capture --resume` captures what is lost again",
-        )
+    if member.problem or member.header is None:
+        return member.problem
+    return "" if (member.header.type, member.header.id) == (record.type, record.record_id) else _ANOTHER
+
+
+def _pieces(file: BinaryIO, length: int, whole: hashlib._Hash) -> Iterator[bytes]:
+    while length and (piece := file.read(min(length, _CHUNK))):
+        length -= len(piece)
+        whole.update(piece)
+        yield piece
 
 
 def _sha256(staging: Staging, path: str) -> str:

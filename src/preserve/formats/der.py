@@ -48,17 +48,15 @@ class Element:
     def oid(self) -> str:
         """An OBJECT IDENTIFIER in dotted decimals."""
         arcs, value, data = list[int](), 0, self.expect(OID).content
-        for place, byte in enumerate(data):
-            if byte == 0x80 and value == 0:
+        if not data or data[-1] >= 0x80:
+            raise FormatError("DER: not an object identifier")
+        for byte in data:
+            if (byte == 0x80 and value == 0) or value >> 128:
                 raise FormatError("DER: not an object identifier")
             value = value << 7 | byte & 0x7F
             if byte < 0x80:
                 arcs.append(value)
                 value = 0
-            elif place == len(data) - 1 or value >> 128:
-                raise FormatError("DER: not an object identifier")
-        if not arcs:
-            raise FormatError("DER: not an object identifier")
         first = min(arcs[0] // 40, 2)
         return ".".join(map(str, (first, arcs[0] - 40 * first, *arcs[1:])))
 

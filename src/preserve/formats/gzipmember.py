@@ -44,15 +44,17 @@ def pack(head: bytes, body: bytes, tail: bytes) -> bytes:
     return b"".join((HEADER, _deflated_open(head), *_stored(body), _stored_last(tail), trailer))
 
 
-def unpack(data: bytes) -> bytes:
-    """The content of one whole member that is known to be our own: it may be as large as it likes. Raises FormatError."""
+def unpack(data: bytes, limit: int) -> bytes | None:
+    """The content of one whole member, None when it is more than `limit` bytes. Raises FormatError."""
     if not data.startswith(HEADER) or len(data) < len(HEADER) + _TRAILER_SIZE:
         raise FormatError("not a gzip member of ours")
     inflate = igzip_lib.IgzipDecompressor(igzip_lib.DECOMP_DEFLATE)
     try:
-        content = bytes(inflate.decompress(data[len(HEADER) :]))
+        content = bytes(inflate.decompress(data[len(HEADER) :], limit + 1))
     except _DAMAGED as error:
         raise FormatError("the deflate stream is damaged") from error
+    if len(content) > limit:
+        return None
     if not inflate.eof or inflate.unused_data != _trailer(isal_zlib.crc32(content), len(content)):
         raise FormatError("the gzip member's CRC-32 or length does not hold")
     return content

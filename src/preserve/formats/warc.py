@@ -214,13 +214,15 @@ def _parse_date(text: str) -> datetime:
         raise FormatError(f"not a WARC-Date: {text[:40]!r}") from error
 
 
-def written(data: bytes) -> tuple[str, str]:
-    """Type and id of the record in a slice that was just read back: exactly one member, its CRC-32 holds, its length is as declared.
+def written(data: bytes, limit: int) -> tuple[str, str] | None:
+    """Type and id of the record in a slice that `header` and `pack` wrote, None when it holds more than `limit` bytes.
 
-    The fast way for what this program wrote itself and knows by its hash; `MemberCheck` is for everybody's, and computes the digests.
-    Raises FormatError.
+    The fast way for a slice that is known by its hash: exactly one member, its CRC-32 holds, the record is as long as it says.
+    `MemberCheck` is for everybody's records, of any size, and computes the digests as well. Raises FormatError.
     """
-    content = unpack(data)
+    content = unpack(data, limit)
+    if content is None:
+        return None
     head = _WRITTEN.match(content)
     if head is None:
         raise FormatError("no WARC/1.1 header of ours")

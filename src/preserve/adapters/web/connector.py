@@ -64,7 +64,8 @@ class Connector:
         self._settings = settings
         self._clock = clock
         self._resolver = Resolver(clock, settings.timeout)
-        self._strict = tls.context(settings.cacert)
+        # certifi's roots are read when they are first needed; what the operator named is looked at now.
+        self._strict = tls.context(settings.cacert) if settings.cacert else None
         self._lax = tls.context(None, verify=False) if settings.tls is TlsMode.RECORD else None
 
     async def connect(self, url: Url) -> Connection:
@@ -120,6 +121,7 @@ class Connector:
     async def _secure(self, connection: Connection, url: Url, way: Route) -> Connection:
         """Shake hands; with `--tls record` a second connection goes on where the certificate of the first was refused."""
         resolution, peer = connection.resolution, connection.peer
+        self._strict = self._strict or tls.context(None)
         try:
             await self._shake(connection, url, self._strict)
         except tls.HandshakeError as error:

@@ -1,0 +1,246 @@
+"""Which records and lines go along when single captures are handed over, or some of an archive's runs.
+
+A revisit is nothing without its original: that goes along from whichever run it lies in. So do the warcinfo of each file, and what a
+run holds about the hosts that were asked (DNS, certificates, robots.txt).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from preserve.errors import FormatError
+from preserve.formats import lines, manifest, recordindex, warcscan
+from preserve.formats.warc import Header, MemberCheck, target_uri
+from preserve.model.handover import RunPart, Wanted
+from preserve.model.trust import CaptureLine, CitationLine, FileEntry, Manifest, RecordLine, RecordRef, SourceLine
+from preserve.rules import requisites, selection
+
+if TYPE_CHECKING:
+    from preserve.ports import Folder
+
+_PEEK = 1 << 12
+_Place = tuple[str, int]
+"""A WARC file's path in its run, and a record's index in it."""
+
+
+class SealedRun:
+    """The lines and records of one run, read as they are asked for. Everything raises FormatError or StoreError when it cannot be."""
+
+    def __init__(self, folder: Folder, name: str) -> None:
+        self.name = name
+        self.at = f"runs/{name}/"
+        self._folder = folder
+        self.manifest: Manifest = manifest.decode(folder.read(f"{self.at}manifest.json", manifest.MAX_SIZE))
+        self._rows: dict[str, list[bytes]] = {}
+
+    def captures(self) -> Iterator[CaptureLine]:
+        for row in self.rows(self.manifest.captures.file):
+            yield lines.decode_capture(row)
+
+    def citations(self) -> Iterator[CitationLine]:
+        for row in self.rows(self.manifest.citations.file):
+            yield lines.decode_citation(row)
+
+    def sources(self) -> Iterator[SourceLine]:
+        for row in self.rows(self.manifest.sources.file):
+            yield lines.decode_source(row)
+
+    def rows(self, file: str) -> Iterator[bytes]:
+        """The lines of a file of lines, without their newline."""
+        with self._folder.open(self.at + file) as source:
+            rest = b""
+            while block := source.read(1 << 18):
+                *whole, rest = (rest + block).split(b"\n")
+                yield from whole
+
+    @cached_property
+    def warcs(self) -> tuple[FileEntry, ...]:
+        return tuple(entry for entry in self.manifest.files if entry.records is not None)
+
+    def leaves(self, warc: str) -> list[bytes]:
+        """The lines of a WARC file's record index; kept, for they are asked for again and again."""
+        if warc not in self._rows:
+            entry = next((entry for entry in self.warcs if entry.path == warc), None)
+            if entry is None or entry.records is None:
+                raise FormatError(f"{self.at}{warc}: the manifest knows no such WARC file")
+            self._rows[warc] = list(self.rows(entry.records.file))
+        return self._rows[warc]
+
+    def place(self, warc: str, index: int) -> RecordLine:
+        leaves = self.leaves(warc)
+        if index >= len(leaves):
+            raise FormatError(f"{self.at}{warc}: there is no record {index}")
+        return recordindex.parse_leaf(leaves[index])
+
+    def stored(self, warc: str, index: int) -> Iterator[bytes]:
+        """The stored bytes of one record, in pieces."""
+        place = self.place(warc, index)
+        left = place.length
+        with self._folder.open(self.at + warc) as file:
+            file.seek(place.offset)
+            while left and (piece := file.read(min(left, 1 << 18))):
+                left -= len(piece)
+                yield piece
+
+    def head(self, warc: str, index: int) -> tuple[Header, bytes]:
+        """A record's header and how its block begins."""
+        pieces, seen, length = self.stored(warc, index), b"", self.place(warc, index).length
+        for piece in pieces:
+            seen += piece
+            found = warcscan.peek(seen, whole=len(seen) == length)
+            if found is not None:
+                return found
+        raise FormatError(f"{self.at}{warc}: record {index} has no head")
+
+    def block(self, ref: RecordRef, limit: int) -> bytes:
+        """Up to about `limit` bytes of a record's block."""
+        data = bytearray()
+        check = MemberCheck(data.extend, payload=False)
+        for piece in self.stored(ref.warc, ref.index):
+            check.feed(piece)
+            if len(data) >= limit:
+                break
+        return bytes(data[:limit])
+
+
+def select(folder: Folder, names: Sequence[str], wanted: Wanted) -> tuple[RunPart, ...]:
+    """What of the sealed runs `names` (in their order) is handed over; runs that nothing is taken from are left out."""
+    runs = [SealedRun(folder, name) for name in names]
+    taken = [run for run in runs if not wanted.runs or run.manifest.archive.sequence in wanted.runs]
+    if wanted.by_capture:
+        chosen = [_Chosen(run, wanted) for run in taken]
+        parts = [part.close() for part in chosen]
+        missing = {key: uri for part in chosen for key, uri in part.originals.items()}
+    else:
+        parts = [RunPart(name=run.name, manifest=run.manifest, whole=True) for run in taken]
+        missing = _originals_of(taken) if len(taken) < len(runs) else {}
+    found = {part.name: part for part in parts if part.whole or part.captures}
+    for run, place in _find(runs, missing, frozenset(found) if not wanted.by_capture else frozenset()):
+        part = found.get(run.name, RunPart(name=run.name, manifest=run.manifest, whole=False))
+        if not part.whole:
+            found[run.name] = _with_records(part, (place,))
+    return tuple(found[run.name] for run in runs if run.name in found)
+
+
+def _with_records(part: RunPart, places: Iterable[_Place]) -> RunPart:
+    """The part with more records, and the warcinfo of each file they lie in."""
+    records = dict(part.records)
+    for warc, index in places:
+        records[warc] = records.get(warc, frozenset({0})) | {index}
+    return replace(part, records=records)
+
+
+class _Chosen:
+    """What of one run was asked for."""
+
+    def __init__(self, run: SealedRun, wanted: Wanted) -> None:
+        self._run = run
+        self.originals: dict[str, str] = {}
+        """Record ids that revisits refer to, and their addresses."""
+        self._documents: set[str] = set()
+        cited = {line.citation for line in run.citations() if selection.asked(line, wanted)}
+        picked = {line.capture: line for line in run.captures() if selection.chosen(line, cited, wanted)}
+        self._picked = {**picked, **self._needs(picked)}
+
+    def _needs(self, pages: dict[int, CaptureLine]) -> dict[int, CaptureLine]:
+        """The captures that these need: those that say so, and those that the pages name and another page had asked for first."""
+        found: dict[int, CaptureLine] = {}
+        level, layer = 0, pages
+        while layer and level <= requisites.SHEETS_DEEP:
+            names = frozenset[str]().union(*(self._named(line, level) for line in layer.values()))
+            layer = {
+                line.capture: line
+                for line in self._run.captures()
+                if line.capture not in pages
+                and line.capture not in found
+                and ((level == 0 and line.requisite_of in pages) or not names.isdisjoint(selection.addresses(line)))
+            }
+            found |= layer
+            level += 1
+        return found
+
+    def _named(self, line: CaptureLine, level: int) -> frozenset[str]:
+        shown = [record for record in line.records if record.type == "response"]
+        if not shown:
+            return frozenset()
+        header, _ = self._run.head(shown[-1].warc, shown[-1].index)
+        return selection.named(header, self._run.block(shown[-1], requisites.READ + (1 << 20)), level)
+
+    def close(self) -> RunPart:
+        run, picked = self._run, self._picked
+        places = {(record.warc, record.index) for line in picked.values() for record in line.records}
+        for line in picked.values():
+            self.originals |= dict(_refers_to(run, line))
+        part = RunPart(
+            name=run.name,
+            manifest=run.manifest,
+            whole=False,
+            captures=frozenset(picked),
+            citations=frozenset(cited.citation for line in picked.values() for cited in line.cited_in),
+        )
+        if not picked:
+            return part
+        documents = {cited.document_sha256 for line in picked.values() for cited in line.cited_in}
+        sources = frozenset(line.source for line in run.sources() if line.sha256 in documents)
+        part = replace(part, sources=sources)
+        about = _about_hosts(run, selection.hosts(picked.values()))
+        return _with_records(part, (*places, *about))
+
+
+def _about_hosts(run: SealedRun, hosts: Collection[str]) -> Iterator[_Place]:
+    """Records that belong to no capture and are about one of `hosts`."""
+    owned = {(record.warc, record.index) for line in run.captures() for record in line.records}
+    for warc in run.warcs:
+        assert warc.records is not None, "it is a WARC file of ours"
+        for index in range(1, warc.records.count):
+            if (warc.path, index) in owned:
+                continue
+            header, _ = run.head(warc.path, index)
+            if selection.is_of_host(header.target_uri or "", hosts):
+                yield warc.path, index
+
+
+def _refers_to(run: SealedRun, line: CaptureLine) -> Iterator[tuple[str, str]]:
+    """(record id, address) of the originals of a capture's revisits."""
+    for record in line.records:
+        if record.type == "revisit":
+            header, _ = run.head(record.warc, record.index)
+            yield (header.get("WARC-Refers-To") or "").strip("<>"), header.get("WARC-Refers-To-Target-URI") or ""
+
+
+def _originals_of(runs: Iterable[SealedRun]) -> dict[str, str]:
+    return {key: uri for run in runs for line in run.captures() for key, uri in _refers_to(run, line)}
+
+
+def _find(runs: Sequence[SealedRun], wanted: dict[str, str], whole: Collection[str]) -> Iterator[tuple[SealedRun, _Place]]:
+    """Where the records of these ids lie; `whole` are runs that go along anyhow, so that what lies in them is not looked for twice."""
+    missing = dict(wanted)
+    for run in sorted(runs, key=lambda run: run.name not in whole):
+        for place in _shown(run, missing):
+            header, _ = run.head(*place)
+            if missing.pop(header.id, None) is not None:
+                yield run, place
+            if not missing:
+                return
+    if missing:
+        raise FormatError(
+            f"the original of a revisit is not in the archive: {next(iter(missing.values()))}",
+            "preserve verify says what is missing; without it the capture cannot be replayed",
+        )
+
+
+def _shown(run: SealedRun, missing: dict[str, str]) -> Iterator[_Place]:
+    """Responses that may be among the missing: those of captures at these addresses, then those of no capture."""
+    if not missing:
+        return
+    uris, owned = frozenset(missing.values()), set[_Place]()
+    for line in run.captures():
+        owned |= {(record.warc, record.index) for record in line.records}
+        if not uris.isdisjoint(target_uri(address) for address in selection.addresses(line)):
+            yield from ((record.warc, record.index) for record in line.records if record.type == "response")
+    for warc in run.warcs:
+        assert warc.records is not None, "it is a WARC file of ours"
+        yield from ((warc.path, index) for index in range(1, warc.records.count) if (warc.path, index) not in owned)

@@ -1,0 +1,167 @@
+"""Attacks on time against the verifier and against the independent check; and what expiry and stolen keys leave standing."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from archives import Archivist, Pen
+from attacks_on_tokens import NOW, TOKEN_ATTACKS, add_stamped, good, roots, trusted
+from attacktools import Attack
+from authorities import Authority, Issuer, shared
+from preserve.adapters.folder import DiskFolder
+from preserve.flows.verify import verify
+from preserve.formats import manifest, timestamp
+from preserve.model.finding import Claim, Report, Result
+from preserve.model.trust import Revocation, TrustedKey
+from running import ROOT
+
+_LATER = NOW + timedelta(days=400)
+
+
+def _verify(path: Path, keys: Sequence[TrustedKey], now: datetime = _LATER) -> Report:
+    with DiskFolder(path) as folder:
+        return verify(folder, keys, [], now)
+
+
+def _told(report: Report) -> str:
+    return "\n".join(f"{f.claim} {f.result} {f.subject}: {f.detail}" for f in report.findings)
+
+
+def _attacked(attack: Attack, tmp_path: Path) -> Path:
+    root = tmp_path / "archive"
+    root.mkdir()
+    attack.does(good(), root)
+    return root
+
+
+@pytest.mark.parametrize("attack", TOKEN_ATTACKS, ids=lambda attack: attack.name)
+def test_attack(attack: Attack, tmp_path: Path) -> None:
+    root = _attacked(attack, tmp_path)
+    report = _verify(root, trusted(good()))
+    assert report.exit_code == attack.exit, _told(report)
+    assert any(
+        attack.claim in (None, finding.claim) and attack.says in f"{finding.subject}: {finding.detail}"
+        for finding in report.findings
+    ), _told(report)
+    run = _verify(max((root / "runs").iterdir()), trusted(good()))
+    assert run.exit_code == attack.alone, _told(run)
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is what this check is made of")
+@pytest.mark.parametrize("attack", TOKEN_ATTACKS, ids=lambda attack: attack.name)
+def test_attack_against_the_independent_check(attack: Attack, tmp_path: Path) -> None:
+    run = max((_attacked(attack, tmp_path) / "runs").iterdir())
+    archivist = good()
+    known = (archivist.signers[0].keyid, archivist.log.key.encode(), str(roots(tmp_path / "roots")))
+    script = ROOT / "manifests" / "verify.sh"
+    done = subprocess.run(["sh", str(script), str(run), *known], capture_output=True, text=True, check=False, timeout=60)
+    assert done.stderr == ""
+    assert done.returncode == attack.script, done.stdout
+
+
+def test_stamped_is_said_only_when_every_run_is(tmp_path: Path) -> None:
+    archivist = good()
+    assert _verify(archivist.write(tmp_path / "all"), trusted(archivist)).time == "stamped"
+    assert _verify(tmp_path / "all" / "runs" / archivist.names[0], trusted(archivist)).time == "stamped"
+    add_stamped(archivist, ends=())
+    mixed = _verify(archivist.write(tmp_path / "mixed"), trusted(archivist))
+    assert (mixed.exit_code, mixed.time) == (0, "self-asserted")
+    assert _verify(tmp_path / "all", good().trusted).time == "self-asserted"
+
+
+def test_required_claims(tmp_path: Path) -> None:
+    archivist = good()
+    run = archivist.write(tmp_path / "archive") / "runs" / archivist.names[0]
+    required = frozenset({Claim.NOT_AFTER, Claim.NOT_BEFORE, Claim.CREATED})
+    with DiskFolder(run) as folder:
+        assert verify(folder, trusted(archivist), [], NOW, require=required).exit_code == 0
+    bare = Archivist()
+    bare.add_run()
+    with DiskFolder(bare.write(tmp_path / "bare")) as folder:
+        assert verify(folder, trusted(bare), [], NOW, require=frozenset({Claim.NOT_AFTER})).exit_code == 41
+
+
+def test_a_stolen_key_keeps_what_was_stamped_before_and_nothing_else(tmp_path: Path) -> None:
+    archivist = good()
+    root = archivist.write(tmp_path / "stamped")
+    bare = Archivist()
+    bare.add_run()
+    unstamped = bare.write(tmp_path / "bare")
+    for stolen_at, stamped, self_asserted in ((NOW + timedelta(hours=1), 0, 41), (NOW - timedelta(hours=1), 41, 41)):
+        keys = [
+            replace(key, revoked_at=stolen_at, reason=Revocation.COMPROMISED) if key.keyid == Pen("A. Archivist").keyid else key
+            for key in trusted(archivist)
+        ]
+        assert _verify(root, keys).exit_code == stamped
+        assert _verify(unstamped, keys).exit_code == self_asserted
+
+
+def test_a_root_that_is_no_longer_trusted(tmp_path: Path) -> None:
+    archivist = good()
+    root = archivist.write(tmp_path / "archive")
+    a, b = (shared(name).issuer for name in ("a", "b"))
+    for limits, expected in (
+        ({"valid_until": NOW + timedelta(hours=1)}, 0),
+        ({"valid_until": NOW - timedelta(hours=1)}, 41),
+        ({"valid_from": NOW + timedelta(hours=1)}, 41),
+        ({"revoked_at": NOW + timedelta(hours=1), "reason": Revocation.SUPERSEDED}, 0),
+        ({"revoked_at": NOW + timedelta(hours=1), "reason": Revocation.COMPROMISED}, 41),
+    ):
+        keys = (*archivist.trusted, a.pinned("a", **limits), b.pinned("b"))
+        assert _verify(root, keys).exit_code == expected, limits
+    unusable = replace(a.pinned("a"), certificate="-----BEGIN CERTIFICATE-----\n")
+    swapped = replace(a.pinned("a"), keyid=b.fingerprint)
+    for key in (unusable, swapped):
+        report = _verify(root, (*archivist.trusted, key, b.pinned("b")))
+        assert report.exit_code == 41
+        assert "the root pinned for a" in _told(report)
+
+
+def test_two_roots_under_one_name(tmp_path: Path) -> None:
+    """An authority that moved to a new root: old tokens under the old one, new tokens under the new one."""
+    archivist = good()
+    root = archivist.write(tmp_path / "archive")
+    keys = (*archivist.trusted, Issuer("New root of a").pinned("a"), *trusted(archivist)[2:])
+    assert _verify(root, keys).exit_code == 0
+
+
+def test_tokens_outlive_the_certificates_of_their_authority(tmp_path: Path) -> None:
+    brief = Authority(tmp_path / "brief", Issuer("Brief root", days=(-1, 2)), days=(-1, 1))
+    archivist = Archivist()
+    run = add_stamped(archivist, ends=())
+    run["timestamps/brief.tsr"] = brief.stamp(run["SEAL"])
+    report = _verify(archivist.write(tmp_path / "archive"), (*archivist.trusted, brief.issuer.pinned("brief")), _LATER)
+    assert (report.exit_code, report.time) == (0, "stamped")
+
+
+def test_a_byte_of_a_token_changed_is_found_or_proves_the_same(tmp_path: Path) -> None:
+    archivist = good()
+    run = archivist.write(tmp_path / "archive") / "runs" / archivist.names[1]
+    path, chance = run / "timestamps/a.tsr", random.Random(1)
+    data = path.read_bytes()
+    time, found = timestamp.read(data).time, 0
+    for _ in range(60):
+        place = chance.randrange(len(data))
+        path.write_bytes(data[:place] + bytes([data[place] ^ chance.randrange(1, 256)]) + data[place + 1 :])
+        report = _verify(run, trusted(archivist))
+        found += report.exit_code == 40
+        if report.exit_code != 40:
+            assert report.exit_code == 0, f"byte {place}"
+            assert timestamp.read(path.read_bytes()).time == time
+    assert found > 50
+    path.write_bytes(data)
+    start = run / manifest.start_token_path("a")
+    data = start.read_bytes()
+    for place in [chance.randrange(len(data)) for _ in range(20)]:
+        start.write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
+        report = _verify(run, trusted(archivist))
+        assert report.exit_code == 40, "the hash of a start token is signed"
+        assert [f.claim for f in report.findings if f.result is Result.FAIL] == [Claim.NOT_BEFORE]
