@@ -20,8 +20,16 @@ from functools import lru_cache
 
 HOSTS = 200
 _MIX = (("html", 0.55, 25_000, 0.6), ("img", 0.38, 60_000, 0.6), ("css", 0.065, 20_000, 0.5), ("pdf", 0.005, 2_000_000, 0.4))
-_TYPES = {"html": "text/html; charset=utf-8", "css": "text/css", "img": "image/jpeg", "pdf": "application/pdf", "tiny": "text/html"}
-_WORDS = "river bridge ferry toll stone water crossing record harbour winter season survey keeper bank north mill path boat".split()
+_TYPES = {
+    "html": "text/html; charset=utf-8",
+    "css": "text/css",
+    "img": "image/jpeg",
+    "pdf": "application/pdf",
+    "tiny": "text/html",
+}
+_WORDS = (
+    "river bridge ferry toll stone water crossing record harbour winter season survey keeper bank north mill path boat".split()
+)
 
 
 @lru_cache(maxsize=1)

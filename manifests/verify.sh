@@ -1,12 +1,13 @@
 #!/bin/sh
-# verify.sh RUN [KEYID [VKEY]]: check one sealed run without preserve, with openssl, sha256sum and POSIX tools.
+# verify.sh RUN [KEYID [VKEY [ROOTS]]]: check one sealed run without preserve, with openssl, sha256sum and POSIX tools.
 #
 #   RUN    the folder of a run (it holds SEAL and manifest.json)
 #   KEYID  the signer's key id, 64 hex digits, known from elsewhere than RUN: without it nobody's identity is established
 #   VKEY   the log's key line (origin+hash+key), known from elsewhere: with it the signature of the log's checkpoint is checked
+#   ROOTS  a folder with NAME.pem for each time-stamp authority, its root certificate, known from elsewhere (VKEY may be empty)
 #
-# Exit: 0 nothing altered, signed by KEYID; 40 altered, missing or forged; 41 unaltered, but not known to be signed by KEYID;
-#       2 called wrongly, or a tool is missing.
+# Exit: 0 nothing altered, signed by KEYID, every named time-stamp checked; 40 altered, missing or forged; 41 unaltered, but not known
+#       to be signed by KEYID, or a time-stamp is missing, late, or its root was not given; 2 called wrongly, or a tool is missing.
 #
 # It reads every file once or twice, writes only below a temporary folder, and shares nothing with preserve but the formats that
 # are described in docs/formats. What it does not do: read inside the gzip members, follow the log beyond this run, check ML-DSA.
@@ -18,14 +19,16 @@ export LC_ALL
 say() { printf '%s\n' "$*"; }
 fail() { say "FAIL  $*"; bad=1; }
 ok() { say "ok    $*"; }
-usage() { sed -n '2,6p' "$0" | sed 's/^# \{0,1\}//' >&2; exit 2; }
+usage() { sed -n '2,7p' "$0" | sed 's/^# \{0,1\}//' >&2; exit 2; }
 
-[ $# -ge 1 ] && [ $# -le 3 ] && [ -d "$1" ] || usage
+[ $# -ge 1 ] && [ $# -le 4 ] && [ -d "$1" ] || usage
 for tool in openssl sha256sum awk sed find sort comm od; do
   command -v "$tool" >/dev/null || { say "missing tool: $tool" >&2; exit 2; }
 done
 keyid=$(printf '%s' "${2:-}" | tr -d -- '-' | tr 'A-F' 'a-f')
 vkey=${3:-}
+roots=${4:-}
+[ -z "$roots" ] || roots=$(cd "$roots" && pwd) || usage
 bad=0
 tmp=$(mktemp -d) || exit 2
 trap 'rm -rf "$tmp"' EXIT
@@ -148,12 +151,18 @@ if sha256sum -c --strict --quiet "$tmp/sums" >"$tmp/out" 2>/dev/null; then
 else
   while IFS= read -r said; do fail "$said"; done <"$tmp/out"
 fi
-tokens=$(sed -n 's/^      "authority": "\([a-z0-9._-]*\)",$/\1/p' manifest.json)
+# AUTHORITY TAB SHA256 of the start tokens, AUTHORITY alone of the tokens over SEAL that the manifest names.
+awk -F '"' '/^  "timestamps": \[/ { on = 1 } /^  \],?$/ { on = 0 } on && /^      "authority": "/ { print $4 }' manifest.json >"$tmp/ends"
+awk -F '"' '/^  "start_tokens": \[/ { on = 1 } /^  \],?$/ { on = 0 }
+  on && /^      "authority": "/ { who = $4 } on && /^      "sha256": "/ { print who "\t" $4 }' manifest.json >"$tmp/starts"
+cat "$tmp/ends" "$tmp/starts" | grep -Evq '^[a-z0-9][a-z0-9._-]*(	[0-9a-f]{64})?$' && fail 'manifest.json: not the name of an authority'
 {
   cut -f 4 "$tmp/listed"
   printf '%s\n' SEAL manifest.json log/seal.tlog-proof
   sed 's|\(.*\)|keys/\1.pem\nsignatures/\1.sig|' "$tmp/signers"
-  for authority in $tokens; do printf '%s\n' "timestamps/$authority.tsr" "timestamps/start-$authority.tsr"; done
+  sed 's|.*|timestamps/&.tsr|' "$tmp/ends"
+  cut -f 1 "$tmp/starts" | sed 's|.*|timestamps/start-&.tsr|'
+  grep -E '^timestamps/[a-z0-9][a-z0-9._-]*\.tsr$' "$tmp/files" | grep -v '^timestamps/start-' # added later: looked at in 9
 } | sort -u >"$tmp/expected"
 comm -23 "$tmp/files" "$tmp/expected" >"$tmp/extra"
 while IFS= read -r name; do fail "$name: unlisted file"; done <"$tmp/extra"
@@ -249,12 +258,78 @@ if [ -n "$vkey" ]; then
   if [ -n "$signed" ]; then ok "checkpoint signed by the log's key"; else fail "$proof: the checkpoint is not signed by that key"; fi
 fi
 
+# ------------------------------------------------------------------------------------------------------------- 9. time-stamps
+
+# epoch FORMAT: seconds since 1970 of "Nov 22 00:11:02.46 2026 GMT" or "2026-11-22T00:11:02.465Z" on standard input.
+epoch() {
+  awk '{
+    if (split($0, q, /[-T:.Z]/) >= 6 && q[1] ~ /^[0-9]+$/) { y = q[1]; m = q[2]; d = q[3]; h = q[4]; i = q[5]; s = q[6] }
+    else { y = $4; m = (index("JanFebMarAprMayJunJulAugSepOctNovDec", $1) + 2) / 3; d = $2; split($3, q, /[:.]/); h = q[1]; i = q[2]; s = q[3] }
+    if (m < 3) { y--; m += 12 }
+    print (365 * y + int(y / 4) - int(y / 100) + int(y / 400) + int((153 * (m - 3) + 2) / 5) + d - 1 - 719468) * 86400 + h * 3600 + i * 60 + s
+  }'
+}
+
+# token FILE DATA NAME: whether FILE is a token over DATA; sets `when`, and `known` when it is one under NAME's root.
+token() {
+  known=
+  openssl ts -reply -in "$1" -text >"$tmp/text" 2>/dev/null && grep -q '^Status: Granted\.$' "$tmp/text" || { fail "$1: not a token"; return 1; }
+  when=$(sed -n 's/^Time stamp: //p' "$tmp/text" | epoch)
+  hash=$(sed -n 's/^Hash Algorithm: //p' "$tmp/text")
+  case $hash in sha256 | sha384 | sha512) ;; *) fail "$1: a token over a hash that does not count: $hash"; return 1 ;; esac
+  imprint=$(awk '/^Message data:/ { on = 1; next } /^Serial number:/ { on = 0 } on { print substr($0, 12, 48) }' "$tmp/text" | tr -cd '0-9a-f')
+  [ "$imprint" = "$(openssl dgst "-$hash" -r "$2" | cut -d ' ' -f 1)" ] || { fail "$1: a token over other bytes"; return 1; }
+  [ -n "$roots" ] && [ -f "$roots/$3.pem" ] || return 0
+  # -attime: the certificates as they were when the token was made; they need not last as long as the proof.
+  openssl ts -verify -data "$2" -in "$1" -CAfile "$roots/$3.pem" -attime "$when" >/dev/null 2>&1 ||
+    { fail "$1: no token of $3"; return 1; }
+  known=1
+}
+
+doubt=
+stamped=
+created=$(sed -n 's/^  "created": "\(.*\)",$/\1/p' manifest.json | epoch)
+doubted() { say "?     $*"; doubt=1; }
+while IFS= read -r name; do
+  file=timestamps/$name.tsr
+  [ -f "$file" ] || { doubted "$file: missing"; continue; }
+  token "$file" SEAL "$name" || continue
+  if [ -z "$known" ]; then doubted "$file: the root of $name was not given"
+  elif [ "$when" -lt $((created - 300)) ]; then fail "$file: stamped before it was made"
+  elif [ "$when" -gt $((created + 86400)) ]; then doubted "$file: stamped more than a day after the time that the manifest claims"
+  else stamped="$stamped $name"; ok "$file: existed by $(sed -n 's/^Time stamp: //p' "$tmp/text")"
+  fi
+done <"$tmp/ends"
+printf 'preserve-run/v1 %s %s\n' "$(sed -n 's/^  "run_id": "\(.*\)",$/\1/p' manifest.json)" \
+  "$(sed -n 's/^  "nonce": "\(.*\)",$/\1/p' manifest.json)" >"$tmp/begun"
+while IFS=$tab read -r name hash; do
+  file=timestamps/start-$name.tsr
+  [ -f "$file" ] || { doubted "$file: missing"; continue; }
+  [ "$(sha256sum <"$file" | cut -c -64)" = "$hash" ] || { fail "$file: not the token that the manifest names"; continue; }
+  token "$file" "$tmp/begun" "$name" || continue
+  if [ -z "$known" ]; then doubted "$file: the root of $name was not given"
+  elif [ "$when" -gt $((created + 300)) ]; then fail "$file: taken after the run that begins with it"
+  else ok "$file: begun after $(sed -n 's/^Time stamp: //p' "$tmp/text")"
+  fi
+done <"$tmp/starts"
+grep '^timestamps/' "$tmp/files" | grep -v '^timestamps/start-' | sed 's|^timestamps/\(.*\)\.tsr$|\1|' | sort >"$tmp/there"
+sort "$tmp/ends" | comm -23 "$tmp/there" - >"$tmp/added"
+while IFS= read -r name; do
+  [ -f "timestamps/$name.tsr" ] && token "timestamps/$name.tsr" SEAL "$name" || continue
+  if [ -z "$known" ]; then say "      timestamps/$name.tsr: added later, not checked: the root of $name was not given"
+  elif [ "$when" -lt $((created - 300)) ]; then fail "timestamps/$name.tsr: stamped before it was made"
+  else ok "timestamps/$name.tsr: added later: existed by $(sed -n 's/^Time stamp: //p' "$tmp/text")"
+  fi
+done <"$tmp/added"
+
 # ------------------------------------------------------------------------------------------------------------------ the answer
 
 [ "$bad" = 0 ] || { say 'altered, missing or forged'; exit 40; }
-say "time  self-asserted: $(sed -n 's/^  "created": "\(.*\)",$/\1/p' manifest.json)"
-if [ -n "$tokens" ]; then
-  say "      time-stamps are named; check each with openssl ts -verify -data SEAL -in timestamps/NAME.tsr -CAfile ROOT.pem"
+created=$(sed -n 's/^  "created": "\(.*\)",$/\1/p' manifest.json)
+if [ -n "$stamped" ] && [ -z "$doubt" ]; then say "time  $created, borne out by$stamped"; else say "time  self-asserted: $created"; fi
+if [ -n "$doubt" ]; then
+  say 'unaltered, but not every time-stamp that the manifest names bears it out'
+  exit 41
 fi
 for id in $valid; do
   [ "$id" = "$keyid" ] && { say "unaltered, signed by $id"; exit 0; }

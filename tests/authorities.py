@@ -268,7 +268,9 @@ class Counter:
                 handler.send_header("Location", "http://127.0.0.1:9/elsewhere")
                 handler.send_header("Content-Length", "0")
                 handler.end_headers()
-            case "silent":
+            case "silent after one" if len(self.asked) < 2:
+                self._send(handler, self.authority.reply(query))
+            case "silent" | "silent after one":
                 self.released.wait(30)
                 handler.close_connection = True
             case "drip":

@@ -115,9 +115,10 @@ def test_a_page_with_twenty_requisites(preserve: Run, pages: AnyHostSite) -> Non
     manifest = json.loads((run / "manifest.json").read_text())
     assert manifest["captures"]["count"] == manifest["captures"]["captured"] == len(found) == 26
     kept = records(run)
-    assert sorted(block for kind, _, block in kept if kind == "response") == sorted(one.response for one in pages.served)
-    assert len({(one.host, one.target) for one in pages.served}) == len(pages.served), "each is asked once"
-    assert not [one for one in pages.served if one.target == "/inside-the-frame.png"]
+    served = pages.await_served(27)
+    assert sorted(block for kind, _, block in kept if kind == "response") == sorted(one.response for one in served)
+    assert len({(one.host, one.target) for one in served}) == len(served), "each is asked once"
+    assert not [one for one in served if one.target == "/inside-the-frame.png"]
     moved = next(line for line in found if line["url"].endswith("/moved.png"))
     assert (moved["final_url"], len(moved["hops"])) == ("http://b.example/elsewhere.png", 2)
     assert preserve("verify", "archive").code == 0
@@ -125,7 +126,7 @@ def test_a_page_with_twenty_requisites(preserve: Run, pages: AnyHostSite) -> Non
 
 def test_a_requisite_says_where_it_is_asked_from(preserve: Run, pages: AnyHostSite) -> None:
     preserve(*args(pages, "--robots", "ignore", "--url", "http://a.example/page"))
-    asked = {one.target: one.request for one in pages.served}
+    asked = {one.target: one.request for one in pages.await_served(25)}
     assert b"Referer: http://a.example/page\r\n" in asked["/one.png"]
     assert b"Referer: http://a.example/\r\n" in asked["/cross.png"]
     assert b"Referer: http://a.example/style/imported.css\r\n" in asked["/fonts/f.woff2"]
@@ -134,7 +135,7 @@ def test_a_requisite_says_where_it_is_asked_from(preserve: Run, pages: AnyHostSi
 
 def test_the_page_alone_where_that_is_asked_for(preserve: Run, pages: AnyHostSite) -> None:
     done = preserve(*args(pages, "--robots", "ignore", "--no-requisites", "--no-timestamp", "--url", "http://a.example/page"))
-    assert (done.code, len(pages.served)) == (0, 1)
+    assert (done.code, len(pages.await_served(1))) == (0, 1)
     assert done.lines[-1]["counts"]["requisites"] == 0
     warc = next(run_folder(done).glob("data/*.warc.gz"))
     with warc.open("rb") as file:

@@ -41,14 +41,14 @@ def test_a_lost_hyphen_costs_no_citation_and_is_no_silent_repair(style: Style) -
 def test_most_lost_hyphens_are_found_again_among_the_candidates() -> None:
     lost = again = 0
     for style in STYLES:
-        made = typeset(NOTES, replace(style, drop_hyphens=True))
+        made = typeset(TWICE, replace(style, drop_hyphens=True))
         found = citations(read("layout.txt", made.text.encode()))
         own = [each for each in found if each.where == "notes" and not each.kind.refers]
         for citation, meant in zip(own, made.rows, strict=True):
             if citation.url != meant["url"]:
                 lost += 1
                 again += meant["url"] in [candidate.url for candidate in citation.candidates] and citation.uncertain
-    assert lost >= 12
+    assert lost >= 60
     assert again / lost >= 0.8
 
 

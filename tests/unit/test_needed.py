@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +16,7 @@ from preserve.rules.requisites import MOST, READ, Kind, Needed, candidates, kind
 BASE = "https://site.test/dir/page"
 
 
-def answer(media_type: str, **changes: object) -> Exchange:
+def answer(media_type: str, **changes: Any) -> Exchange:
     return exchange(url=BASE, headers=((b"Content-Type", media_type.encode()),), **changes)
 
 

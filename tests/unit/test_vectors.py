@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import base64
 import hashlib
 import sys
 import traceback
@@ -12,8 +13,21 @@ from pathlib import Path
 import pytest
 
 from preserve.errors import FormatError
-from preserve.formats import lines, manifest, note, privatekey, publickey, recordindex, seal, strictjson, tlog
+from preserve.formats import (
+    certificate,
+    lines,
+    manifest,
+    note,
+    privatekey,
+    publickey,
+    recordindex,
+    seal,
+    strictjson,
+    timestamp,
+    tlog,
+)
 from preserve.formats.note import VerifierKey
+from preserve.formats.times import rfc3339
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 PATHS = sorted(path for path in VECTORS.glob("*/*") if path.parent.name != "__pycache__")
@@ -116,6 +130,15 @@ def _tile(body: bytes, headers: Mapping[str, str]) -> None:
     assert b"".join(tlog.decode_tile(body, int(headers["width"]))) == body
 
 
+def _timestamp(body: bytes, headers: Mapping[str, str]) -> None:
+    token = timestamp.read(body)
+    assert rfc3339(token.time) == headers["time"]
+    message = Vector(VECTORS / headers["over"]).body
+    root = certificate.decode(base64.b64decode(headers["root"]))
+    assert timestamp.verify(token, message, [root]) == ""
+    assert timestamp.verify(token, message[:-1], [root]) == "it is over other bytes"
+
+
 CHECKS: dict[str, Callable[[bytes, Mapping[str, str]], None]] = {
     "json": _json,
     "manifest": _manifest,
@@ -132,6 +155,7 @@ CHECKS: dict[str, Callable[[bytes, Mapping[str, str]], None]] = {
     "tlog-proof": _proof,
     "entry-bundle": _bundle,
     "tile": _tile,
+    "timestamp": _timestamp,
 }
 """Decode a vector and show that encoding the result gives it back; a refusal passes through."""
 

@@ -678,6 +678,91 @@ def tlog_vectors(made: dict[str, bytes]) -> None:
     write("one-short", "wrong width", bytes(63), width=2)
 
 
+def token_vectors(made: dict[str, bytes]) -> None:
+    write = writer("timestamp", made)
+    token, root = base64.b64decode(TOKEN), base64.b64decode(ROOT)
+    status, content = parts(token)
+    kind, wrapped = parts(content)
+    version, digests, signed, certificates, infos = parts(parts(wrapped)[0])
+    sha256 = bytes.fromhex("0609608648016503040201")
+
+    def around(*inner: bytes) -> bytes:
+        return tlv(0x30, status, tlv(0x30, kind, tlv(0xA0, tlv(0x30, *inner))))
+
+    real = around(version, digests, signed, certificates, infos)
+    assert real == token
+    known = {"root": b64(root), "over": "seal/real"}
+    write("real", "success", token, "of openssl", time=TOKEN_TIME, **known)
+    two = tlv(0xA0, *sorted((root, *parts(certificates)), reverse=True))
+    write(
+        "unsorted",
+        "success",
+        around(version, digests, signed, two, infos),
+        "a reader sorts what is not signed",
+        time=TOKEN_TIME,
+        **known,
+    )
+    write("not-granted", "not granted", bytes.fromhex("30053003020102"))
+    write("granted-with-changes", "not granted", token.replace(bytes.fromhex("3003020100"), bytes.fromhex("3003020101"), 1))
+    write("granted-and-empty", "not a time-stamp", bytes.fromhex("30053003020100"))
+    write("cut", "not a time-stamp", token[:-1])
+    write("byte-after", "not a time-stamp", token + b"\0")
+    write("indefinite-length", "not a time-stamp", b"\x30\x80" + token[4:] + b"\0\0")
+    write("not-der", "not a time-stamp", b"<html>")
+    write("no-certificates", "no certificate", around(version, digests, signed, infos))
+    write(
+        "another-certificate",
+        "no certificates in it are its signer's",
+        around(version, digests, signed, tlv(0xA0, root), infos),
+    )
+    twice = tlv(0xA0, *parts(certificates) * 2)
+    write("certificate-twice", "2 certificates in it", around(version, digests, signed, twice, infos))
+    changed = certificates[:-1] + bytes([certificates[-1] ^ 1])
+    write("certificate-changed", "ESSCertID", around(version, digests, signed, changed, infos), "its own signature was changed")
+    other = signed.replace(sha256, bytes.fromhex("0609608648016503040205"))
+    write("other-hash", "only SHA-256", around(version, digests, other, certificates, infos), "the imprint is called MD5 or so")
+    other = infos.replace(sha256, bytes.fromhex("0609608648016503040205"))
+    write("signed-over-other-hash", "only SHA-256", around(version, digests, signed, certificates, other))
+    bare = infos.replace(bytes.fromhex("060b2a864886f70d010910022f"), bytes.fromhex("060b2a864886f70d010910023f"))
+    write(
+        "unbound-certificate",
+        "ESSCertID",
+        around(version, digests, signed, certificates, bare),
+        "the attribute has another name",
+    )
+
+
+def parts(data: bytes) -> list[bytes]:
+    """What the one constructed element `data` of DER holds."""
+    return split(data[head(data) :])
+
+
+def split(data: bytes) -> list[bytes]:
+    """Elements of DER, one after the other."""
+    found = []
+    while data:
+        start = head(data)
+        size = int.from_bytes(data[2:start], "big") if start > 2 else data[1]
+        found.append(data[: start + size])
+        data = data[start + size :]
+    return found
+
+
+def head(data: bytes) -> int:
+    """Bytes of tag and length."""
+    return 2 + (data[1] & 0x7F if data[1] & 0x80 else 0)
+
+
+def tlv(tag: int, *content: bytes) -> bytes:
+    """An element of DER."""
+    inner = b"".join(content)
+    size = len(inner)
+    if size < 0x80:
+        return bytes((tag, size)) + inner
+    digits = size.to_bytes((size.bit_length() + 7) // 8, "big")
+    return bytes((tag, 0x80 | len(digits))) + digits + inner
+
+
 REAL_SEAL = """\
 c6450d7222d0da459792026056a3833d20061fecef24321d22ec44076c62b40f  keys/18dcfb730d9fc6ed2751cfc9ebd224d32a5013456899b5849b30600ed69b7063.pem
 a7746326480de8923a853a5aa751ab6a21e23107a563f5db30b41a79b31d83d5  keys/acbe773900cd571c867c8ab3998a5a4dc80119239fe6f35b7754eff3eb3d176c.pem
@@ -699,6 +784,33 @@ ddJZfHxCcBzg6irgT9n/9xrQRyOPZnY=
 """KEY under "correct horse": PBKDF2-HMAC-SHA256 with 1,000,000 rounds, AES-256-CBC."""
 
 
+TOKEN = """\
+MIID+TADAgEAMIID8AYJKoZIhvcNAQcCoIID4TCCA90CAQMxDzANBglghkgBZQMEAgEFADCBnwYLKoZIhvcNAQkQAQSggY8EgYwwgYkCAQEGBCoDBAEwMTAN
+BglghkgBZQMEAgEFAAQgrtOd6Nj/uWnxlG9mvZyfvun95nawKathjYjvqI8xAUUCAQIYDzIwMjYxMTIyMDA0MjQwWjADAgEBAgheIEAUSUDsQKAopCYwJDEO
+MAwGA1UECgwFdGVzdHMxEjAQBgNVBAMMCWF1dGhvcml0eaCCAcMwggG/MIIBZKADAgECAhQXmGOx4CeVDvF95xl078T5n6tWDDAKBggqhkjOPQQDAjAwMQ4w
+DAYDVQQKDAV0ZXN0czEeMBwGA1UEAwwVUm9vdCBmb3IgdGVzdCB2ZWN0b3JzMB4XDTI2MTAyMzAwNDIzOVoXDTM2MTExOTAwNDIzOVowJDEOMAwGA1UECgwF
+dGVzdHMxEjAQBgNVBAMMCWF1dGhvcml0eTBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABBhP8D8TTl+mBpytjnFZE6s4vBsnveTVxJgWD4/pHxnMkEoLmmwi
+vX9rrgvZYLwSEyjql5Ycoeg8AEPqpJXxp5ujaDBmMAwGA1UdEwEB/wQCMAAwHQYDVR0OBBYEFKPzh/g4du2yyV0WDCfrIMBoAXk/MB8GA1UdIwQYMBaAFLkE
+MB24fpiQGR/h/Mfx7rxebHiFMBYGA1UdJQEB/wQMMAoGCCsGAQUFBwMIMAoGCCqGSM49BAMCA0kAMEYCIQCdlvd/Y22RLjgeMgVliasdJ8dBHes2/EXr98E1
+uFFOXAIhAJAAtxMdEy302fGBdyLaV7i+G4iUaQUDgyyn+ffYZgBtMYIBXDCCAVgCAQEwSDAwMQ4wDAYDVQQKDAV0ZXN0czEeMBwGA1UEAwwVUm9vdCBmb3Ig
+dGVzdCB2ZWN0b3JzAhQXmGOx4CeVDvF95xl078T5n6tWDDANBglghkgBZQMEAgEFAKCBpDAaBgkqhkiG9w0BCQMxDQYLKoZIhvcNAQkQAQQwHAYJKoZIhvcN
+AQkFMQ8XDTI2MTEyMjAwNDI0MFowLwYJKoZIhvcNAQkEMSIEIJPnlcNmZKeqaPCAt7E8e5TjW18ZYj1FzjOc4+14PWWVMDcGCyqGSIb3DQEJEAIvMSgwJjAk
+MCIEIFV6m9UorKJYLFGJqeSfiVZYJjrRJXOXCprNHB3GyM1XMAoGCCqGSM49BAMCBEcwRQIgISAvFEwU8Snax6XRVqC1g0XLId1GXZ+/DqjIxnejY90CIQD2
+V9eZJ1JiAwp9Nc986wl7hISnnJYwFERH1dE47zmmtw==
+"""
+"""A reply of openssl over the seal "real"; its signer's certificate is under ROOT."""
+
+ROOT = """\
+MIIBtDCCAVugAwIBAgIUZDlUQCNDgYw/FI5MVXd3U3yx5j4wCgYIKoZIzj0EAwIwMDEOMAwGA1UECgwFdGVzdHMxHjAcBgNVBAMMFVJvb3QgZm9yIHRlc3Qg
+dmVjdG9yczAeFw0yNjEwMjMwMDQyMzlaFw0zNjExMTkwMDQyMzlaMDAxDjAMBgNVBAoMBXRlc3RzMR4wHAYDVQQDDBVSb290IGZvciB0ZXN0IHZlY3RvcnMw
+WTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAASiMcb2NttXgdEzbtRpVtPvw/JjcF7yOq4oCw/rATmMDXUNIL8mvPGClY7OSxq06EE1C3dbPsCpwaeHGVyoue/k
+o1MwUTAPBgNVHRMBAf8EBTADAQH/MB0GA1UdDgQWBBS5BDAduH6YkBkf4fzH8e68Xmx4hTAfBgNVHSMEGDAWgBS5BDAduH6YkBkf4fzH8e68Xmx4hTAKBggq
+hkjOPQQDAgNHADBEAiA+YQ0SIGm3arG41FmL9pkhZpM1mrM5UFme5hxMrGexzwIgK09QCge2upohPHidilv1yejy2RTVpdmu04Ghq3DjNsY=
+"""
+
+TOKEN_TIME = "2026-11-22T00:42:40.000Z"
+
+
 def vectors() -> dict[str, bytes]:
     """Every vector by its path below this folder."""
     made: dict[str, bytes] = {}
@@ -711,6 +823,7 @@ def vectors() -> dict[str, bytes]:
     key_vectors(made)
     note_vectors(made)
     tlog_vectors(made)
+    token_vectors(made)
     return made
 
 

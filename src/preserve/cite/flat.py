@@ -101,6 +101,10 @@ class Layout:
         """Whether some address of the document runs over a line end: only then an unbroken long one is odd."""
         self._widths = {where: _width(document, where) for where in Where} if document.media_type == "text/plain" else {}
 
+    def own_width(self, where: Where) -> Width | None:
+        """The width measured there alone: notes are set in another size than the body, so one says nothing of the other."""
+        return self._widths.get(where)
+
     def width(self, where: Where) -> Width | None:
         """The width of wrapped lines there, or None where lines are not wrapped by a typesetter."""
         return self._widths.get(where) or self._widths.get(Where.BODY if where is Where.NOTES else Where.NOTES)

@@ -16,7 +16,8 @@ from preserve.model.document import CitationKind
 _NOTE = r"(?:foot|end)?(?:notes?|nn?\.|fn\.?|fns?\b)|anm(?:erkung|\.)?|fu(?:ß|ss)n(?:ote|\.)|nota|прим(?:ечание|ечания|\.)?|сноск[аиуе]|ծանոթ(?:ագրություն|\.)?"
 _HEAD = r"(?:^|[.;:,(\[—–]\s*|\b(?:see(?: also)?|and|und|et|cf\.?|vgl\.|voir|véase|ver|см\.|տե՛ս)\s+)"
 _IBID = re.compile(
-    rf"{_HEAD}(?P<ibid>(?:ibid(?:em)?|ibíd(?:em)?|ebd|ebenda|ebendort|там же|նույն տեղում|նույն տեղը|ídem)\b\.?|(?:(?<=^)|(?<=[.;]\s))(?:id|idem)\b\.?(?=\s*(?:$|at\b|[,§¶;]|pp?\.|para|art)))",
+    rf"{_HEAD}(?P<ibid>(?:ibid(?:em)?|ibíd(?:em)?|ebd|ebenda|ebendort|там же|նույն տեղում|նույն տեղը|ídem)\b\.?"
+    rf"|(?:id|idem)\b\.?(?=\s*(?:$|at\b|[,§¶;]|pp?\.|para|art)))",
     re.IGNORECASE | re.MULTILINE,
 )
 _NUMBERED = re.compile(

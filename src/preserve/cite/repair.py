@@ -208,7 +208,7 @@ def _hyphenated(url: str, shift: int, splits: list[_Split]) -> str:
 
 def _lost_hyphens(found: Found, flat: Flat, layout: Layout, title: str | None) -> tuple[list[list[_Split]], bool]:
     """For each place where a hyphen may be lost the guesses, best first; and whether a line is longer than its neighbours."""
-    width = layout.width(flat.passage.where)
+    width = layout.own_width(flat.passage.where)
     if "/" not in found.printed:
         return [], False
     words = [word.lower() for word in re.findall(r"[^\W_]+", re.sub(r"[’']", "", title or ""))]
@@ -299,7 +299,8 @@ class _Evidence:
         choices = [*self._uuid(window)]
         # A host has no hyphen to lose unless its own line shows that one is lost.
         path = 0 if window.long else printed.find("/", printed.find("//") + 2)
-        for token in _TOKEN.finditer(printed, max(window.first, path), window.last):
+        words = re.sub("%[0-9A-Fa-f]{2}", "%%%", printed)  # an escape's digits are no part of the word beside it
+        for token in _TOKEN.finditer(words, max(window.first, path), window.last):
             choices.extend(self._token(token[0], token.start(), window))
         needed = 2.5 if window.long else _STRONG
         choices = sorted((split for split in choices if split.score >= needed), key=lambda split: (-split.score, split.at))
@@ -349,6 +350,8 @@ class _Evidence:
             score, why = 3.0, f"“{left}” and “{right}” are two words"
         elif window.long and token[at:] in self.own and token[at - 1].isalpha() and len(right) > 2:
             score, why = 2.9, f"“{token[at:]}” is a word of this address"
+        elif window.long and self._beside_number(left, right):
+            score, why = 2.8, f"“{left}” and “{right}” are a word and a number"
         elif window.long and token.isalpha() and self._half_known(left, right):
             score, why = 2.6, f"“{left}” and “{right}” may be two words"
         if not score or (window.long and not within and score < _STRONG):
@@ -359,6 +362,12 @@ class _Evidence:
             score += 1.0 if within else -0.5
             why += ", and its line is longer than its neighbours"
         return _Split(score + min(len(left), len(right)) * 0.05, place, f"a hyphen may be lost at a line end: {why}")
+
+    def _beside_number(self, left: str, right: str) -> bool:
+        for word, number in ((left, right), (right, left)):
+            if len(word) > 3 and len(number) < 5 and self._word(word) and any(map(str.isdecimal, number)):
+                return True
+        return False
 
     def _half_known(self, left: str, right: str) -> bool:
         """Whether one half is a word of the title, or a small word, and the other could be one."""

@@ -31,6 +31,7 @@ _STARTS = re.compile(
     rf"|(?<![\w@./:%=&?#-])(?P<host>{HOST.pattern})(?::\d{{1,5}})?(?=/\S|/$|\?\S|/\n)",
     re.IGNORECASE | re.MULTILINE,
 )
+_FOREIGN = re.compile(r"[<>\"“”„«»{}|\\^`]")
 _CUE = re.compile(
     r"(?:\b(?:online(?:\s*\([^()\n]{1,24}\))?|available(?: \w+)? (?:at|from|on)|accessible at|retrieved from|url|website|web ?site|web|link|"
     r"abrufbar unter|verfügbar unter|online unter|unter|disponible (?:sur|en|à l['’]adresse)|en ligne|en línea|"
@@ -110,7 +111,7 @@ def _bracketed(flat: Flat) -> Iterator[Found]:
         if spaced and (printed.count(" ") > 3 or not re.match(r"(?:https?://|www\.)\S+/\S*\s", printed)):
             continue
         shape = _SHAPE.match(printed)
-        if shape is None or "<" in printed or not is_host(shape["host"]):
+        if shape is None or _FOREIGN.search(printed) or not is_host(shape["host"]):
             continue
         if not shape["scheme"] and not _is_schemeless(shape["host"], printed):
             continue
@@ -174,6 +175,8 @@ def _bare(flat: Flat, start: int, width: Width | None, *, last: bool, taken: Spa
             verdict = Join.JOIN
         else:
             verdict = at_line_end(so_far, flat.texts[flat.index(end - 1)], following, width)
+        if verdict is Join.MAYBE and (full := flat.line(end - 1).full) is not None:
+            verdict = Join.JOIN if full else Join.STOP
         if verdict is Join.MAYBE:
             token = following.split(maxsplit=1)[0]
             longer = trim(unwrap([*pieces, token]))
@@ -235,6 +238,8 @@ def _before_next(piece: str, lead: str) -> tuple[str, int]:
 
 def trim(url: str) -> str:
     """Give back the punctuation of the sentence: dots and commas, and closers that the address did not open."""
+    if (closer := url.find("]")) >= 0 and "[" not in url[:closer]:
+        url = url[:closer]
     while url:
         last = url[-1]
         if (

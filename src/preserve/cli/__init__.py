@@ -24,6 +24,7 @@ _COMMANDS = {
     "verify": "check that an archive or a run was not altered",
     "status": "every document and footnote: captured, intact, sealed",
     "timestamp": "fetch the time-stamps that sealed runs lack",
+    "bundle": "hand over captures as a WACZ that players open",
     "key": "make, list and export signing keys",
     "trust": "whose signatures and logs you accept",
     "demo": "the whole job offline, on a bundled document and site",

@@ -142,7 +142,7 @@ def command(
 ) -> int:
     """Capture what documents cite, and seal it: the main job.
 
-    DOC is a document (text, Markdown, HTML) whose footnotes are read, or a plan printed by `preserve cite --json`. Every
+    DOC is a document (PDF, DOCX, ODT, EPUB, HTML, Markdown, text) whose footnotes are read, or a plan printed by `preserve cite --json`. Every
     address they cite is fetched into WARC files below DIR/runs, with hashes and times in a signed manifest and an entry in
     the archive's log. Addresses can also be given with --url and --url-list.
 

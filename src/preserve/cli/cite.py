@@ -28,7 +28,8 @@ from preserve.model.document import Citation, CitationKind, Document, Where
 def command(paths: tuple[str, ...], where: str, as_json: bool, as_csv: bool, show: str | None) -> ExitCode:
     """List the citations of documents: footnotes, endnotes, references, links. No network.
 
-    DOC is a text, Markdown or HTML file, a list of addresses, a plan (the output of --json), a folder, a pattern, or - for stdin.
+    DOC is a document (PDF, DOCX, ODT, EPUB, HTML, Markdown, text), a list of addresses, a plan (the output of --json), a folder, a
+    pattern, or - for stdin.
 
     \b
     preserve cite paper.txt                     a table to read

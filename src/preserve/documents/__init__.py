@@ -7,6 +7,8 @@
     plan     what `preserve cite --json` printed, and plain lists of addresses
     docx, odt  word processors' files: a package of XML parts
     epub     a package of HTML pages, read as one
+    latex, bibtex, asciidoc, rst, docbook  markup with notes of its own
+    exports  RIS, CSL-JSON, Zotero's JSON, tables
     pdf      print: characters with their places become lines, columns, notes
 
 `read` raises FormatError, and nothing else, whatever the bytes are.
@@ -33,6 +35,14 @@ _READERS = {
     Form.ODT: ("odt", "read_odt"),
     Form.EPUB: ("epub", "read_epub"),
     Form.PDF: ("pdf", "read_pdf"),
+    Form.LATEX: ("latex", "read_latex"),
+    Form.BIBTEX: ("bibtex", "read_bibtex"),
+    Form.ASCIIDOC: ("asciidoc", "read_asciidoc"),
+    Form.RST: ("rst", "read_rst"),
+    Form.DOCBOOK: ("docbook", "read_docbook"),
+    Form.TABLE: ("exports", "read_table"),
+    Form.RIS: ("exports", "read_ris"),
+    Form.RECORDS: ("exports", "read_json"),
 }
 
 

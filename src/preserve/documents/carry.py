@@ -16,9 +16,10 @@ from preserve.documents.pages import Row
 
 _TAKES_UP = re.compile(r"\s*(?:\[?https?://|\[?www\.|\[?perma\.cc)", re.IGNORECASE)
 _REST = re.compile(
-    r"\s*(?:[^\s<>\"]*(?:/|%[0-9A-F]{2}|[=&?_]|\.(?:html?|pdf|php|aspx?)\b)[^\s<>]*>?|[\w-]{3,}\]|\S*\d\S*[\])>])",
+    r"\s*(?:[^\s<>\"]*(?:/|%[0-9A-F]{2}|[=&?_]|\.(?:html?|pdf|php|aspx?)\b)[^\s<>]*>?|[\w-]{3,}\]|\S*\d\S*[\])>]|\d{5,}\b)",
     re.IGNORECASE,
 )
+_PROSE = re.compile(r"\s*[^\W\d_]+,?\s+[^\W\d_]+\b")
 _REACH = 14
 """Rows above a page's first mark that are looked at where width tells nothing."""
 
@@ -68,6 +69,9 @@ def carried(rows: Sequence[Row], measured: Widths | None, *, inside: bool, finis
     """
     if measured is not None and measured.tell:
         first = _by_width(rows, measured)
+        if first is not None and inside and _PROSE.match(rows[first].text):
+            # The rest of an address looks like one; a wide row of body before it does not.
+            first = next((index for index in range(first, len(rows)) if _REST.match(rows[index].text)), first)
         if first is not None or finished:
             return first
     if inside:
@@ -92,8 +96,12 @@ def _by_width(rows: Sequence[Row], measured: Widths) -> int | None:
             short += 1
             if short > max(1, (len(rows) - index) // 6):
                 break
-    wide = sum(measured.is_note(row) for row in rows[first:])
     if first >= len(rows):
         # All in one short row: only an address can tell.
-        return len(rows) - 1 if rows and is_strongly_citing(rows[-1].text) and _TAKES_UP.match(rows[-1].text) else None
+        if not rows or not is_strongly_citing(rows[-1].text) or not _TAKES_UP.match(rows[-1].text):
+            return None
+        first = len(rows) - 1
+    while first > 0 and _TAKES_UP.match(rows[first - 1].text):
+        first -= 1  # an address that broke early made its row short
+    wide = sum(measured.is_note(row) or bool(_TAKES_UP.match(row.text)) for row in rows[first:])
     return first if wide * 2 > len(rows) - first else None

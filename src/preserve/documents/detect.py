@@ -12,6 +12,7 @@ import json
 import re
 from enum import Enum
 
+from preserve.documents import traits
 from preserve.documents.package import Package
 from preserve.documents.source import READS, Source
 from preserve.errors import FormatError
@@ -29,6 +30,14 @@ class Form(Enum):
     MARKDOWN = "text/markdown"
     PLAN = "application/jsonl"
     LIST = "text/uri-list"
+    LATEX = "text/x-tex"
+    BIBTEX = "application/x-bibtex"
+    ASCIIDOC = "text/asciidoc"
+    RST = "text/x-rst"
+    DOCBOOK = "application/docbook+xml"
+    TABLE = "text/csv"
+    RIS = "application/x-research-info-systems"
+    RECORDS = "application/vnd.citationstyles.csl+json"
 
 
 _PAGE = re.compile(r"\s*(?:<\?xml[^>]*>\s*|<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
@@ -37,10 +46,8 @@ _NOTE_DEFINITION = re.compile(r"^ {0,3}\[\^[^\]\s]{1,60}\]:", re.MULTILINE)
 _INLINE_LINK = re.compile(r"(?<!\\)\]\(<?(?:https?:|www\.)")
 _ADDRESS = re.compile(r"(?:[a-z][a-z0-9+.-]{1,20}:(?://)?\S+|(?:[\w-]+\.)+[a-z]{2,24}(?:[/:?#]\S*)?)\Z", re.IGNORECASE)
 _WEB = re.compile(r"https?:|www\.|[\w.-]+\.[a-z]{2,24}/", re.IGNORECASE)
-
-
 _HEADER_WITHIN = 1024
-"""Bytes before which a PDF's header must start: as the readers of the standard's own appendix (ISO 32000-1 annex H) accept it."""
+"""Bytes before which a PDF's header must start: older files have other bytes first, and viewers pass over them."""
 _OTHER_ZIPS = (
     ("xl/", "an XLSX workbook", "save its list of addresses as text"),
     ("ppt/", "a PPTX presentation", "save it as PDF"),
@@ -54,15 +61,14 @@ def binary(source: Source) -> Form | None:
     if data[:4] in {b"PK\x03\x04", b"PK\x05\x06"}:
         return _zipped(Package(source.name, data))
     header = data.find(b"%PDF-", 0, _HEADER_WITHIN + 5)
-    # Text may speak of "%PDF-"; then it is no line's start, or what follows is no version.
-    if header == 0 or (header > 0 and re.match(rb"%PDF-[12]\.\d\s", data[header : header + 9])):
+    if header == 0 or (header > 0 and b"endobj" in data and b"\0" in data):  # a text may speak of PDF
         return Form.PDF
     return None
 
 
 def _zipped(package: Package) -> Form:
     mimetype = package.read("mimetype").strip() if "mimetype" in package else b""
-    if mimetype.startswith((b"application/vnd.oasis.opendocument.text", b"application/vnd.oasis.opendocument.text-template")):
+    if mimetype in {b"application/vnd.oasis.opendocument.text", b"application/vnd.oasis.opendocument.text-template"}:
         return Form.ODT
     if mimetype == b"application/epub+zip" or "META-INF/container.xml" in package:
         return Form.EPUB
@@ -84,7 +90,10 @@ def detect(source: Source) -> Form:
     tags = sum(1 for _ in zip(_TAG.finditer(text[:100_000]), range(4), strict=False))
     if name.endswith((".html", ".htm", ".xhtml")) and tags:
         return Form.HTML
-    if name.endswith((".md", ".markdown", ".mkd", ".mdown")) or _NOTE_DEFINITION.search(text):
+    named = name.endswith((".md", ".markdown", ".mkd", ".mdown"))
+    if not named and (form := _structured(text, name)) is not None:
+        return form
+    if named or _NOTE_DEFINITION.search(text):
         return Form.MARKDOWN
     if tags >= 4 and text.lstrip().startswith("<"):
         return Form.HTML
@@ -92,6 +101,25 @@ def detect(source: Source) -> Form:
         return Form.LIST
     links = sum(1 for _ in zip(_INLINE_LINK.finditer(text), range(2), strict=False))
     return Form.MARKDOWN if links >= 2 else Form.TEXT
+
+
+def _structured(text: str, name: str) -> Form | None:
+    """The form of markup other than HTML and Markdown, and of what reference managers export."""
+    if traits.is_ris(text):
+        return Form.RIS
+    if traits.is_bibtex(text, name):
+        return Form.BIBTEX
+    if traits.is_docbook(text):
+        return Form.DOCBOOK
+    if traits.is_records(text):
+        return Form.RECORDS
+    if traits.is_latex(text, name):
+        return Form.LATEX
+    if traits.is_table(text):
+        return Form.TABLE
+    if traits.is_rst(text, name):
+        return Form.RST
+    return Form.ASCIIDOC if traits.is_asciidoc(text, name) else None
 
 
 def _is_plan(text: str) -> bool:

@@ -44,7 +44,8 @@ class Gathered:
     def open_link(self, href: str) -> None:
         """What follows, up to `close_link`, leads to `href`; only addresses of the web are kept."""
         self.close_link()
-        self._open = (href.strip(), self._column())
+        # Some programs write the spaces of an address as such.
+        self._open = (re.sub(r"\s", "%20", href.strip()), self._column())
 
     def close_link(self) -> None:
         """End the link that is open, if one is."""

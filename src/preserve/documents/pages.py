@@ -98,8 +98,9 @@ def _find_furniture(found: list[Row]) -> None:
                     groups.setdefault(f"{side} {_DIGITS.sub('#', ' '.join(row.text.lower().split()))}", []).append(row)
     often = max(2, round(0.3 * len(pages)))
     for shape, members in groups.items():
-        # A citation may end several pages by chance; a running foot with an address ends most of them.
-        needed = max(3, round(0.6 * len(pages))) if _CITED.search(shape) else often
+        # A citation may end several pages by chance, and begin none; a running foot that cites ends most of them.
+        doubtful = _CITED.search(shape) if shape.startswith("foot") else _ADDRESS.search(shape)
+        needed = max(3, round(0.6 * len(pages))) if doubtful else often
         if (
             len({row.page for row in members}) < needed
             or len(shape) <= 8

@@ -45,8 +45,14 @@ class Printed:
     size: float
     links: tuple[Link, ...] = ()
     mark: str = ""
+    apart: str = ""
+    """Digits at its start that the page sets apart from what follows."""
     raised: tuple[str, ...] = ()
     """What is raised elsewhere on it and reads like a mark."""
+    spaces: tuple[float, ...] = ()
+    """How wide its spaces are."""
+    full: bool = False
+    """Not one more character would have fitted on it, had its spaces their natural width."""
     number: int = 0
     """Its place on the page, counted from the top."""
     column: int = 0
@@ -64,7 +70,7 @@ class Column:
 
 
 def columns_of(page: Page) -> list[Column]:
-    """The lines of a page, column by column in reading order; text that does not run from left to right is left out."""
+    """The lines of a page, column by column in reading order; what runs another way than most of the page (a stamp at its edge) is left out."""
     runs = _runs(word for word in page.words if word.size > 0.5)
     found: list[Column] = []
     for left, right, part in _parts(runs):
@@ -75,12 +81,25 @@ def columns_of(page: Page) -> list[Column]:
                 (rule for rule in page.rules if rule[0] < right and rule[1] > left and top <= rule[2] <= bottom),
                 key=lambda rule: rule[2],
             )
+            _fill(column)
             found.append(column)
     for number, line in enumerate(
         sorted((line for column in found for line in column.lines), key=lambda line: (round(line.base), line.left)), 1
     ):
         line.number = number
     return found
+
+
+def _fill(column: Column) -> None:
+    """Find the lines that are full. A justified line always reaches the edge; without what its spaces were widened it may not."""
+    spaces: dict[float, list[float]] = {}
+    for line in column.lines:
+        spaces.setdefault(round(line.size, 1), []).extend(line.spaces)
+    natural = {size: sorted(found)[len(found) // 8] for size, found in spaces.items() if found}
+    for line in column.lines:
+        usual = natural.get(round(line.size, 1), 0.25 * line.size)
+        widened = sum(max(space - usual, 0.0) for space in line.spaces)
+        line.full = line.right - widened > column.right - 0.65 * line.size
 
 
 def _runs(words: Iterable[Word]) -> list[Run]:
@@ -171,7 +190,7 @@ def _gutter(runs: list[Run], left: float, right: float) -> tuple[float, float] |
 
 
 def _are_columns(runs: list[Run], gutter: tuple[float, float]) -> bool:
-    """Whether both sides hold running text: enough lines, side by side, most of them as wide as their column."""
+    """Whether both sides hold running text: enough lines, side by side, most of them long."""
     sides = _sides([run for run in runs if not (run.left < gutter[0] and run.right > gutter[1])], gutter)
     if len(sides) < 2:
         return False
@@ -180,9 +199,11 @@ def _are_columns(runs: list[Run], gutter: tuple[float, float]) -> bool:
         lines = _grouped(side)
         if len(lines) < _LEAST_IN_COLUMN:
             return False
+        # A side may be two columns itself; the cells of a table are shorter than any.
         edges = [(min(run.left for run in group), max(run.right for run in group)) for group in lines]
         width = max(end for _, end in edges) - min(start for start, _ in edges)
-        if sorted(end - start for start, end in edges)[len(edges) // 2] < 0.55 * width:
+        chars = sorted(sum(len(word.text) + 1 for run in group for word in run.words) for group in lines)
+        if sorted(end - start for start, end in edges)[len(edges) // 2] < 0.3 * width or chars[len(chars) // 2] < 18:
             return False
         spans.append((min(run.base for run in side), max(run.base for run in side)))
     overlap = min(spans[0][1], spans[1][1]) - max(spans[0][0], spans[1][0])
@@ -223,11 +244,12 @@ def _line(group: list[Run], page: Page) -> Printed:
     for word in words:
         weights[round(word.base, 1), round(word.size, 1)] += len(word.text)
     (base, size), _ = weights.most_common(1)[0]
-    text, starts, mark, raised = "", [], "", []
+    text, starts, mark, raised, spaces = "", [], "", [], []
     end: Word | None = None
     for word in words:
         if end is not None and (word.spaced or word.left - end.right > 0.25 * size):
             text += " "
+            spaces.append(word.left - end.right)
         starts.append(len(text))
         shown = word.text.translate(_HYPHENS)
         if word is not words[-1] or len(shown) == 1:
@@ -243,7 +265,16 @@ def _line(group: list[Run], page: Page) -> Printed:
         end = word
     left = words[0].left
     printed = Printed(
-        text.rstrip(), page.number, left, max(word.right for word in words), base, size, mark=mark, raised=tuple(raised)
+        text.rstrip(),
+        page.number,
+        left,
+        max(word.right for word in words),
+        base,
+        size,
+        mark=mark,
+        apart=words[0].text if words[0].apart else "",
+        raised=tuple(raised),
+        spaces=tuple(spaces),
     )
     if page.links:
         printed.links = tuple(_links(printed, words, starts, page.links))

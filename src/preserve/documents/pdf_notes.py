@@ -12,7 +12,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field, replace
 
-from preserve.documents.flow import RAISED_MARKS
+from preserve.documents.flow import RAISED, RAISED_MARKS
 from preserve.documents.marks import HEADING, is_citing
 from preserve.documents.pages import Row
 from preserve.documents.pdf_lines import Column, Printed
@@ -23,8 +23,9 @@ _PLAIN = re.compile(r"\s*(?:\[(\d{1,4})\]|\((\d{1,4})\)|(\d{1,4})(?:[.)](?=\s|\Z
 _SIGN = re.compile(r"\s*([*†‡§¶]{1,4})\s*(?=\S)")
 _NUMBERS = re.compile(r"\d{1,4}")
 _CLOSED = re.compile(r"[.>!?;\])”\"»/]\s*\Z|(?:https?://|www\.)\S*\Z", re.IGNORECASE)
+_CAPTION = re.compile(r"\s*(?:figure|fig\.|table|plate|source|abbildung|abb\.|tabelle|рис\.|табл\.)\s", re.IGNORECASE)
 _OPENING = re.compile(
-    r"[^\Wa-z\d_]|[\"“„«‘<(\[]|https?:|www\.|\*|(?:see|cf|ibid|id|e\.g|accord|supra|vgl|ebd|siehe|voir|vid)\b", re.IGNORECASE
+    r"[^\Wa-z\d_]|[\"“„«‘<(\[*]|(?i:https?:|www\.|(?:see|cf|ibid|id|e\.g|accord|supra|vgl|ebd|siehe|voir|vid)\b)"
 )
 
 
@@ -68,6 +69,8 @@ def notes_of(columns: list[Column]) -> Notes:
     finder = _Finder(marks, found)
     for column in columns:
         foot = _foot(column, size, marks, finder.last)
+        if foot is not None and foot.whole and not finder.last and not marks[column.page]:
+            foot = None  # small print from top to bottom, no mark in sight: endnotes, which the rules for text know better
         taken = finder.take(column, foot) if foot is not None else 0
         keep = len(column.lines) - taken
         found.rest.append(replace(column, lines=column.lines[:keep]))
@@ -115,9 +118,10 @@ def _foot(column: Column, size: float, marks: dict[int, set[str]], last: int) ->
     rules = [rule for rule in column.rules if rule[0] < column.left + 0.3 * (column.right - column.left)]
     below = [next((at for at, line in enumerate(lines) if line.base > rule[2]), len(lines)) for rule in rules]
     for at in below:
-        if at < len(lines) and (at > start or (at < start and all(line.size <= size + 0.5 for line in lines[at:]))):
-            known = marks.get(column.page, set())
-            if _mark(lines[at]) in known or (at > start and _mark(lines[at]) == str(last + 1)):
+        if at < len(lines) and at != start and (at > start or all(line.size <= size + 0.5 for line in lines[at:])):
+            known = marks.get(column.page, set()) | {str(last + 1)}
+            # Below a rule a note may go on from the page before, and others follow it.
+            if _mark(lines[at]) in known or (at < start and last and any(_mark(line) in known for line in lines[at:])):
                 start = at
                 break
     if start == len(lines):
@@ -207,6 +211,8 @@ class _Finder:
         number = int(mark)
         if line.mark:
             return mark in known or number == 1 or self.last < number <= self.last + 30
+        if line.apart and number == self.last + 1:
+            return True
         if number != self.last + 1 and not (mark in known and (number > self.last or number == 1)):
             return False
         if note is not None and line.left > note.lines[0].left + 0.6 * line.size:
@@ -221,7 +227,8 @@ class _Finder:
             return True
         match = _PLAIN.match(line.text)
         rest = line.text[match.end() :] if match else ""
-        return finished and (not rest or bool(_OPENING.match(rest))) and (self.last > 0 or is_citing(rest) or foot.ruled)
+        opens = not rest or bool(_OPENING.match(rest)) or bool(match and re.search(r"[.)\]]", match[0]))
+        return finished and opens and (self.last > 0 or is_citing(rest) or foot.ruled)
 
     @staticmethod
     def _is_finished(column: Column, line: Printed) -> bool:
@@ -241,7 +248,16 @@ class _Finder:
             return False
         if foot.whole and not found and len(before) > 30:
             return False
-        return foot.ruled or not previous.closed or (found and not foot.whole and before[0].text[:1].islower())
+        if foot.ruled or not previous.closed:
+            return True
+        # Close above the first mark, and no caption: a table's notes or a picture's words keep a distance.
+        after = foot.lines[len(before)] if found else None
+        return (
+            after is not None
+            and not foot.whole
+            and after.base - before[-1].base < 1.7 * after.size
+            and not _CAPTION.match(before[0].text)
+        )
 
 
 def _body_marks(found: Notes) -> list[str]:
@@ -285,7 +301,7 @@ def _printed(line: Printed, left: float) -> Line:
     """A line as it stands, indented as many spaces as it is set in from `left`."""
     pad = max(0, min(round((line.left - left) / (0.45 * line.size)), 40)) if line.size else 0
     links = tuple(Link(start=link.start + pad, end=link.end + pad, href=link.href) for link in line.links)
-    return Line(text=" " * pad + line.text, number=line.number, page=line.page, links=links)
+    return Line(text=" " * pad + line.text, number=line.number, page=line.page, links=links, full=line.full)
 
 
 def _rows(found: Notes) -> tuple[list[Row], dict[int, tuple[Printed, Line]]]:
@@ -300,10 +316,10 @@ def _rows(found: Notes) -> tuple[list[Row], dict[int, tuple[Printed, Line]]]:
         least = min(line.left for line in column.lines)
         leading = _leading(column)
         for at, line in enumerate(column.lines):
-            if previous is not None and _is_break(previous, line, left, leading, first=at == 0):
+            if previous is not None and _is_break(previous, line, left, column.right, leading, first=at == 0):
                 rows.append(Row(text="", number=0, page=line.page))
             printed = _printed(line, least)
-            text = RAISED_MARKS.sub("", printed.text) if found.notes else printed.text
+            text = RAISED_MARKS.sub("", printed.text) if found.notes else _analysed(line, printed)
             number = len(lines_of) + 1
             lines_of[number] = (line, printed)
             torn = previous is not None and previous.page != line.page and not _runs_on(previous, line)
@@ -312,13 +328,21 @@ def _rows(found: Notes) -> tuple[list[Row], dict[int, tuple[Printed, Line]]]:
     return rows, lines_of
 
 
+def _analysed(line: Printed, printed: Line) -> str:
+    """A row as the rules for text read it: a mark that the page sets apart from its note is as good as a raised one."""
+    if not line.apart:
+        return printed.text
+    at = printed.text.index(line.apart)
+    return printed.text[:at] + line.apart.translate(RAISED) + printed.text[at + len(line.apart) :]
+
+
 def _leading(column: Column) -> float:
     """The usual distance of base lines."""
     steps = Counter(round(after.base - before.base) for before, after in zip(column.lines, column.lines[1:], strict=False))
     return steps.most_common(1)[0][0] if steps else 0.0
 
 
-def _is_break(before: Printed, line: Printed, left: float, leading: float, *, first: bool) -> bool:
+def _is_break(before: Printed, line: Printed, left: float, right: float, leading: float, *, first: bool) -> bool:
     """Whether a paragraph ends before this line: a wider gap, another size, or the first line of one set in or out."""
     if first:
         return before.page == line.page and not _runs_on(before, line)
@@ -327,7 +351,11 @@ def _is_break(before: Printed, line: Printed, left: float, leading: float, *, fi
     shift = line.left - left
     if abs(shift) < 0.6 * line.size:
         return False
-    return shift < 0 or abs(line.left - before.left) > 0.6 * line.size
+    if shift < 0:
+        return True
+    # Set in: the first line of a paragraph, or the rest of one that hangs.
+    finished = bool(re.search(r"[.!?:”\"»>]\s*\Z", before.text)) or before.right < right - 3 * line.size
+    return finished and abs(line.left - before.left) > 0.6 * line.size
 
 
 def _runs_on(before: Printed, line: Printed) -> bool:

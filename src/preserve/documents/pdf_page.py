@@ -5,7 +5,8 @@ and belongs to a text object, which has one size and one base line. Asking for e
 each word is asked at its ends, and at its digits, where a note's mark may be raised; only where these are of different objects, which
 differ in place or size, it is asked character by character.
 
-pdfium prints a hyphen at a line end as U+FFFE or U+0002 and drops the line end; here it is the end of its word again. pdfium is not
+pdfium prints a hyphen at a line end as U+FFFE or U+0002 and drops the line end; here it is the end of its word again. One that is an
+object of its own was put there by the program that broke the word: it becomes a soft hyphen, U+00AD, which is not the word's. pdfium is not
 thread-safe: everything happens within one call of `pages`, under one lock.
 """
 
@@ -65,6 +66,8 @@ class Word:
     """The index of its first character on the page."""
     spaced: bool
     """White space stands before it that the page itself prints, or that the distance bears out."""
+    apart: bool = False
+    """Digits that open a line and are an object of their own."""
 
 
 @dataclass(slots=True)
@@ -146,7 +149,9 @@ class _Reader:
         self.document, self.page, self.handle = document, page, text
         self.text = ctypes.cast(text, ctypes.c_void_p).value  # type: ignore[arg-type] # a handle is a pointer
         self.number = number
-        self.turn = pdfium.FPDFPage_GetRotation(page) % 4
+        self.turn = 0
+        """In quarters, how the page has to be turned for most of its text to run from left to right."""
+        self.count = 0
         self.sizes: dict[int, float] = {}
         self.box = pdfium.FS_RECTF()
         self.x, self.y = ctypes.c_double(), ctypes.c_double()
@@ -155,8 +160,9 @@ class _Reader:
         self.by_box, self.by_x, self.by_y = ctypes.byref(self.box), ctypes.byref(self.x), ctypes.byref(self.y)
 
     def read(self) -> Page:
-        count = max(pdfium.FPDFText_CountChars(self.handle), 0)
-        text = self._text(count)
+        self.count = max(pdfium.FPDFText_CountChars(self.handle), 0)
+        text = self._text(self.count)
+        self.turn = self._direction(text)
         words, wrong = self._words(text)
         visible = sum(len(word.text) for word in words)
         wrong += len(_UNREADABLE.findall(text))
@@ -175,6 +181,16 @@ class _Reader:
         points = (pdfium.FPDFText_GetUnicode(self.handle, at) for at in range(count))
         return "".join(chr(point) if 0 < point < 0x110000 and not 0xD800 <= point < 0xE000 else "\ufffd" for point in points)
 
+    def _direction(self, text: str) -> int:
+        """The quarter in which most of the text runs: tables are set sideways, and scanners turn pages."""
+        votes = [0, 0, 0, 0]
+        letters = [at for at in range(0, len(text), max(len(text) // 24, 1)) if not text[at].isspace()]
+        for at in letters:
+            pdfium.FPDFText_GetMatrix(self.handle, at, ctypes.byref(self.matrix))
+            along = (self.matrix.a, self.matrix.b, -self.matrix.a, -self.matrix.b)
+            votes[along.index(max(along))] += 1
+        return votes.index(max(votes))
+
     def _words(self, text: str) -> tuple[list[Word], int]:
         """The words, and how many characters have no known meaning."""
         words: list[Word] = []
@@ -186,6 +202,8 @@ class _Reader:
                 text_of = "\ufffd" * (stop - start)
             else:
                 text_of = match[0]
+            if stop - start > 2 and self._is_inserted(text, stop - 1):
+                text_of = text_of[:-1] + "\u00ad"
             before = words[-1] if words else None
             pieces = self._pieces(text_of, start, stop)
             if before is not None and end < start:
@@ -195,6 +213,13 @@ class _Reader:
             words.extend(pieces)
             end = stop
         return words, wrong
+
+    def _is_inserted(self, text: str, at: int) -> bool:
+        """Whether the hyphen at a line end is the typesetter's: an object of its own, where the letters before it share one."""
+        if text[at] not in _HYPHENS and not (text[at] == "-" and text[at + 1 : at + 2] in {"\r", "\n"}):
+            return False
+        before = _text_object(self.text, at - 1)
+        return _text_object(self.text, at) != before and (text[at - 1] in "./" or before == _text_object(self.text, at - 2))
 
     def _is_space(self, before: Word, word: Word, at: int) -> bool:
         """Whether the white space at `at` is one: pdfium guesses some from distances, and letters set wide mislead it."""
@@ -222,13 +247,11 @@ class _Reader:
         """A word that opens a line, cut after the digits before it where they are an object of their own: a mark set close to its note."""
         first = _text_object(self.text, start)
         at = next((at for at in range(start + 1, min(stop, start + 5)) if _text_object(self.text, at) != first), stop)
-        if (
-            at + 3 > stop
-            or not word.text[: at - start].isdecimal()
-            or len({_text_object(self.text, at + step) for step in range(3)}) > 1
-        ):
+        if at == stop or not word.text[: at - start].isdecimal():
             return [word]
-        mark = replace(word, text=word.text[: at - start], right=self._right(at - 1))
+        if len({_text_object(self.text, other) for other in range(at, min(at + 3, self.count))}) > 1:
+            return [word]  # where each letter is an object of its own, this says nothing
+        mark = replace(word, text=word.text[: at - start], right=self._right(at - 1), apart=True)
         return [mark, replace(word, text=word.text[at - start :], left=self._place(at)[0], at=at, spaced=True)]
 
     def _cut(self, text: str, start: int) -> list[Word]:
@@ -244,7 +267,7 @@ class _Reader:
         return pieces
 
     def _place(self, at: int) -> tuple[float, float, float]:
-        """Left, base line and size of the character at `at`, as the page is shown; a size of 0 when it does not run to the right."""
+        """Left, base line and size of the character at `at`, with the page turned; a size of 0 when it runs another way."""
         _origin(self.text, at, self.by_x, self.by_y)
         x, y = self.x.value, self.y.value
         left, base = ((x, -y), (y, x), (-x, y), (-y, -x))[self.turn]
@@ -276,7 +299,7 @@ class _Reader:
             kind = pdfium.FPDFPageObj_GetType(thing)
             if kind == pdfium.FPDF_PAGEOBJ_IMAGE:
                 page.pictures += 1
-            elif kind == pdfium.FPDF_PAGEOBJ_PATH and not self.turn and pdfium.FPDFPageObj_GetBounds(thing, *by):
+            elif kind == pdfium.FPDF_PAGEOBJ_PATH and self.turn == 0 and pdfium.FPDFPageObj_GetBounds(thing, *by):
                 thin = top.value - bottom.value < 2.5
                 if thin and right.value - left.value > 24:
                     page.rules.append((left.value, right.value, -top.value))

@@ -185,6 +185,8 @@ class Segmenter:
         note, row = self.note, block[0]
         assert note is not None
         if all(self._is_stray(row) for row in block):
+            if row.torn:
+                self._tear_after(first + len(block))  # a page number: the page's text begins below it
             return True
         before = self.found[first - 1] if first else None
         if before is not None and not before.blank and not row.torn and not before.furniture:
@@ -202,6 +204,11 @@ class Segmenter:
         if self._mark_after(block):
             return False
         return row.page is not None and (not note.closed or is_citing(_joined(block))) and not _is_caption(block)
+
+    def _tear_after(self, at: int) -> None:
+        row = next((row for row in self.found[at:] if not row.blank and not row.furniture), None)
+        if row is not None:
+            row.torn = True
 
     def _goes_on_at_end(self, first: int, block: list[Row]) -> bool:
         note, chain = self.note, self.chain

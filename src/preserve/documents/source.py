@@ -25,7 +25,10 @@ _KNOWN = (
     (b"MZ\x90", "a program", ""),
 )
 _ENCRYPTED_OFFICE = "EncryptedPackage".encode("utf-16-le")
-READS = "preserve reads PDF, DOCX, ODT, EPUB, HTML, Markdown, plain text, lists of addresses, and plans printed by `preserve cite --json`"
+READS = (
+    "preserve reads PDF, DOCX, ODT, EPUB, HTML, Markdown, LaTeX, BibTeX, AsciiDoc, reStructuredText, DocBook, plain text, RIS, CSL-JSON, "
+    "tables (CSV, TSV), lists of addresses, and plans printed by `preserve cite --json`"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ the network does never ends the run: it is in the exchange. What ends it is the 
 under way comes to its end, nothing new is begun, and the journal stays open.
 
 The order of a target's last steps is a promise: its records are in the WARC file, then in the journal together with its result, then
-somebody is told. Those that come to their end in the same turn of the event loop are entered in the journal together.
+somebody is told. Those that come to their end within a few milliseconds are entered in the journal together.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from preserve.flows.watching import Watcher
 from preserve.formats.entity import entity
 from preserve.formats.url import BadUrl, Url, join, parse
 from preserve.model.run import Counts
-from preserve.model.web import Capture, Exchange, Hop, Outcome, Payload, Record, Requisite, Stored, Target, Tls, TlsSummary
+from preserve.model.web import Capture, Exchange, Hop, Outcome, Record, Requisite, Stored, Target, Tls, TlsSummary
 from preserve.ports import Clock, Fetcher, Journal, Originals, WarcStore
 from preserve.rules import record, redirect, requisites
 from preserve.rules.robots import Answer, Robots
@@ -34,6 +34,8 @@ _ROBOTS_HOPS = 5
 """Redirects followed for robots.txt (RFC 9309 section 2.3.1.2)."""
 _AT_ONCE = 1 << 16
 """Bytes of a body up to which it is read for requisites on the spot; larger ones are read beside the event loop."""
+_TOGETHER = 0.01
+"""Seconds in which targets that end are gathered for the journal: one transaction costs hardly more than one entry."""
 _REMEMBERED = 1024
 """Hosts whose robots.txt is kept parsed; the journal has them all."""
 
@@ -130,7 +132,10 @@ class CaptureRun:
                 tasks.add(task)
                 task.add_done_callback(ended)
             if not tasks and (self._stopping or self._frontier.exhausted):
-                return
+                if not self._ended:
+                    return
+                self._enter()  # what ended last may need something
+                continue
             soonest = self._frontier.soonest() if len(tasks) < limit and not self._stopping else None
             await self._sleep(soonest)
 
@@ -180,9 +185,10 @@ class CaptureRun:
             stored = await self._keep(trail.exchanges)
             # A warcinfo that was written on the way belongs to its file, not to this target.
             capture = trail.capture(tuple(place for place in stored if place.type != "warcinfo"))
-            self._ended.append(_Ended(capture, stored, needed, payloads(trail.exchanges, stored)))
+            self._bodies.learn(payloads(trail.exchanges, stored))
+            self._ended.append(_Ended(capture, stored, needed))
             if len(self._ended) == 1:
-                asyncio.get_running_loop().call_soon(self._enter)
+                asyncio.get_running_loop().call_later(_TOGETHER, self._enter)
         finally:
             trail.close()
 
@@ -196,8 +202,9 @@ class CaptureRun:
             if added:
                 self._counts = replace(self._counts, requisites=self._counts.requisites + added)
                 self._frontier.more()
+                self._wake.set()
+            self._bodies.entered()
             for one in ended:
-                self._bodies.learn(one.bodies)
                 self._counts = self._counts.plus(one.capture)
                 if one.capture.target.need is None:
                     self._watcher.ended(one.capture, self._counts)
@@ -329,12 +336,11 @@ class CaptureRun:
 
 
 class _Ended(NamedTuple):
-    """A target that came to its end: the answer, its records (a warcinfo among them), what it needs, the bodies it brought."""
+    """A target that came to its end: the answer, its records (a warcinfo among them), and what it needs."""
 
     capture: Capture
     stored: tuple[Stored, ...]
     needed: tuple[Requisite, ...]
-    bodies: tuple[Payload, ...]
 
 
 class _Slot:

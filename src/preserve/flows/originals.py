@@ -1,8 +1,8 @@
 """Which body is in the archive already, so that its next response is kept as a revisit.
 
-What the open run holds is asked of its journal, what sealed runs hold of their index. A body is known only after its record is in
-the file and in the journal, so that no revisit can point to what a kill took away. Losing what is known costs space, nothing else:
-it is therefore written to the journal in batches, beside the path of a target.
+What the open run holds is asked of its journal, what sealed runs hold of their index. A body is known once its record is in the file.
+The journal takes records in in the order of the file, so it never holds a revisit without its original, wherever a kill comes. Losing
+what is known costs space, nothing else: it is written to the journal in batches, and only after the records themselves.
 """
 
 from __future__ import annotations
@@ -38,14 +38,17 @@ class KnownBodies:
         return found if found is not None and may_be_revisit(exchange, found) else None
 
     def learn(self, payloads: Iterable[Payload]) -> None:
-        """Bodies whose records are in the journal now."""
+        """Bodies whose records are in the file now."""
         for payload in payloads:
             self._recent.setdefault(payload.original.body_sha256, payload)
+
+    def entered(self) -> None:
+        """The records of all that was learnt are in the journal now."""
         if len(self._recent) >= _BATCH:
             self.flush()
 
     def flush(self) -> None:
-        """Bring what was learnt to the journal."""
+        """Bring what was learnt to the journal, which has the records already."""
         if self._recent:
             self._journal.remember(self._recent.values())
             self._recent = {}

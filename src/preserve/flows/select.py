@@ -69,6 +69,10 @@ class SealedRun:
             self._rows[warc] = list(self.rows(entry.records.file))
         return self._rows[warc]
 
+    def forget(self, warc: str) -> None:
+        """The record index of this file is not needed any more."""
+        self._rows.pop(warc, None)
+
     def place(self, warc: str, index: int) -> RecordLine:
         leaves = self.leaves(warc)
         if index >= len(leaves):
@@ -98,7 +102,7 @@ class SealedRun:
     def block(self, ref: RecordRef, limit: int) -> bytes:
         """Up to about `limit` bytes of a record's block."""
         data = bytearray()
-        check = MemberCheck(data.extend, payload=False)
+        check = MemberCheck(data.extend)
         for piece in self.stored(ref.warc, ref.index):
             check.feed(piece)
             if len(data) >= limit:
@@ -118,7 +122,7 @@ def select(folder: Folder, names: Sequence[str], wanted: Wanted) -> tuple[RunPar
         parts = [RunPart(name=run.name, manifest=run.manifest, whole=True) for run in taken]
         missing = _originals_of(taken) if len(taken) < len(runs) else {}
     found = {part.name: part for part in parts if part.whole or part.captures}
-    for run, place in _find(runs, missing, frozenset(found) if not wanted.by_capture else frozenset()):
+    for run, place in find_records(runs, missing, frozenset(found) if not wanted.by_capture else frozenset()):
         part = found.get(run.name, RunPart(name=run.name, manifest=run.manifest, whole=False))
         if not part.whole:
             found[run.name] = _with_records(part, (place,))
@@ -215,7 +219,7 @@ def _originals_of(runs: Iterable[SealedRun]) -> dict[str, str]:
     return {key: uri for run in runs for line in run.captures() for key, uri in _refers_to(run, line)}
 
 
-def _find(runs: Sequence[SealedRun], wanted: dict[str, str], whole: Collection[str]) -> Iterator[tuple[SealedRun, _Place]]:
+def find_records(runs: Sequence[SealedRun], wanted: dict[str, str], whole: Collection[str]) -> Iterator[tuple[SealedRun, _Place]]:
     """Where the records of these ids lie; `whole` are runs that go along anyhow, so that what lies in them is not looked for twice."""
     missing = dict(wanted)
     for run in sorted(runs, key=lambda run: run.name not in whole):

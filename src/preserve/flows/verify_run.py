@@ -78,9 +78,19 @@ def begin(
     staged: bool = False,
 ) -> RunCheck:
     """Everything up to the manifest; `entries` is what lies in the run's folder, `staged` that it may still lack its proof."""
-    findings = list(_once(tree.misplaced(entries), tree.misnamed(entries, below=at)))
+    check = open_sealed(folder, at, entries, trusted, now, thorough=thorough)
+    check.findings[:0] = _once(tree.misplaced(entries), tree.misnamed(entries, below=at))
+    if check.manifest is not None:
+        _expect(check, entries, check.manifest, staged=staged)
+        _plan(folder, check, entries, check.manifest)
+    return check
+
+
+def open_sealed(
+    folder: Folder, at: str, entries: Collection[Entry], trusted: Sequence[TrustedKey], now: datetime, *, thorough: bool
+) -> RunCheck:
+    """SEAL, signatures, manifest, tokens and signers of the run whose files lie below `at`; nothing of what it lists."""
     sealed, oversized = _read_small(folder, at, entries)
-    findings += oversized
     judged = signed_rules.judge_sealed({path: data for path, data in sealed.items() if path != PROOF}, at)
     check = RunCheck(
         at=at,
@@ -89,18 +99,28 @@ def begin(
         manifest=None,
         proof=sealed.get(PROOF),
         thorough=thorough,
-        findings=[*findings, *judged.findings],
+        findings=[*oversized, *judged.findings],
     )
     if not judged.keys:
         check.findings.append(
-            failed(Claim.INTEGRITY, at + seal.MANIFEST, "no valid signature: nothing that it lists was checked")
+            failed(
+                Claim.INTEGRITY,
+                at + seal.MANIFEST,
+                "no valid signature: nothing that it lists was checked",
+                code="bad-signature",
+            )
         )
         return check
     try:
         manifest = manifest_format.decode(judged.manifest)
     except FormatError as problem:
         check.findings.append(
-            failed(Claim.INTEGRITY, at + seal.MANIFEST, f"{problem.message}; nothing that it lists was checked")
+            failed(
+                Claim.INTEGRITY,
+                at + seal.MANIFEST,
+                f"{problem.message}; nothing that it lists was checked",
+                code="manifest-format",
+            )
         )
         return check
     check.manifest = manifest
@@ -110,8 +130,6 @@ def begin(
     trust = signed_rules.judge_trust(manifest, judged.keys, trusted, check.subject, existed_by=times.existed_by)
     check.known_signer = any(finding.claim is Claim.SIGNER and finding.result is Result.PASS for finding in trust)
     check.findings += trust
-    _expect(check, entries, manifest, staged=staged)
-    _plan(folder, check, entries, manifest)
     return check
 
 
@@ -139,7 +157,7 @@ def _read_small(folder: Folder, at: str, entries: Iterable[Entry]) -> tuple[dict
                 sealed[name] = folder.read(entry.path, limit)
             except FormatError:
                 sealed[name] = b""
-                findings.append(failed(Claim.INTEGRITY, entry.path, f"altered: longer than {limit} bytes"))
+                findings.append(failed(Claim.INTEGRITY, entry.path, f"altered: longer than {limit} bytes", code="seal-hash"))
     return sealed, findings
 
 
@@ -339,7 +357,7 @@ def judge_log(
     if any(finding.result is Result.FAIL for finding in findings) or check.proof is None:
         return findings
     if keys.doubt:
-        findings.append(unchecked(Claim.LOG_INCLUSION, check.subject, keys.doubt, needed=True))
+        findings.append(unchecked(Claim.LOG_INCLUSION, check.subject, keys.doubt, needed=True, code="log-unknown"))
     else:
         findings.append(passed(Claim.LOG_INCLUSION, check.subject, f"entry {manifest.log.size_before} of {keys.origin}"))
     return findings

@@ -156,7 +156,12 @@ def zipnum(rows: Iterable[bytes], block_lines: int = BLOCK_LINES) -> Iterator[tu
         data = b"".join(row + b"\n" for row in block)
         packed = gzipmember.pack(b"", data, b"")
         first = b" ".join(block[0].split(b" ", 2)[:2])
-        about = {"offset": offset, "length": len(packed), "digest": f"sha256:{hashlib.sha256(packed).hexdigest()}", "filename": NAME}
+        about = {
+            "offset": offset,
+            "length": len(packed),
+            "digest": f"sha256:{hashlib.sha256(packed).hexdigest()}",
+            "filename": NAME,
+        }
         yield packed, first + b" " + _ENCODE(about).encode() + b"\n"
         offset += len(packed)
 

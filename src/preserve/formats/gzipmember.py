@@ -23,6 +23,9 @@ LEVEL: Final = 2
 PIECE: Final = 1 << 16
 """No more than this is inflated at a time."""
 
+_AT_ONCE: Final = 1 << 18
+"""What `unpack` inflates at a time: room for much more would come from the system anew, and go back, for every member."""
+
 HEADER: Final = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 """ID1 ID2, CM 8 (deflate), FLG 0, MTIME 0, XFL 0, OS 255 (unknown)."""
 
@@ -50,7 +53,9 @@ def unpack(data: bytes, limit: int) -> bytes | None:
         raise FormatError("not a gzip member of ours")
     inflate = igzip_lib.IgzipDecompressor(igzip_lib.DECOMP_DEFLATE)
     try:
-        content = bytes(inflate.decompress(data[len(HEADER) :], limit + 1))
+        content = bytes(inflate.decompress(data[len(HEADER) :], _AT_ONCE))
+        while len(content) <= limit and not (inflate.eof or inflate.needs_input):
+            content += inflate.decompress(b"", _AT_ONCE)
     except _DAMAGED as error:
         raise FormatError("the deflate stream is damaged") from error
     if len(content) > limit:

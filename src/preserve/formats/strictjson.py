@@ -128,15 +128,14 @@ def _check(value: Any, room: int) -> None:
     elif kind is dict or kind is list or kind is tuple:
         if room == 0:
             raise FormatError(f"nested too deeply: more than {MAX_DEPTH} levels")
+        for member in value:  # of an object: its members' names
+            if type(member) is str and member.isascii():
+                continue  # nearly all there is; the rest is looked at one by one
+            if kind is dict and type(member) is not str:
+                raise FormatError(f"not a string: the member name {member!r}")
+            _check(member, room - 1)
         if kind is dict:
-            for name, member in value.items():
-                if type(name) is not str:
-                    raise FormatError(f"not a string: the member name {name!r}")
-                _check(name, room - 1)
-                _check(member, room - 1)
-        else:
-            for member in value:
-                _check(member, room - 1)
+            _check(tuple(value.values()), room)
     elif kind is int:
         if not -MAX_INTEGER <= value <= MAX_INTEGER:
             raise FormatError(f"integer too large: {value}")

@@ -32,6 +32,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, utils
 from preserve.errors import FormatError
 
 VERSION: Final = "1.1.1"
+AUTH_VERSION: Final = "0.1.0"
+"""Of wacz-auth."""
 PACKAGE: Final = "datapackage.json"
 DIGEST: Final = "datapackage-digest.json"
 PAGES: Final = "pages/pages.jsonl"
@@ -39,9 +41,10 @@ INDEX: Final = "indexes/index.cdx"
 ZIPNUM: Final = "indexes/index.cdx.gz"
 IDX: Final = "indexes/index.idx"
 ARCHIVE: Final = "archive/"
-OURS: Final = "preserve/"
-RUNS: Final = "preserve/runs/"
-KEYS: Final = "preserve/keys/"
+OURS: Final = "preserve"
+"""How the names of all folders begin that are ours: `preserve/`, and `preserve-RUN/` for each run."""
+RUN: Final = "preserve-"
+KEYS: Final = "preserve/"
 MAX_PACKAGE: Final = 1 << 28
 MAX_DIGEST: Final = 1 << 20
 
@@ -93,7 +96,7 @@ def encode_package(package: Package) -> bytes:
             "title": package.title,
             "resources": [
                 {
-                    "name": resource.path.rpartition("/")[2].lower(),
+                    "name": _resource_name(resource.path),
                     "path": resource.path,
                     "hash": f"sha256:{resource.sha256}",
                     "bytes": resource.bytes,
@@ -102,6 +105,11 @@ def encode_package(package: Package) -> bytes:
             ],
         }
     )
+
+
+def _resource_name(path: str) -> str:
+    """Lower case and unique, as data packages want it; others' files have their own name, ours the whole path."""
+    return (path.replace("~", "/") if path.startswith(OURS) else path.rpartition("/")[2]).lower()
 
 
 def decode_package(data: bytes) -> Package:
@@ -151,7 +159,7 @@ class Signed:
 
 
 def encode_digest(
-    package_sha256: str, *, created: str, software: str, version: str, key: bytes, signature: bytes, statement: str, binding: bytes
+    package_sha256: str, *, created: str, software: str, key: bytes, signature: bytes, statement: str, binding: bytes
 ) -> bytes:
     """datapackage-digest.json. `key` is the DER SubjectPublicKeyInfo, `signature` its raw r||s, `binding` that over `statement`."""
     named = f"sha256:{package_sha256}"
@@ -163,7 +171,7 @@ def encode_digest(
                 "hash": named,
                 "created": created,
                 "software": software,
-                "version": version,
+                "version": AUTH_VERSION,
                 "signature": _base64(signature),
                 "publicKey": _base64(key),
             },
@@ -221,7 +229,7 @@ def raw_signature(der: bytes) -> bytes:
 
 
 def verifies(signed: Signed, message: bytes) -> str:
-    """"" when the signature is over `message` by the key that comes with it, else why not. Raw r||s and DER are both read."""
+    """ "" when the signature is over `message` by the key that comes with it, else why not. Raw r||s and DER are both read."""
     try:
         key = (
             serialization.load_der_public_key(signed.key)
@@ -269,7 +277,9 @@ def encode_page(page: Page) -> bytes:
     """A line of pages.jsonl, with its newline."""
     members = {"id": page.id, "url": page.url, "ts": wacz_time(page.moment), "title": page.title}
     said = {"document": page.document, "note": page.note, "text": page.text}
-    return json.dumps({**members, **{name: text for name, text in said.items() if text}}, separators=(",", ":")).encode() + b"\n"
+    return (
+        json.dumps({**members, **{name: text for name, text in said.items() if text}}, separators=(",", ":")).encode() + b"\n"
+    )
 
 
 # ------------------------------------------------------------------------------------------------------------ others' JSON

@@ -150,6 +150,7 @@ def header(record: Record, *, warcinfo_id: str = "") -> bytes:
     return written
 
 
+@lru_cache(maxsize=256)
 def _field_key(name: str) -> str:
     key = _name_key(name)
     if not key:

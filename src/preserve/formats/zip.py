@@ -181,9 +181,7 @@ def _local(source: Read, central: _Central, problems: list[tuple[str, str]]) -> 
     end = start + said.packed
     if streamed:
         end += _descriptor(source(end, 24), said, problems)
-    return ZipEntry(
-        name=said.name, method=said.method, start=start, packed=said.packed, size=said.size, crc32=said.crc32
-    ), end
+    return ZipEntry(name=said.name, method=said.method, start=start, packed=said.packed, size=said.size, crc32=said.crc32), end
 
 
 def _descriptor(data: bytes, entry: ZipEntry, problems: list[tuple[str, str]]) -> int:

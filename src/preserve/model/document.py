@@ -35,12 +35,17 @@ class Link:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One line as printed, indentation kept. `number` and `page` count from 1; None where the format has none."""
+    """One line as printed, indentation kept. `number` and `page` count from 1; None where the format has none.
+
+    `full` says whether not one more character would have fitted on it, so that it may have been broken within a word; None where
+    the format does not tell.
+    """
 
     text: str
     number: int | None = None
     page: int | None = None
     links: tuple[Link, ...] = ()
+    full: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

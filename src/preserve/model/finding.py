@@ -56,7 +56,8 @@ class Finding:
 
     `detail` is a sentence for a person; text from outside in it is not made safe to print yet. `record` is the index of the one
     damaged record of the WARC file `subject`, where the damage is that narrow. `needed` marks a claim without
-    which the whole cannot be called established: where it is not-checked, the exit code is 41.
+    which the whole cannot be called established: where it is not-checked, the exit code is 41. `code` is the word for this refusal that
+    the checker in an evidence packet uses too (docs/formats/packet.md section 6).
     """
 
     claim: Claim
@@ -65,15 +66,20 @@ class Finding:
     detail: str
     needed: bool = False
     record: int | None = None
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """Everything that one verification found. `require` adds claims that must pass; `stamped`: the times are proven by tokens."""
+    """Everything that one verification found. `require` adds claims that must pass; `stamped`: the times are proven by tokens.
+
+    `refusal` is the one word for why an evidence packet is not accepted; "" when it is, and for everything that is no packet.
+    """
 
     findings: tuple[Finding, ...]
     require: frozenset[Claim] = frozenset()
     stamped: bool = False
+    refusal: str = ""
 
     @property
     def exit_code(self) -> ExitCode:
@@ -96,9 +102,9 @@ def passed(claim: Claim, subject: str, detail: str) -> Finding:
     return Finding(claim=claim, result=Result.PASS, subject=subject, detail=detail)
 
 
-def failed(claim: Claim, subject: str, detail: str, *, record: int | None = None) -> Finding:
-    return Finding(claim=claim, result=Result.FAIL, subject=subject, detail=detail, record=record)
+def failed(claim: Claim, subject: str, detail: str, *, record: int | None = None, code: str = "") -> Finding:
+    return Finding(claim=claim, result=Result.FAIL, subject=subject, detail=detail, record=record, code=code)
 
 
-def unchecked(claim: Claim, subject: str, detail: str, *, needed: bool = False) -> Finding:
-    return Finding(claim=claim, result=Result.NOT_CHECKED, subject=subject, detail=detail, needed=needed)
+def unchecked(claim: Claim, subject: str, detail: str, *, needed: bool = False, code: str = "") -> Finding:
+    return Finding(claim=claim, result=Result.NOT_CHECKED, subject=subject, detail=detail, needed=needed, code=code)

@@ -30,14 +30,14 @@ def parse_authority(text: str) -> Authority:
 
 def check_url(url: str) -> Url:
     """The address of an authority, taken apart; UsageError when it cannot be asked."""
-    parsed = parse(url)
-    if isinstance(parsed, BadUrl) or not re.match("https?://", url, re.IGNORECASE):
-        raise UsageError(f"{url!r} is not the address of a time-stamp authority", _HINT)
     if "@" in url.partition("//")[2].partition("/")[0]:
         raise UsageError(
             "the address of a time-stamp authority holds a user or a password",
             "put them into config.toml as user and password_file: addresses are shown, passwords are not",
         )
+    parsed = parse(url)
+    if isinstance(parsed, BadUrl) or not re.match("https?://", url, re.IGNORECASE):
+        raise UsageError(f"{url!r} is not the address of a time-stamp authority", _HINT)
     return parsed
 
 

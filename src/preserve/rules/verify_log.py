@@ -82,13 +82,23 @@ def judge_head(data: bytes, keys: LogKeys, subject: str) -> Head | Finding:
 def judge_note(signed: SignedNote, checkpoint: Checkpoint, keys: LogKeys, subject: str) -> Head | Finding:
     """Origin and signature lines of a checkpoint."""
     if checkpoint.origin != keys.origin:
-        return failed(Claim.LOG_CONSISTENCY, subject, f"forged: a checkpoint of another log, {checkpoint.origin}")
+        return failed(
+            Claim.LOG_CONSISTENCY, subject, f"forged: a checkpoint of another log, {checkpoint.origin}", code="log-signature"
+        )
     opened = note.verify(signed, keys.known)
     findings = [
-        failed(Claim.LOG_CONSISTENCY, subject, f"forged: the line of {key.name} does not verify") for key in opened.failed
+        failed(Claim.LOG_CONSISTENCY, subject, f"forged: the line of {key.name} does not verify", code="log-signature")
+        for key in opened.failed
     ]
     if keys.log is not None and keys.log not in opened.signed_by and not opened.failed:
-        findings.append(failed(Claim.LOG_CONSISTENCY, subject, f"forged: no signature by the log's key {keys.log.encode()}"))
+        findings.append(
+            failed(
+                Claim.LOG_CONSISTENCY,
+                subject,
+                f"forged: no signature by the log's key {keys.log.encode()}",
+                code="log-signature",
+            )
+        )
     findings += [
         passed(
             Claim.WITNESSES,
@@ -186,7 +196,7 @@ def judge_proof(
         proof = tlog.decode_proof(data)
         checkpoint = note.parse_checkpoint(proof.checkpoint.text)
     except FormatError as problem:
-        return [failed(Claim.LOG_INCLUSION, where, f"altered: {problem.message}")]
+        return [failed(Claim.LOG_INCLUSION, where, f"altered: {problem.message}", code="log-proof")]
     head = judge_note(proof.checkpoint, checkpoint, keys, where)
     if isinstance(head, Finding):
         return [head]
@@ -197,11 +207,17 @@ def judge_proof(
                 Claim.LOG_INCLUSION,
                 where,
                 f"the proof is for entry {proof.index}, the manifest says {manifest.log.size_before}",
+                code="log-proof",
             )
         )
     elif not proof.includes(seal):
         findings.append(
-            failed(Claim.LOG_INCLUSION, where, f"the proof does not hold: SEAL is not entry {proof.index} of that log")
+            failed(
+                Claim.LOG_INCLUSION,
+                where,
+                f"the proof does not hold: SEAL is not entry {proof.index} of that log",
+                code="log-proof",
+            )
         )
     if history is not None and not history.holds(checkpoint.size, checkpoint.root):
         what = "rolled back" if checkpoint.size > history.size else "rewritten"
@@ -214,5 +230,5 @@ def judge_proof(
         )
     if history is None and any(old.size == checkpoint.size and old.root != checkpoint.root for old in remembered):
         why = f"a fork: a log of {checkpoint.size} entries with another root was seen here before"
-        findings.append(failed(Claim.LOG_CONSISTENCY, where, why))
+        findings.append(failed(Claim.LOG_CONSISTENCY, where, why, code="log-fork"))
     return findings

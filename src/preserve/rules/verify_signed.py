@@ -59,9 +59,9 @@ def judge_sealed(sealed: Mapping[str, bytes], at: str) -> Signed:
                 keys.append(key)
                 sound |= {seal.MANIFEST, path, seal.signature_path(match[1])}
             else:
-                findings.append(failed(Claim.INTEGRITY, at + problem[0], problem[1]))
+                findings.append(failed(Claim.INTEGRITY, at + problem[0], problem[1], code=problem[2]))
         elif (match := SIGNATURE.fullmatch(path)) and seal.key_path(match[1]) not in sealed:
-            findings.append(failed(Claim.INTEGRITY, at + path, "a signature without its key"))
+            findings.append(failed(Claim.INTEGRITY, at + path, "a signature without its key", code="key-missing"))
     return Signed(
         seal=sealed.get("SEAL", b""),
         manifest=manifest,
@@ -73,44 +73,59 @@ def judge_sealed(sealed: Mapping[str, bytes], at: str) -> Signed:
 def _judge_seal(sealed: Mapping[str, bytes], sound: Collection[str], at: str) -> Iterator[Finding]:
     """SEAL against the files it binds; where a file in `sound` does not fit it, it is SEAL that was changed."""
     if "SEAL" not in sealed:
-        yield failed(Claim.COMPLETENESS, at + "SEAL", "missing: without it nothing binds the signatures to the manifest")
+        yield failed(
+            Claim.COMPLETENESS,
+            at + "SEAL",
+            "missing: without it nothing binds the signatures to the manifest",
+            code="file-missing",
+        )
         return
     try:
         lines = seal.decode(sealed["SEAL"])
     except FormatError as problem:
-        yield failed(Claim.INTEGRITY, at + "SEAL", f"altered: {problem.message}")
+        yield failed(Claim.INTEGRITY, at + "SEAL", f"altered: {problem.message}", code="seal-format")
         return
     for line in lines:
         found = hashlib.sha256(sealed.get(line.path, b"")).hexdigest()
         if line.path not in sealed:
-            yield failed(Claim.COMPLETENESS, at + line.path, "missing: SEAL lists it")
+            yield failed(Claim.COMPLETENESS, at + line.path, "missing: SEAL lists it", code="file-missing")
         elif found != line.sha256 and line.path in sound:
             yield failed(
-                Claim.INTEGRITY, at + "SEAL", f"altered: it has another SHA-256 for {line.path}, whose signature holds"
+                Claim.INTEGRITY,
+                at + "SEAL",
+                f"altered: it has another SHA-256 for {line.path}, whose signature holds",
+                code="seal-hash",
             )
         elif found != line.sha256:
-            yield failed(Claim.INTEGRITY, at + line.path, f"altered: its SHA-256 is {found}, SEAL says {line.sha256}")
+            yield failed(
+                Claim.INTEGRITY,
+                at + line.path,
+                f"altered: its SHA-256 is {found}, SEAL says {line.sha256}",
+                code="seal-hash",
+            )
     for path in sorted(sealed.keys() - {line.path for line in lines} - {"SEAL"}):
-        yield failed(Claim.COMPLETENESS, at + path, "unlisted file: SEAL does not list it")
+        yield failed(Claim.COMPLETENESS, at + path, "unlisted file: SEAL does not list it", code="unlisted-file")
 
 
-def _judge_signature(keyid: str, sealed: Mapping[str, bytes], manifest: bytes) -> tuple[PublicKey | None, tuple[str, str]]:
+def _judge_signature(keyid: str, sealed: Mapping[str, bytes], manifest: bytes) -> tuple[PublicKey | None, tuple[str, str, str]]:
+    """The key when its signature holds; else (path, what is wrong, the word for it)."""
     path = seal.key_path(keyid)
     try:
         key = publickey.decode(sealed[path])
     except FormatError as problem:
-        return None, (path, problem.message)
+        return None, (path, problem.message, "weak-key" if problem.message.startswith("weak key") else "key-format")
     if key.keyid != keyid:
-        return None, (path, f"forged: another key under this key's name: its id is {key.keyid}")
+        return None, (path, f"forged: another key under this key's name: its id is {key.keyid}", "key-mismatch")
     signature = sealed.get(seal.signature_path(keyid))
     if signature is None:
-        return None, (path, "a key without its signature: the signature was taken away")
+        return None, (path, "a key without its signature: the signature was taken away", "signature-missing")
     if not key.verify(manifest, signature):
         return None, (
             seal.signature_path(keyid),
             f"bad signature: it is not over manifest.json by key {fingerprint_groups(keyid)}",
+            "bad-signature",
         )
-    return key, ("", "")
+    return key, ("", "", "")
 
 
 # --------------------------------------------------------------------------------------------------------- after the manifest
@@ -123,23 +138,32 @@ def judge_signers(manifest: Manifest, keys: Sequence[PublicKey], at: str) -> Ite
         signer = named.pop(key.keyid, None)
         if signer is None:
             yield failed(
-                Claim.CO_SIGNERS, at + seal.key_path(key.keyid), "signer set differs: the manifest does not name this signer"
+                Claim.CO_SIGNERS,
+                at + seal.key_path(key.keyid),
+                "signer set differs: the manifest does not name this signer",
+                code="signer-set-differs",
             )
         elif signer.algorithm != key.algorithm:
             yield failed(
                 Claim.INTEGRITY,
                 at + seal.key_path(key.keyid),
                 f"the manifest calls this {key.algorithm} key {signer.algorithm}",
+                code="signer-algorithm",
             )
     for keyid, signer in named.items():
         yield failed(
             Claim.CO_SIGNERS,
             at + seal.signature_path(keyid),
             f"signer set differs: no valid signature of {signer.name} ({fingerprint_groups(keyid)}), whom the manifest names",
+            code="signer-set-differs",
         )
     if keys and all(key.algorithm is Algorithm.ML_DSA_65 for key in keys):
         yield unchecked(
-            Claim.SIGNER, at, "signed with ML-DSA-65 alone, which is an addition and never the only signature", needed=True
+            Claim.SIGNER,
+            at,
+            "signed with ML-DSA-65 alone, which is an addition and never the only signature",
+            needed=True,
+            code="signer-unknown",
         )
 
 
@@ -175,7 +199,13 @@ def judge_trust(
     else:
         hint = "; compare the fingerprint with the signer by another way, then: preserve trust add"
         findings += [
-            unchecked(Claim.SIGNER, subject, f"{why}: integrity only, identity not established{hint}", needed=True)
+            unchecked(
+                Claim.SIGNER,
+                subject,
+                f"{why}: integrity only, identity not established{hint}",
+                needed=True,
+                code="signer-unknown",
+            )
             for _, why in doubts
         ]
     return findings

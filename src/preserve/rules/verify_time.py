@@ -62,28 +62,30 @@ def judge_times(manifest: Manifest, stamps: Mapping[str, Stamp], now: datetime, 
 def _judge_named(manifest: Manifest, ends: Mapping[str, Stamp], at: str) -> Iterator[Finding]:
     for entry in manifest.timestamps:
         if (path := token_path(entry.authority)) not in ends:
-            yield unchecked(Claim.NOT_AFTER, at + path, MISSING, needed=True)
+            yield unchecked(Claim.NOT_AFTER, at + path, MISSING, needed=True, code="token-missing")
 
 
 def _judge_end(path: str, stamp: Stamp, manifest: Manifest, at: str, *, named: bool) -> Finding:
     """A token over SEAL. One that the manifest does not name was added later: as proof it is welcome, as a mere file it is not."""
     if stamp.problem:
         if named:
-            return failed(Claim.NOT_AFTER, at + path, f"does not verify: {stamp.problem}")
+            return failed(Claim.NOT_AFTER, at + path, f"does not verify: {stamp.problem}", code="token-invalid")
         return failed(
             Claim.COMPLETENESS,
             at + path,
             f"unlisted file: the manifest does not name it, and it is no token over SEAL: {stamp.problem}",
+            code="token-unnamed",
         )
     added = "" if named else "; added later: the manifest does not name it"
     if stamp.time is None or stamp.doubt:
-        return unchecked(Claim.NOT_AFTER, at + path, f"{stamp.doubt}{added}", needed=named)
+        return unchecked(Claim.NOT_AFTER, at + path, f"{stamp.doubt}{added}", needed=named, code="token-untrusted")
     if _too_early(stamp.time, manifest):
         return failed(
             Claim.NOT_AFTER,
             at + path,
             f"forged, or one of the clocks was wrong: stamped at {rfc3339(stamp.time)}, and the manifest"
             f" in it says that it was made at {rfc3339(manifest.created)}",
+            code="token-time",
         )
     return passed(
         Claim.NOT_AFTER, at + path, f"existed by {rfc3339(stamp.time)}, says {stamp.authority} under {stamp.under}{added}"
@@ -95,17 +97,18 @@ def _judge_start(manifest: Manifest, stamps: Mapping[str, Stamp], at: str) -> It
         path = start_token_path(token.authority)
         stamp = stamps.get(path)
         if stamp is None:
-            yield unchecked(Claim.NOT_BEFORE, at + path, "missing: the manifest names it", needed=True)
+            yield unchecked(Claim.NOT_BEFORE, at + path, "missing: the manifest names it", needed=True, code="token-missing")
         elif stamp.problem:
-            yield failed(Claim.NOT_BEFORE, at + path, stamp.problem)
+            yield failed(Claim.NOT_BEFORE, at + path, stamp.problem, code="token-invalid")
         elif stamp.time is None or stamp.doubt:
-            yield unchecked(Claim.NOT_BEFORE, at + path, stamp.doubt, needed=True)
+            yield unchecked(Claim.NOT_BEFORE, at + path, stamp.doubt, needed=True, code="token-untrusted")
         elif stamp.time > manifest.created + SKEW:
             yield failed(
                 Claim.NOT_BEFORE,
                 at + path,
                 f"forged, or one of the clocks was wrong: it was taken at {rfc3339(stamp.time)}, after the run that begins"
                 f" with it was sealed at {rfc3339(manifest.created)}",
+                code="token-time",
             )
         else:
             yield passed(
@@ -130,11 +133,16 @@ def _judge_created(
             subject,
             f"not borne out: it claims {claimed}, which this machine's clock has not reached",
             needed=True,
+            code="created-time",
         )
     if late:
         whose = ", ".join(f"{ends[path].authority} at {rfc3339(honest[path])}" for path in sorted(late))
         return unchecked(
-            Claim.CREATED, subject, f"not borne out: it claims {claimed}, but was stamped by {whose} only", needed=True
+            Claim.CREATED,
+            subject,
+            f"not borne out: it claims {claimed}, but was stamped by {whose} only",
+            needed=True,
+            code="created-time",
         )
     if timely:
         whose = ", ".join(ends[path].authority for path in timely)

@@ -1,0 +1,187 @@
+"""`preserve bundle`: what was captured and sealed, in one file that players open and strangers can check."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import Enum, auto
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from preserve import __version__
+from preserve.errors import ConfigError, ExitCode, FormatError, UsageError
+from preserve.formats.printable import printable
+from preserve.model.finding import Result
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from preserve.adapters.keys import LocalSigner
+    from preserve.flows.bundle import Contents
+    from preserve.model.finding import Report
+    from preserve.model.handover import RunPart, Wanted
+    from preserve.ports import Folder
+
+_SOFTWARE = f"preserve/{__version__}"
+
+
+class _Form(Enum):
+    """In which form it is handed over."""
+
+    WACZ = auto()
+    WARC = auto()
+    BAG = auto()
+
+
+@click.command()
+@click.argument("archive", type=click.Path(path_type=Path, file_okay=False), metavar="ARCHIVE")
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), metavar="X.wacz", help="Where to write it.")
+@click.option("--run", "runs", multiple=True, type=click.IntRange(min=0), metavar="N", help="Only this run; repeatable.")
+@click.option("--document", "documents", multiple=True, metavar="NAME", help="Only what this document cites; repeatable.")
+@click.option("--note", "notes", multiple=True, metavar="N", help="Only what footnotes with this mark cite; repeatable.")
+@click.option("--url", "urls", multiple=True, metavar="U", help="Only captures of this address; repeatable.")
+@click.option(
+    "--warc", is_flag=True, help="Only the WARC files: into the folder, or into one file where its name ends in .warc.gz."
+)
+@click.option("--bagit", is_flag=True, help="The bundle in a BagIt bag: a folder, or a ZIP where its name ends in .zip.")
+@click.option("--key", metavar="ID", help="The key that signs the bundle [default: your newest].")
+@click.option("--passphrase-file", type=click.Path(path_type=Path, dir_okay=False), help="Its first line opens the key.")
+def command(
+    archive: Path,
+    output: Path,
+    runs: tuple[int, ...],
+    documents: tuple[str, ...],
+    notes: tuple[str, ...],
+    urls: tuple[str, ...],
+    key: str | None,
+    passphrase_file: Path | None,
+    *,
+    warc: bool,
+    bagit: bool,
+) -> int:
+    """Hand over what ARCHIVE holds: a WACZ that ReplayWeb.page and pywb open, with everything that proves it inside.
+
+    Whole runs go along byte for byte. With --document, --note or --url single captures do: their records, what their pages need, the
+    originals that revisits refer to, and the proof that each of them is of the sealed run; nothing else of it is disclosed.
+
+    The archive is verified first and never written to. What does not verify is not handed over: exit code 40. A run that is not
+    sealed is left out, and that is said. `preserve verify X.wacz` checks the result.
+    """
+    from preserve.adapters.folder import DiskFolder
+    from preserve.cli.verify import check
+    from preserve.flows import bundle
+    from preserve.flows.select import select
+
+    if warc and bagit:
+        raise UsageError("--warc and --bagit exclude each other")
+    if not (archive / "archive.toml").is_file():
+        raise FormatError(f"{archive} is not an archive", "capture into it first, or name another folder")
+    if output.resolve().is_relative_to(archive.resolve()):
+        raise UsageError(f"{output} lies in the archive, and nothing else may", "name a place outside it")
+    wanted = _wanted(runs, documents, notes, urls)
+    form = _Form.WARC if warc else _Form.BAG if bagit else _Form.WACZ
+    if (archive / "journal").is_dir():
+        _say("A run is open and not sealed yet: it is left out. preserve capture --resume finishes it.")
+    report = check(archive)
+    with DiskFolder(archive) as folder:
+        names = bundle.run_names(folder)
+        bundle.refuse_altered(report, names, wanted.runs)
+        parts = select(folder, names, wanted)
+        bundle.refuse_altered(report, [part.name for part in parts], frozenset())
+        if not parts:
+            raise UsageError("there is nothing to hand over: no sealed capture fits", "preserve status lists what there is")
+        contents = _write(folder, parts, output, form, lambda: _signer(key, parts, passphrase_file))
+    _tell_rest(report)
+    _conclude(output, form, contents, whole=not wanted.by_capture)
+    return ExitCode.DONE
+
+
+def _wanted(runs: tuple[int, ...], documents: tuple[str, ...], notes: tuple[str, ...], urls: tuple[str, ...]) -> Wanted:
+    from preserve.formats.url import BadUrl, parse
+    from preserve.model.handover import Wanted
+
+    addresses = set()
+    for url in urls:
+        parsed = parse(url)
+        if isinstance(parsed, BadUrl):
+            raise UsageError(f"{url}: {parsed.problem}")
+        addresses.add(parsed.address)
+    return Wanted(runs=frozenset(runs), documents=frozenset(documents), notes=frozenset(notes), urls=frozenset(addresses))
+
+
+def _signer(wanted: str | None, parts: Sequence[RunPart], passphrase_file: Path | None) -> LocalSigner:
+    """The user's own key; a bundle of somebody else's archive is signed for by whoever makes it."""
+    from preserve.adapters.keys import KeyStore
+    from preserve.cli.passphrase import opener
+    from preserve.formats.publickey import fingerprint_groups
+    from preserve.places import config_folder
+
+    keys = KeyStore(config_folder())
+    key = keys.signing_key(wanted)
+    if key is None:
+        raise ConfigError("there is no key here to sign the bundle with", "make one: preserve key generate")
+    if not any(signer.keyid == key.keyid for part in parts for signer in part.manifest.signers):
+        _say(f"The bundle is signed by your key {fingerprint_groups(key.keyid)}, which signed none of its runs.")
+    return keys.signer(key, opener(passphrase_file))
+
+
+def _write(folder: Folder, parts: Sequence[RunPart], output: Path, form: _Form, signer: Callable[[], LocalSigner]) -> Contents:
+    from preserve.adapters import handover
+    from preserve.flows import bundle
+
+    now = datetime.now(UTC)
+    if form is _Form.WARC and output.name.endswith(".warc.gz"):
+        with handover.new_file(output) as file:
+            return bundle.write_warcs(folder, parts, handover.FolderSink(None, file))
+    if form is _Form.WARC:
+        with handover.new_folder(output) as place:
+            return bundle.write_warcs(folder, parts, handover.FolderSink(place))
+    if form is _Form.WACZ:
+        return _write_wacz(folder, parts, output, now, signer())
+    name = f"{output.name.removesuffix('.zip')}.wacz"
+    pen = signer()
+    if output.name.endswith(".zip"):
+        with handover.scratch(output) as place:
+            contents = _write_wacz(folder, parts, place / name, now, pen)
+            handover.zip_bag(output, place / name, moment=now, software=_SOFTWARE, identifier=parts[0].manifest.archive.id)
+        return contents
+    with handover.new_folder(output) as place:
+        (place / "data").mkdir()
+        contents = _write_wacz(folder, parts, place / "data" / name, now, pen)
+        handover.fill_bag(place, moment=now, software=_SOFTWARE, identifier=parts[0].manifest.archive.id)
+    return contents
+
+
+def _write_wacz(folder: Folder, parts: Sequence[RunPart], output: Path, now: datetime, signer: LocalSigner) -> Contents:
+    from preserve.adapters.handover import zip_file
+    from preserve.adapters.sorting import SortedLines
+    from preserve.adapters.waczkey import WaczKey
+    from preserve.flows import bundle
+    from preserve.places import config_folder
+
+    key = WaczKey.of_user(config_folder())
+    about = bundle.About(title=parts[0].manifest.archive.id, created=now, software=_SOFTWARE)
+    with zip_file(output, now) as sink, SortedLines() as sorter:
+        return bundle.write_wacz(folder, parts, sink, sorter, about, signer, key)
+
+
+def _tell_rest(report: Report) -> None:
+    """What does not verify elsewhere in the archive is said, though none of it went along."""
+    failing = sorted({finding.subject for finding in report.findings if finding.result is Result.FAIL})
+    if failing:
+        _say(f"The archive does not verify elsewhere, in what was left out: {', '.join(failing[:3])}. See preserve verify.")
+
+
+def _conclude(output: Path, form: _Form, contents: Contents, *, whole: bool) -> None:
+    where = printable(str(output))
+    what = f"{contents.captures} captures in {contents.records} records of {contents.runs} runs"
+    _say(f"Bundled  {where}   {what}" + (f", {contents.pages} pages" if contents.pages else ""))
+    if not whole and form is not _Form.WARC:
+        _say("A selection: what was not asked for is not in it, and preserve verify says so.")
+    if form is _Form.WACZ:
+        _say(f"Check it with: preserve verify {where}")
+
+
+def _say(text: str) -> None:
+    click.echo(printable(text), err=True)

@@ -1,0 +1,273 @@
+"""`preserve verify X.wacz`: a bundle of ours or of others, streamed, nothing unpacked (docs/formats/wacz-profile.md section 5).
+
+Outside in: the ZIP, the signatures over datapackage.json, every entry's hash, the index against the WARC files; then each run in it
+by the same rules as a run on disk, or, where only some of it was handed over, each record and line by its proof. Every record is
+opened: a bundle comes from somebody else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, BinaryIO, Protocol
+
+from isal import isal_zlib
+
+from preserve.errors import FormatError
+from preserve.flows import bundle, verify_run, verify_selected
+from preserve.flows.measure import measure_all
+from preserve.flows.select import SealedRun
+from preserve.flows.verify_index import IndexCheck
+from preserve.flows.verify_log import Memory
+from preserve.flows.verify_run import RunCheck
+from preserve.formats import note, publickey, wacz, warcscan
+from preserve.formats.publickey import PublicKey
+from preserve.formats.wacz import Digest, Package
+from preserve.formats.zip import ZipEntry, ZipLayout
+from preserve.model.finding import Claim, Finding, Result, failed, unchecked
+from preserve.model.trust import Manifest, TrustedKey
+from preserve.rules import handover
+from preserve.rules import verify_archive as archive_rules
+from preserve.rules import verify_bundle as rules
+from preserve.rules.verify_log import log_keys
+
+if TYPE_CHECKING:
+    from preserve.flows.bundle import Sorter
+    from preserve.ports import Folder, Workers
+
+BLOCK = 1 << 20
+
+
+class Container(Protocol):
+    """A ZIP file being read."""
+
+    @property
+    def layout(self) -> ZipLayout: ...
+
+    def folder(self, paths: Mapping[str, ZipEntry]) -> Folder:
+        """Entries as files of a folder, under other paths."""
+        ...
+
+
+@dataclass(slots=True, kw_only=True)
+class _Bundle:
+    """The bundle being checked; `all` shows every entry under its own name."""
+
+    entries: Mapping[str, ZipEntry]
+    all: Folder
+    ours: bool
+    findings: list[Finding] = field(default_factory=list)
+    measured: dict[str, rules.Measured] = field(default_factory=dict)
+
+
+def check_bundle(
+    container: Container,
+    sorter: Callable[[], Sorter],
+    trusted: Sequence[TrustedKey],
+    memories: Sequence[Memory],
+    now: datetime,
+    workers: Workers | None,
+) -> list[Finding]:
+    """Every finding about the bundle. Raises FormatError when it is no WACZ, StoreError when it cannot be read."""
+    entries = {entry.name: entry for entry in container.layout.entries}
+    ours = any(name.startswith(wacz.OURS) for name in entries)
+    if wacz.PACKAGE not in entries and not ours:
+        raise FormatError(f"not a WACZ: it has no {wacz.PACKAGE}", "name a .wacz, an archive, or a run's folder")
+    files = {name: entry for name, entry in entries.items() if not entry.is_folder}
+    work = _Bundle(entries=entries, all=container.folder(files), ours=ours)
+    work.findings += rules.judge_layout(container.layout)
+    package = _package(work, trusted, now)
+    index = IndexCheck(sorter(), sorter(), ours=ours)
+    for name in files:
+        work.measured[name] = _measure(work, name, index)
+    if package is not None:
+        work.findings += rules.judge_resources(package, entries, work.measured)
+    work.findings += index.check(work.all, files)
+    if ours:
+        work.findings += _check_runs(container, work, trusted, memories, now, workers)
+    if package is not None:
+        work.findings += rules.conclude(work.findings, package.resources, ours=ours)
+    return work.findings
+
+
+def _package(work: _Bundle, trusted: Sequence[TrustedKey], now: datetime) -> Package | None:
+    """datapackage.json, and what its signatures are worth."""
+    if wacz.PACKAGE not in work.entries:
+        work.findings.append(failed(Claim.COMPLETENESS, wacz.PACKAGE, "missing: without it nothing says what belongs here"))
+        return None
+    digest: Digest | None = None
+    try:
+        data = work.all.read(wacz.PACKAGE, wacz.MAX_PACKAGE)
+        package = wacz.decode_package(data)
+    except FormatError as problem:
+        work.findings.append(failed(Claim.INTEGRITY, wacz.PACKAGE, f"altered: {problem.message}"))
+        return None
+    try:
+        if wacz.DIGEST in work.entries:
+            digest = wacz.decode_digest(work.all.read(wacz.DIGEST, wacz.MAX_DIGEST))
+    except FormatError as problem:
+        work.findings.append(failed(Claim.INTEGRITY, wacz.DIGEST, f"altered: {problem.message}"))
+        return package
+    sha256 = hashlib.sha256(data).hexdigest()
+    created = _created(package, now)
+    work.findings += rules.judge_signature(sha256, digest, list(_keys(work)), trusted, created, ours=work.ours)
+    return package
+
+
+def _created(package: Package, now: datetime) -> datetime:
+    """When the bundle says it was made: what a key's validity is held against."""
+    try:
+        moment = datetime.fromisoformat(package.created)
+    except ValueError:
+        return now
+    return moment if moment.tzinfo is not None and moment < now else now
+
+
+def _keys(work: _Bundle) -> Iterator[PublicKey]:
+    """The keys that lie in the bundle to check its maker's signature with; one that is odd is a finding."""
+    for name in work.entries:
+        if name.startswith(wacz.KEYS) and name.endswith(".pem"):
+            try:
+                key = publickey.decode(work.all.read(name, publickey.MAX_PEM))
+            except FormatError as problem:
+                work.findings.append(failed(Claim.INTEGRITY, name, problem.message))
+                continue
+            if name == f"{wacz.KEYS}{key.keyid}.pem":
+                yield key
+            else:
+                work.findings.append(failed(Claim.INTEGRITY, name, "forged: another key under this key's name"))
+
+
+def _measure(work: _Bundle, name: str, index: IndexCheck) -> rules.Measured:
+    """One reading of an entry: hash, CRC-32, and of a WARC file what each record says of itself."""
+    digest, crc, size = hashlib.sha256(), 0, 0
+
+    def pieces(file: BinaryIO) -> Iterator[bytes]:
+        nonlocal crc, size
+        while piece := file.read(BLOCK):
+            digest.update(piece)
+            crc = isal_zlib.crc32(piece, crc)
+            size += len(piece)
+            yield piece
+
+    with work.all.open(name) as file:
+        stream = pieces(file)
+        if name.startswith(wacz.ARCHIVE) and name.endswith(".gz"):
+            for found in warcscan.scan(stream):
+                if found.problem:
+                    why = f"the record at offset {found.offset}: {found.problem}"
+                    work.findings.append(failed(Claim.STRUCTURE, name, why))
+                elif found.header is not None:
+                    index.expect(found, found.header, name)
+        for _ in stream:  # what a damaged member left unread
+            pass
+    return rules.Measured(size=size, sha256=digest.hexdigest(), crc32=crc)
+
+
+# ---------------------------------------------------------------------------------------------------------------------- runs
+
+
+def _check_runs(
+    container: Container,
+    work: _Bundle,
+    trusted: Sequence[TrustedKey],
+    memories: Sequence[Memory],
+    now: datetime,
+    workers: Workers | None,
+) -> Iterator[Finding]:
+    """Each run in the bundle, in order, and what they say of each other."""
+    runs = _views(work.entries)
+    if not runs:
+        yield failed(Claim.COMPLETENESS, rules.SUBJECT, "missing: it says that it is ours, and no run is in it")
+    claimed = {entry.name for paths in runs.values() for entry in paths.values()}
+    for name in sorted(name for name in work.entries if name.startswith(wacz.ARCHIVE) and name not in claimed):
+        if not work.entries[name].is_folder:
+            yield failed(Claim.COMPLETENESS, name, "forged: no run in this bundle sealed it")
+    earlier: RunCheck | None = None
+    shown: list[tuple[Manifest, Iterable[bundle.Shown]]] = []
+    for name in sorted(runs, key=lambda name: (len(name.partition("-")[0]), name)):
+        folder = container.folder(runs[name])
+        at = f"runs/{name}/"
+        entries = list(folder.walk())
+        below = [entry for entry in entries if entry.path.startswith(at)]
+        whole = not any(entry.path.startswith(at + handover.PROOFS) for entry in below)
+        if whole:
+            check = verify_run.begin(folder, at, below, trusted, now, thorough=True)
+            verify_run.finish(folder, check, measure_all(folder, check.jobs, workers))
+            lines: bundle.Shown | None = bundle.shown(SealedRun(folder, name)) if check.manifest and not check.altered else None
+        else:
+            check = verify_run.open_sealed(folder, at, below, trusted, now, thorough=True)
+            lines = verify_selected.check(folder, check, entries, workers)
+        yield from check.findings
+        if check.manifest is None:
+            earlier = None
+            continue
+        if lines is not None:
+            shown.append((check.manifest, [lines]))
+        yield from _judge_log(check, trusted, memories, now)
+        yield from _judge_chain(check, earlier, whole=whole)
+        earlier = check
+    if not any(finding.result is Result.FAIL for finding in work.findings) and len(shown) == len(runs):
+        yield from _judge_pages(work, shown)
+
+
+def _views(entries: Mapping[str, ZipEntry]) -> dict[str, dict[str, ZipEntry]]:
+    """By run: the paths of its folder and the entries that stand for them, WARC files put back where the run has them."""
+    runs: dict[str, dict[str, ZipEntry]] = {}
+    for name, entry in entries.items():
+        if (place := handover.run_path(name)) is not None:
+            run, path = place
+            runs.setdefault(run, {})[f"runs/{run}/{path}"] = entry
+    for run, paths in runs.items():
+        for path in list(paths):
+            inside = path.removeprefix(f"runs/{run}/")
+            if inside.startswith("data/") and inside.endswith(".records"):
+                warc = inside.removesuffix(".records") + ".warc.gz"
+                if (entry := entries.get(handover.warc_path(warc, whole=True))) is not None:
+                    paths[f"runs/{run}/{warc}"] = entry
+            elif inside.startswith(handover.PROOFS) and (warc := handover.selected_warc(inside)):
+                if (entry := entries.get(warc)) is not None:
+                    paths[warc] = entry
+    return runs
+
+
+def _judge_log(check: RunCheck, trusted: Sequence[TrustedKey], memories: Sequence[Memory], now: datetime) -> Iterator[Finding]:
+    manifest = check.manifest
+    assert manifest is not None
+    origin = manifest.log.origin
+    keys = log_keys(origin, trusted, None, now)
+    remembered = [note.parse_checkpoint(known.text) for memory in memories if (known := memory.recall(origin)) is not None]
+    findings = verify_run.judge_log(check, keys, None, remembered)
+    yield from findings
+    for claim, why in (
+        (Claim.LOG_CONSISTENCY, "needs the archive: whether its log only grew cannot be seen from a bundle"),
+        (Claim.DOCUMENTS, "needs the archive: the copies of the documents lie there"),
+        (Claim.WITNESSES, "no witness cosigned it"),
+    ):
+        wanted = claim is not Claim.WITNESSES or not any(finding.claim is claim for finding in findings)
+        if wanted and not any(finding.claim is claim and finding.result is Result.FAIL for finding in findings):
+            yield unchecked(claim, check.subject, why)
+
+
+def _judge_chain(check: RunCheck, earlier: RunCheck | None, *, whole: bool) -> Iterator[Finding]:
+    """What consecutive runs say of each other, and which are not here."""
+    assert check.manifest is not None
+    if earlier is not None and earlier.manifest is not None:
+        yield from archive_rules.judge_previous(check.manifest, earlier.manifest, earlier.seal_sha256, check.subject)
+    before = -1 if earlier is None or earlier.manifest is None else earlier.manifest.archive.sequence
+    if check.manifest.archive.sequence > before + 1:
+        gap = f"runs {before + 1} to {check.manifest.archive.sequence - 1} of the archive are not in this bundle"
+        yield unchecked(Claim.COMPLETENESS, check.subject, gap)
+
+
+def _judge_pages(work: _Bundle, shown: Iterable[tuple[Manifest, Iterable[bundle.Shown]]]) -> Iterator[Finding]:
+    """pages.jsonl says what the runs say, and nothing else."""
+    expected = [wacz.PAGES_HEAD]
+    for manifest, parts in shown:
+        for part in parts:
+            expected += map(wacz.encode_page, bundle.pages(manifest.archive.sequence, part))
+    found = work.all.read(wacz.PAGES, 1 << 30) if wacz.PAGES in work.entries else b""
+    if found != b"".join(expected):
+        yield failed(Claim.STRUCTURE, wacz.PAGES, "the list of pages is not what the runs say of their citations")

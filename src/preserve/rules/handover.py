@@ -1,0 +1,107 @@
+"""Where things lie in a bundle, what its pages say, and the page that tells a stranger how to check it. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+
+from preserve.formats import wacz
+from preserve.formats.wacz import Page
+from preserve.model.trust import CaptureLine, CitationLine
+
+README_PATH = f"{wacz.OURS}/README.txt"
+PROOFS = "proofs/"
+_SUFFIX = ".warc.gz"
+_ENTRY = re.compile(rf"{wacz.RUN}([0-9]{{6,}}-[0-9]{{8}}t[0-9]{{6}}z)/([^/]+)")
+
+
+def entry_path(run: str, path: str) -> str:
+    """Where a file of a run's folder lies in a bundle: one folder a run, for a checker of WACZ files knows no deeper ones."""
+    return f"{wacz.RUN}{run}/{path.replace('/', '~')}"
+
+
+def run_path(entry: str) -> tuple[str, str] | None:
+    """The run's name and the path in its folder that an entry stands for; None for an entry of another kind."""
+    match = _ENTRY.fullmatch(entry)
+    return (match[1], match[2].replace("~", "/")) if match else None
+
+
+def warc_path(path: str, *, whole: bool) -> str:
+    """Where the WARC file `path` of a run lies in a bundle, or the records selected from it."""
+    name = path.rpartition("/")[2]
+    return wacz.ARCHIVE + (name if whole else f"{name.removesuffix(_SUFFIX)}-selected{_SUFFIX}")
+
+
+def record_proofs(path: str) -> str:
+    """Where, in the run's folder, the proofs of records selected from the WARC file `path` lie."""
+    return f"{PROOFS}{path.rpartition('/')[2].removesuffix(_SUFFIX)}.records-proof"
+
+
+def line_proofs(path: str) -> str:
+    """The same for lines of a file of lines."""
+    return f"{PROOFS}{path.rpartition('/')[2].removesuffix('.jsonl')}.lines-proof"
+
+
+def pages(
+    sequence: int,
+    citations: Iterable[CitationLine],
+    answers: Mapping[int, tuple[str, datetime]],
+    alone: Iterable[tuple[CaptureLine, str]],
+) -> Iterator[Page]:
+    """The pages of one run. `answers`: citation → the address at which a player enters its capture, and when it was asked."""
+    for citation in citations:
+        if (answer := answers.get(citation.citation)) is None:
+            continue
+        note = citation.note if citation.note is not None else citation.note_inferred or ""
+        where = f"note {note}" if note else "text"
+        yield Page(
+            id=f"{sequence}-{citation.citation}",
+            url=answer[0],
+            moment=answer[1],
+            title=f"{citation.document}, {where}: {citation.title or citation.url or answer[0]}",
+            document=citation.document,
+            note=note,
+            text=citation.text or "",
+        )
+    for capture, url in alone:
+        identifier = f"{sequence}-capture-{capture.capture}"
+        yield Page(id=identifier, url=url, moment=capture.requested_at, title=url, document="", note="", text="")
+
+
+README = """\
+How to check this bundle
+========================
+
+This file lies in a WACZ, a ZIP of web captures. ReplayWeb.page and pywb show what it holds; showing proves nothing.
+
+With preserve:         preserve verify BUNDLE.wacz
+Keys are trusted only when you pinned them (preserve trust add), after comparing the fingerprint by another way.
+
+Without preserve, with unzip, sha256sum and openssl. Unpack it; each folder preserve-RUN holds what was sealed with one run, "~" in a
+name standing for "/". In such a folder:
+
+  for f in *~*; do d=$(echo "$f" | tr '~' /); mkdir -p "${d%/*}"; mv "$f" "$d"; done
+  K=<key id, 64 digits, known to you from elsewhere>
+  sha256sum -c --strict SEAL
+  openssl pkey -pubin -in keys/$K.pem -outform DER | sha256sum       # must print $K
+  openssl pkeyutl -verify -rawin -pubin -inkey keys/$K.pem -sigfile signatures/$K.sig -in manifest.json
+
+A whole run: manifest.json lists every file with its SHA-256. Its WARC files lie in archive/ of this bundle under the same name: put
+them into data/, and the folder is the run as it was sealed.
+
+A run with a folder proofs/ is a selection. archive/NAME-selected.warc.gz holds records of data/NAME.warc.gz, each stored member
+unchanged, in the order of proofs/NAME.records-proof. A proof's "leaf" line says offset, length and SHA-256 of the stored member in
+the original file; the hashes below it lead to the root that manifest.json signs (RFC 6962). What was not selected is not here.
+
+The bundle itself: datapackage.json lists every entry with its SHA-256, datapackage-digest.json holds the SHA-256 of datapackage.json
+and two signatures. "signedData" is ECDSA P-384 by the bundle's own key. "preserve" holds a statement that names that key and that
+SHA-256, and an Ed25519 signature over the statement by the key in preserve/ :
+
+  python3 -c 'import json,base64,sys; d=json.load(open("datapackage-digest.json"))["preserve"]
+  open("statement","w").write(d["statement"]); open("statement.sig","wb").write(base64.b64decode(d["signature"]))'
+  openssl pkeyutl -verify -rawin -pubin -inkey preserve/$K.pem -sigfile statement.sig -in statement
+  sha256sum datapackage.json                                         # the last number of the statement
+
+A capture attests what the capturing machine received. That a server said so to everybody is not claimed.
+"""
