@@ -27,9 +27,26 @@ _TYPES = {
     "pdf": "application/pdf",
     "tiny": "text/html",
 }
-_WORDS = (
-    "river bridge ferry toll stone water crossing record harbour winter season survey keeper bank north mill path boat".split()
-)
+_WORDS = [
+    "river",
+    "bridge",
+    "ferry",
+    "toll",
+    "stone",
+    "water",
+    "crossing",
+    "record",
+    "harbour",
+    "winter",
+    "season",
+    "survey",
+    "keeper",
+    "bank",
+    "north",
+    "mill",
+    "path",
+    "boat",
+]
 
 
 @lru_cache(maxsize=1)
@@ -160,7 +177,7 @@ def main() -> None:
     _Server.delay = said.delay / 1000
     with contextlib.suppress(KeyboardInterrupt):
         try:
-            from uvloop import new_event_loop
+            from uvloop import new_event_loop  # noqa: PLC0415 - where there is one
         except ImportError:
             asyncio.run(_serve(said.port))
             return

@@ -62,16 +62,15 @@ def run(tool: Tool, folder: Path) -> Cost:
     return Cost(time.perf_counter() - started, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024)
 
 
-def in_turn(
-    tools: list[Tool], reps: int, after: Callable[[Tool, Path], None] = lambda tool, folder: None
-) -> dict[str, list[Cost]]:
+def in_turn(tools: list[Tool], reps: int, after: Callable[[Tool, Path], None] | None = None) -> dict[str, list[Cost]]:
     """Each tool once and uncounted, then all of them in turn."""
     costs: dict[str, list[Cost]] = {tool.name: [] for tool in tools}
     for rep in range(reps + 1):
         for tool in tools:
             with tempfile.TemporaryDirectory(prefix="bench-", dir=os.environ.get("BENCH_TMP")) as folder:
                 cost = run(tool, Path(folder))
-                after(tool, Path(folder))
+                if after is not None:
+                    after(tool, Path(folder))
             if rep:
                 costs[tool.name].append(cost)
     return costs
@@ -84,7 +83,7 @@ def table(costs: dict[str, list[Cost]], count: float, unit: str, against: str) -
     for name, runs in costs.items():
         wall, cpu = statistics.median(one.wall for one in runs), statistics.median(one.cpu for one in runs)
         memory = max(one.memory for one in runs) / 1e6
-        ratios = "– | –"
+        ratios = "- | -"
         if base is not None:
             less = statistics.median(one.cpu / other.cpu for one, other in zip(runs, base, strict=True))
             faster = statistics.median(other.wall / one.wall for one, other in zip(runs, base, strict=True))
@@ -207,7 +206,7 @@ def verify(said: argparse.Namespace) -> None:
             Tool("preserve verify, two processors", ["taskset", "-c", "0,1", *keys, *check], (0, 41)),
             Tool("warcio check", ["taskset", "-c", "0", str(Path(sys.executable).with_name("warcio")), "check", *files]),
         ]
-        tools = [tool for tool in tools if shutil.which(tool.command[3] if tool.command[3] != "env" else "env")]
+        tools = [tool for tool in tools if shutil.which(tool.command[3])]
         costs = in_turn(tools, said.reps)
     print(f"{size:.0f} MB of WARC files, page cache warm, median of {said.reps}\n")
     print(table(costs, size, "MB", "openssl dgst -sha256"))

@@ -62,12 +62,16 @@ def pdf(sheets: list[Sheet], font: str = _HELVETICA) -> bytes:
         content = "\n".join(sheet.parts).encode("cp1252")
         resources = "/Font<</F1 3 0 R>>"
         if sheet.picture:
-            picture = add(b"<</Type/XObject/Subtype/Image/Width 1/Height 1/ColorSpace/DeviceGray/BitsPerComponent 8/Length 1>>stream\n\x80\nendstream")
+            picture = add(
+                b"<</Type/XObject/Subtype/Image/Width 1/Height 1/ColorSpace/DeviceGray/BitsPerComponent 8/Length 1>>stream\n\x80\nendstream"
+            )
             content += b"\nq 400 0 0 600 50 50 cm /I1 Do Q"
             resources += f"/XObject<</I1 {picture} 0 R>>"
         stream = add(b"<</Length %d>>stream\n%s\nendstream" % (len(content), content))
         annotations = [
-            add(f"<</Type/Annot/Subtype/Link/Rect[{left} {bottom} {right} {top}]/Border[0 0 0]/A<</S/URI/URI({address})>>>>".encode())
+            add(
+                f"<</Type/Annot/Subtype/Link/Rect[{left} {bottom} {right} {top}]/Border[0 0 0]/A<</S/URI/URI({address})>>>>".encode()
+            )
             for left, bottom, right, top, address in sheet.links
         ]
         listed = " ".join(f"{number} 0 R" for number in annotations)
@@ -87,4 +91,9 @@ def pdf(sheets: list[Sheet], font: str = _HELVETICA) -> bytes:
     table = b"".join(b"%010d 00000 n \n" % place for place in places)
     start = len(data)
     size = len(objects) + 1
-    return data + b"xref\n0 %d\n0000000000 65535 f \n%strailer<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % (size, table, size, start)
+    return data + b"xref\n0 %d\n0000000000 65535 f \n%strailer<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % (
+        size,
+        table,
+        size,
+        start,
+    )

@@ -337,7 +337,7 @@ def _settings(options: CaptureOptions) -> str:
     fetch = asdict(options.fetch)
     cacert = fetch.pop("cacert")
     settings = {
-        "fetch": {**fetch, "cacert": None if cacert is None else str(cacert)},
+        "fetch": {**fetch, "cacert": None if cacert is None else _sha256(Path(cacert))},
         "manners": asdict(options.manners),
         "operator": options.operator,
         "organisation": options.organisation,
@@ -389,6 +389,14 @@ def _warcinfo(name: str, identity: RunIdentity, settings: str, clock: SystemCloc
         ("preserve-settings", settings),
     )
     return record.warcinfo(name, at=clock.now(), software=f"preserve/{__version__}", settings=facts, new_id=_new_id)
+
+
+def _sha256(path: Path) -> str:
+    """What a file holds, without saying where it lies: a path may name a person."""
+    try:
+        return f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
+    except OSError as problem:
+        raise ConfigError(f"{path}: {problem.strerror}", "--cacert names a PEM file") from problem
 
 
 def _new_id() -> str:

@@ -13,7 +13,7 @@ from preserve.formats import lines, manifest, note, publickey, recordindex, seal
 ROOT = Path(__file__).parents[2]
 PAGES = {
     name: (ROOT / "docs" / "formats" / f"{name}.md").read_text("utf-8")
-    for name in ("manifest", "seal", "records", "captures", "log", "keys")
+    for name in ("manifest", "seal", "records", "captures", "log", "keys", "timestamps")
 }
 VECTORS = ROOT / "tests" / "vectors"
 

@@ -10,15 +10,19 @@ from pathlib import Path
 
 import pytest
 
+import attacks_on_tokens
+from preserve import config
 from running import ROOT, Run
 
 _GUIDE = (ROOT / "docs" / "guide" / "verifying-without-us.md").read_text(encoding="utf-8")
 _BLOCKS = re.findall(r"^```sh\n(.+?)^```$", _GUIDE, re.MULTILINE | re.DOTALL)
-_SEAL, _KEY, _SIGNATURE, _FILES, _NOTHING_ELSE, _SHOW, _RECORD = range(7)
+_SEAL, _KEY, _SIGNATURE, _FILES, _NOTHING_ELSE, _WHEN, _SHOW, _RECORD = range(8)
 
 
-def _sh(block: int, run: Path, key: str) -> tuple[bool, str]:
-    done = subprocess.run(["/bin/sh", "-c", f"K={key}\n{_BLOCKS[block]}"], cwd=run, capture_output=True, text=True, check=False)
+def _sh(block: int, run: Path, key: str, roots: Path | str = "") -> tuple[bool, str]:
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"K={key} ROOTS='{roots}'\n{_BLOCKS[block]}"], cwd=run, capture_output=True, text=True, check=False
+    )
     return done.returncode == 0, done.stdout
 
 
@@ -63,7 +67,7 @@ def test_each_block_says_yes_to_a_sealed_run_and_no_to_a_forged_one(preserve: Ru
     assert preserve("demo").code == 0
     (run,) = (tmp_path / "demo-archive" / "runs").iterdir()
     key = next(run.glob("keys/*.pem")).stem
-    assert len(_BLOCKS) == 7
+    assert len(_BLOCKS) == 8
     told = {
         _SEAL: "manifest.json: OK",
         _KEY: "the key is the one you were told of",
@@ -83,6 +87,37 @@ def test_each_block_says_yes_to_a_sealed_run_and_no_to_a_forged_one(preserve: Ru
         attack(forged)
         good, _ = _sh(block, forged, key)
         assert not good, what
+
+
+def test_when_it_was(tmp_path: Path) -> None:
+    archivist = attacks_on_tokens.good()
+    run = archivist.write(tmp_path / "archive") / "runs" / archivist.names[1]
+    roots = attacks_on_tokens.roots(tmp_path / "the roots")
+    good, output = _sh(_WHEN, run, "", roots)
+    assert good
+    for sentence in ("a: SEAL existed by ", "b: SEAL existed by ", "a: begun after ", "b: begun after "):
+        assert sentence in output
+    assert _sh(_NOTHING_ELSE, run, "")[0]
+    for number, change in enumerate(
+        (
+            lambda: _flip(run / "SEAL"),
+            lambda: shutil.copy(run / "timestamps" / "a.tsr", run / "timestamps" / "b.tsr"),
+            lambda: _flip(run / "timestamps" / "start-b.tsr"),
+            lambda: (run / "timestamps" / "start-a.tsr").unlink(),
+        )
+    ):
+        shutil.rmtree(tmp_path / "archive")
+        archivist.write(tmp_path / "archive")
+        change()
+        assert not _sh(_WHEN, run, "", roots)[0], number
+
+
+def test_the_settings_of_the_guide_are_settings() -> None:
+    guide = (ROOT / "docs" / "guide" / "configuration.md").read_text(encoding="utf-8")
+    (text,) = re.findall(r"^```toml\n(.+?)^```$", guide, re.MULTILINE | re.DOTALL)
+    settings = config.parse(text, "config.toml", Path("/home"))
+    assert [authority.name for authority in settings.authorities] == ["first", "second"]
+    assert settings.operator.role == "collector"
 
 
 def test_the_hand_over_of_the_first_guide_works(preserve: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ from preserve.formats.zip import ZipEntry, ZipLayout
 from preserve.model.tree import Entry, Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Buffer
+    from _typeshed import WriteableBuffer
 
 _PIECE = 1 << 18
 
@@ -124,7 +124,7 @@ class _Stored(io.RawIOBase):
     def tell(self) -> int:
         return self._at
 
-    def readinto(self, buffer: Buffer, /) -> int:
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
         view = memoryview(buffer).cast("B")[: max(0, self._size - self._at)]
         try:
             count = os.preadv(self._fd, [view], self._start + self._at) if view else 0
@@ -145,7 +145,7 @@ class _Inflated(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Buffer, /) -> int:
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
         view = memoryview(buffer).cast("B")[: self._left]
         content = b""
         while view and not content and not self._inflate.eof:

@@ -19,7 +19,36 @@ from preserve.model.document import Document
 LIMIT = 256 * 1024 * 1024
 """Bytes; a larger file is no document that a person wrote."""
 
-SUFFIXES = frozenset({".txt", ".text", ".md", ".markdown", ".mkd", ".html", ".htm", ".xhtml", ".jsonl", ".pdf", ".docx", ".odt", ".epub"})
+SUFFIXES = frozenset(
+    {
+        ".txt",
+        ".text",
+        ".md",
+        ".markdown",
+        ".mkd",
+        ".html",
+        ".htm",
+        ".xhtml",
+        ".jsonl",
+        ".pdf",
+        ".docx",
+        ".odt",
+        ".epub",
+        ".tex",
+        ".ltx",
+        ".bib",
+        ".adoc",
+        ".asciidoc",
+        ".rst",
+        ".dbk",
+        ".docbook",
+        ".xml",
+        ".csv",
+        ".tsv",
+        ".ris",
+        ".json",
+    }
+)
 """Which files of a folder are taken; a file that is named is read whatever its suffix."""
 
 

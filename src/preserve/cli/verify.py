@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from preserve.errors import ExitCode, FormatError
 from preserve.formats.printable import printable
 from preserve.model.finding import Claim, Finding, Report, Result
+
+if TYPE_CHECKING:
+    from preserve.flows.verify_log import Memory
+    from preserve.model.trust import TrustedKey
+    from preserve.ports import Workers
 
 _ENDINGS = {
     ExitCode.DONE: "Nothing is altered, missing or forged, and every claim that was asked for is established.",
@@ -44,16 +50,16 @@ _TIMES = {
 def command(
     path: Path, require: tuple[str, ...], workers: int | None, *, thorough: bool, as_json: bool, verbose: bool, quiet: bool
 ) -> ExitCode:
-    """Check that an archive, or the folder of one run, is what was sealed, by whom, and whole.
+    """Check that an archive, the folder of one run, or a bundle (.wacz) is what was sealed, by whom, and whole.
 
-    Works offline and writes nothing below PATH. Keys are trusted only when you pinned them yourself: your own when they were made,
+    Works offline and writes nothing below PATH; a bundle is not unpacked. Keys are trusted only when you pinned them yourself: your own when they were made,
     others with `preserve trust add`.
 
     \b
     Exit codes: 0 nothing altered and every needed claim established
                 40 something altered, missing or forged
                 41 unaltered, but a claim is not established (an unknown signer, for one)
-                20 neither an archive nor a run
+                20 none of these
     """
     report = check(path, require=frozenset(map(Claim, require)), workers=workers, thorough=thorough)
     if as_json:
@@ -74,13 +80,12 @@ def check(path: Path, *, require: frozenset[Claim] = frozenset(), workers: int |
     from preserve.flows.verify import verify
     from preserve.places import config_folder, state_folder
 
-    if not path.is_dir():
-        raise FormatError(
-            f"{path}: no such folder" if not path.exists() else f"{path}: not an archive and not a run folder",
-            "name an archive, or the folder of one run in its runs/",
-        )
+    if not path.exists():
+        raise FormatError(f"{path}: no such file or folder", "name an archive, the folder of one run in its runs/, or a .wacz")
     memories = (CheckpointMemory.seen(state_folder()), CheckpointMemory.signed(state_folder()))
     trusted = TrustStore(config_folder()).trusted_keys()
+    if not path.is_dir():
+        return _check_file(path, trusted, memories, require, ForkedWorkers(workers or processors()))
     with DiskFolder(path) as folder:
         try:
             return verify(
@@ -94,6 +99,22 @@ def check(path: Path, *, require: frozenset[Claim] = frozenset(), workers: int |
             )
         except FormatError as problem:
             raise FormatError(f"{path}: {problem.message}", problem.hint) from None
+
+
+def _check_file(
+    path: Path, trusted: Sequence[TrustedKey], memories: Sequence[Memory], require: frozenset[Claim], workers: Workers
+) -> Report:
+    """A bundle. Every record in it is opened, asked for or not: it comes from somebody else."""
+    from preserve.adapters.sorting import SortedLines
+    from preserve.adapters.zipfolder import ZipContainer
+    from preserve.flows.verify import verify_bundle
+
+    try:
+        with ZipContainer(path) as container, SortedLines() as expected, SortedLines() as indexed:
+            now = datetime.now(UTC)
+            return verify_bundle(container, (expected, indexed), trusted, memories, now, workers=workers, require=require)
+    except FormatError as problem:
+        raise FormatError(f"{path}: {problem.message}", problem.hint) from None
 
 
 def _json_lines(report: Report) -> Iterator[str]:

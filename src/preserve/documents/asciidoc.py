@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 
 from preserve.documents.source import Source
-from preserve.documents.written import Book, Writing, balanced, unified
+from preserve.documents.written import Book, Writing, unified
 from preserve.model.document import Document
 
 _ATTRIBUTE = re.compile(r":(?P<name>\w[\w-]*):(?:[ \t]+(?P<value>.*))?\Z")
@@ -30,6 +30,9 @@ _MACRO = re.compile(
     re.IGNORECASE,
 )
 _QUOTES = {'"`': "“", '`"': "”", "'`": "‘", "`'": "’"}
+_BRACKET = re.compile(r"\\.|(?:https?://|link:|footnote:)[^\s\[\]]*\[|\]", re.IGNORECASE | re.DOTALL)
+_LIMIT = 20_000
+"""Characters of one macro; a note has hundreds."""
 _DEEP = 4
 
 
@@ -65,7 +68,7 @@ class _Reader:
         elif line.startswith("//") and not line.startswith("///"):
             if self._lines:
                 self._lines.append("")  # the numbers of the lines after it stay
-        elif not self._lines and (attribute := _ATTRIBUTE.match(line)) is not None:
+        elif (attribute := _ATTRIBUTE.match(line)) is not None:
             self._attributes[attribute["name"].lower()] = self._used(attribute["value"] or "")
         elif (heading := _HEADING.match(line)) is not None and not self._lines:
             self._lines, self._first = [line[heading.end() :]], number
@@ -119,7 +122,7 @@ class _Reader:
             elif macro["angled"]:
                 out.link(macro["angled"], macro["angled"], here)
             elif macro[0].endswith("["):
-                end = balanced(text, at, "]")
+                end = _closing(text, at)
                 if end < 0:
                     out.add(macro[0], here)
                     continue
@@ -143,6 +146,19 @@ class _Reader:
         note = Writing()
         self._notes.append((self._count, note))
         self._inline(note, inner, number, deep + 1)
+
+
+def _closing(text: str, at: int) -> int:
+    """Where a macro's text ends: at the first bracket that is not escaped and closes no link within; -1 when it does not."""
+    depth = 0
+    for match in _BRACKET.finditer(text, at, at + _LIMIT):
+        if match[0].endswith("["):
+            depth += 1
+        elif match[0] == "]":
+            depth -= 1
+            if depth < 0:
+                return match.start()
+    return -1
 
 
 def _label(inner: str) -> str:

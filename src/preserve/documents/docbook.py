@@ -64,8 +64,7 @@ class _Reader:
     def _element(self, element: etree._Element, out: Writing, *, within: bool = False) -> None:
         """Write what `element` prints; `within` a note or an entry, blocks do not end the paragraph."""
         name = local(element)
-        if isinstance(element.sourceline, int):
-            self._line = max(self._line, element.sourceline)
+        self._reach(element)
         if name == "footnote":
             self._footnote(element)
         elif name in _ENTRIES and not within:
@@ -95,6 +94,10 @@ class _Reader:
             self._element(child, out, within=within)
             self._text(child.tail, out)
 
+    def _reach(self, element: etree._Element) -> None:
+        line: int | None = element.sourceline  # type: ignore[assignment]  # the stubs do not know its type
+        self._line = max(self._line, line or 0)
+
     def _text(self, text: str | None, out: Writing) -> None:
         if text:
             out.add(text, self._line)
@@ -114,7 +117,11 @@ class _Reader:
         self._end(out)
         entry = Writing()
         abbrev = next((child for child in element if local(child) == "abbrev"), None)
-        mark = "".join(abbrev.itertext()) if abbrev is not None else attribute(element, "xreflabel") or attribute(element, "id")
+        mark = (
+            "".join(map(str, abbrev.itertext()))
+            if abbrev is not None
+            else attribute(element, "xreflabel") or attribute(element, "id")
+        )
         if local(element) == "bibliomixed":
             self._text(element.text, entry)
         for child in element:
@@ -133,9 +140,9 @@ class _Reader:
         around = {"title": ("“", "”"), "pubdate": ("(", ")"), "date": ("(", ")")}.get(name, ("", ""))
         if name == "biblioid" and (attribute(child, "class") or "").lower() == "doi":
             around = ("doi:", "")
-        if mixed and name not in {"biblioid"}:
+        if mixed and name != "biblioid":
             around = ("", "") if name != "title" else around
-        self._line = max(self._line, child.sourceline if isinstance(child.sourceline, int) else 0)
+        self._reach(child)
         entry.add(around[0], self._line)
         self._element(child, entry, within=True)
         entry.add(around[1] + ("" if mixed else " "), self._line)

@@ -155,9 +155,6 @@ class _Reader:
             return self._environment(out, bare, at, stop)
         if bare in _NOTES or bare in _MARKS or bare == "thanks":
             return self._note(bare, at, stop, deep)
-        if bare in _CITES_AT_FOOT:
-            self._step("footnote", None)
-            self.book.remarks.append(f"note {self._printed('footnote')} cites by a key, which this file does not resolve")
         if bare == "bibitem":
             return self._bibitem(out, at, stop)
         if bare in _HEADINGS:
@@ -170,18 +167,16 @@ class _Reader:
         if _DEFINES.match(name) or bare in {"def", "let"}:
             return self._definition(at, stop)
         if bare == "enquote":
-            start, end, after = self._argument(at, stop)
-            out.add("“", self._line(at))
-            if deep < _DEEP:
-                self.run(out, start, end, deep=deep + 1)
-            out.add("”", self._line(max(end - 1, at)))
-            return after
+            return self._quoted(out, at, stop, deep)
         if bare == "doi":
             start, end, after = self._argument(at, stop)
             out.add("doi:" + address(self.text[start:end]), self._line(at))
             return after
         at = self._optional(at, stop)
         if _SILENT.match(name):
+            if bare in _CITES_AT_FOOT:
+                self._step("footnote", None)
+                self.book.remarks.append(f"note {self._printed('footnote')} cites by a key, which this file does not resolve")
             while at < stop and self.text[at] == "{":
                 at = self._optional(self._argument(at, stop)[2], stop)
         elif bare in _BREAKS:
@@ -189,6 +184,14 @@ class _Reader:
         elif bare in SYMBOLS:
             out.add(SYMBOLS[bare], self._line(at - 1))
         return at
+
+    def _quoted(self, out: Writing, at: int, stop: int, deep: int) -> int:
+        start, end, after = self._argument(at, stop)
+        out.add("“", self._line(at))
+        if deep < _DEEP:
+            self.run(out, start, end, deep=deep + 1)
+        out.add("”", self._line(max(end - 1, at)))
+        return after
 
     def _environment(self, out: Writing, side: str, at: int, stop: int) -> int:
         match = re.compile(r"\s*\{([^{}\n]{0,40})\}").match(self.text, at, stop)

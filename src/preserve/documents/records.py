@@ -43,11 +43,8 @@ def passages(records: Sequence[Record]) -> tuple[Passage, ...]:
     """A passage for each record that says something."""
     noted = any(record.key for record in records)
     where = Where.NOTES if noted else Where.BODY
-    found = []
-    for record in records:
-        if lines := _written(record).lines():
-            found.append(Passage(where=where, lines=lines, mark=record.key.strip()[:80] or None))
-    return tuple(found)
+    written = ((record, _written(record).lines()) for record in records)
+    return tuple(Passage(where=where, lines=lines, mark=record.key.strip()[:80] or None) for record, lines in written if lines)
 
 
 def _written(record: Record) -> Writing:

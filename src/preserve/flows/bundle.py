@@ -20,7 +20,7 @@ from preserve.formats.wacz import Page, Resource
 from preserve.model.finding import Report, Result
 from preserve.model.handover import RunPart
 from preserve.model.tree import Kind
-from preserve.model.trust import CaptureLine, FileEntry
+from preserve.model.trust import CaptureLine, CitationLine, FileEntry
 from preserve.rules import handover, selection
 
 if TYPE_CHECKING:
@@ -122,8 +122,8 @@ def write_wacz(
                 sorter.add(row)
             records += 1
     resources += _index(sink, sorter)
-    pages = list(_pages(runs))
-    resources.append(sink.add(wacz.PAGES, [wacz.PAGES_HEAD, *map(wacz.encode_page, pages)], size=0))
+    listed = [wacz.encode_page(page) for part, run in runs for page in pages(run.manifest.archive.sequence, _shown(part, run))]
+    resources.append(sink.add(wacz.PAGES, [wacz.PAGES_HEAD, *listed], size=0))
     for part, run in runs:
         resources += _sealed(folder, part, sink)
         if not part.whole:
@@ -152,7 +152,7 @@ def write_wacz(
     )
     sink.add(wacz.DIGEST, [digest], size=0)
     captures = sum(part.manifest.captures.count if part.whole else len(part.captures) for part in parts)
-    return Contents(runs=len(parts), records=records, captures=captures, pages=len(pages))
+    return Contents(runs=len(parts), records=records, captures=captures, pages=len(listed))
 
 
 def write_warcs(folder: Folder, parts: Sequence[RunPart], sink: Sink) -> Contents:
@@ -276,18 +276,32 @@ def _proofs(part: RunPart, run: SealedRun, sink: Sink) -> Iterator[Resource]:
 # --------------------------------------------------------------------------------------------------------------------- pages
 
 
-def _pages(runs: Iterable[tuple[RunPart, SealedRun]]) -> Iterator[Page]:
-    """One page for each citation that something can be shown for, in the order of the documents; then what was asked for by hand."""
-    for part, run in runs:
-        if not part.whole and not part.captures:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What a bundle discloses of one run; each is gone through once, captures first."""
+
+    captures: Iterable[CaptureLine]
+    citations: Iterable[CitationLine]
+
+
+def pages(sequence: int, shown: Shown) -> Iterator[Page]:
+    """One page for each citation of a run that something can be shown for, in their order; then what was asked for by hand."""
+    answers: dict[int, tuple[str, datetime]] = {}
+    alone: list[tuple[CaptureLine, str]] = []
+    for capture in shown.captures:
+        url = selection.first_address(capture)
+        if capture.requisite_of is not None or url is None:
             continue
-        answers: dict[int, tuple[str, datetime]] = {}
-        alone: list[tuple[CaptureLine, str]] = []
-        for capture in run.captures():
-            url = selection.first_address(capture)
-            if capture.requisite_of is not None or url is None or not (part.whole or capture.capture in part.captures):
-                continue
-            answers |= {cited.citation: (url, capture.requested_at) for cited in capture.cited_in}
-            if not capture.cited_in:
-                alone.append((capture, url))
-        yield from handover.pages(part.manifest.archive.sequence, run.citations(), answers, alone)
+        answers |= {cited.citation: (url, capture.requested_at) for cited in capture.cited_in}
+        if not capture.cited_in:
+            alone.append((capture, url))
+    yield from handover.pages(sequence, shown.citations, answers, alone)
+
+
+def _shown(part: RunPart, run: SealedRun) -> Shown:
+    if part.whole:
+        return Shown(captures=run.captures(), citations=run.citations())
+    return Shown(
+        captures=(line for line in run.captures() if line.capture in part.captures),
+        citations=(line for line in run.citations() if line.citation in part.citations),
+    )

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from preserve.errors import FormatError, UsageError
 from preserve.flows.select import SealedRun, find_records
@@ -24,6 +24,14 @@ from preserve.rules.verify_signed import MAX_SIGNATURE
 
 if TYPE_CHECKING:
     from preserve.ports import Folder
+
+
+class Sink(Protocol):
+    """Where a packet's files go, in order."""
+
+    def add(self, path: str, pieces: Iterable[bytes], *, size: int) -> object:
+        """Write one file of `size` bytes. Raises StoreError when it cannot be written."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

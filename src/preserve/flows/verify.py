@@ -21,6 +21,8 @@ from preserve.model.trust import TrustedKey
 from preserve.rules.verify_log import log_keys
 
 if TYPE_CHECKING:
+    from preserve.flows.bundle import Sorter
+    from preserve.flows.verify_bundle import Container
     from preserve.ports import Folder, Workers
 
 _ARCHIVE = frozenset({"archive.toml", "runs", "log"})
@@ -52,6 +54,26 @@ def verify(
             "neither an archive nor a run: there is no archive.toml and no manifest.json",
             "name the archive's folder, or the folder of one run in its runs/",
         )
+    return Report(findings=tuple(findings), require=require, stamped=_stamped(findings))
+
+
+def verify_bundle(
+    container: Container,
+    sorters: tuple[Sorter, Sorter],
+    trusted: Sequence[TrustedKey],
+    memories: Sequence[Memory],
+    now: datetime,
+    *,
+    workers: Workers | None = None,
+    require: frozenset[Claim] = frozenset(),
+) -> Report:
+    """Check the WACZ in `container`, made by us or by others; the sorters hold its index while it is compared.
+
+    Raises FormatError when it is none, StoreError when it cannot be read.
+    """
+    from preserve.flows.verify_bundle import check_bundle  # noqa: PLC0415 -- most verifications are of folders, and start faster
+
+    findings = check_bundle(container, sorters, trusted, memories, now, workers)
     return Report(findings=tuple(findings), require=require, stamped=_stamped(findings))
 
 

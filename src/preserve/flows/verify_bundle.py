@@ -8,7 +8,7 @@ opened: a bundle comes from somebody else.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, BinaryIO, Protocol
@@ -64,7 +64,7 @@ class _Bundle:
 
 def check_bundle(
     container: Container,
-    sorter: Callable[[], Sorter],
+    sorters: tuple[Sorter, Sorter],
     trusted: Sequence[TrustedKey],
     memories: Sequence[Memory],
     now: datetime,
@@ -79,7 +79,7 @@ def check_bundle(
     work = _Bundle(entries=entries, all=container.folder(files), ours=ours)
     work.findings += rules.judge_layout(container.layout)
     package = _package(work, trusted, now)
-    index = IndexCheck(sorter(), sorter(), ours=ours)
+    index = IndexCheck(*sorters, ours=ours)
     for name in files:
         work.measured[name] = _measure(work, name, index)
     if package is not None:
@@ -186,7 +186,7 @@ def _check_runs(
         if not work.entries[name].is_folder:
             yield failed(Claim.COMPLETENESS, name, "forged: no run in this bundle sealed it")
     earlier: RunCheck | None = None
-    shown: list[tuple[Manifest, Iterable[bundle.Shown]]] = []
+    shown: list[tuple[Manifest, bundle.Shown]] = []
     for name in sorted(runs, key=lambda name: (len(name.partition("-")[0]), name)):
         folder = container.folder(runs[name])
         at = f"runs/{name}/"
@@ -196,7 +196,7 @@ def _check_runs(
         if whole:
             check = verify_run.begin(folder, at, below, trusted, now, thorough=True)
             verify_run.finish(folder, check, measure_all(folder, check.jobs, workers))
-            lines: bundle.Shown | None = bundle.shown(SealedRun(folder, name)) if check.manifest and not check.altered else None
+            lines = _shown(folder, name) if check.manifest and not check.altered else None
         else:
             check = verify_run.open_sealed(folder, at, below, trusted, now, thorough=True)
             lines = verify_selected.check(folder, check, entries, workers)
@@ -205,9 +205,9 @@ def _check_runs(
             earlier = None
             continue
         if lines is not None:
-            shown.append((check.manifest, [lines]))
+            shown.append((check.manifest, lines))
         yield from _judge_log(check, trusted, memories, now)
-        yield from _judge_chain(check, earlier, whole=whole)
+        yield from _judge_chain(check, earlier)
         earlier = check
     if not any(finding.result is Result.FAIL for finding in work.findings) and len(shown) == len(runs):
         yield from _judge_pages(work, shown)
@@ -225,11 +225,12 @@ def _views(entries: Mapping[str, ZipEntry]) -> dict[str, dict[str, ZipEntry]]:
             inside = path.removeprefix(f"runs/{run}/")
             if inside.startswith("data/") and inside.endswith(".records"):
                 warc = inside.removesuffix(".records") + ".warc.gz"
-                if (entry := entries.get(handover.warc_path(warc, whole=True))) is not None:
-                    paths[f"runs/{run}/{warc}"] = entry
-            elif inside.startswith(handover.PROOFS) and (warc := handover.selected_warc(inside)):
-                if (entry := entries.get(warc)) is not None:
-                    paths[warc] = entry
+                places = (f"runs/{run}/{warc}", handover.warc_path(warc, whole=True))
+            else:
+                selected = handover.selected_warc(inside) if inside.startswith(handover.PROOFS) else ""
+                places = (selected, selected)
+            if places[1] in entries:
+                paths[places[0]] = entries[places[1]]
     return runs
 
 
@@ -251,7 +252,7 @@ def _judge_log(check: RunCheck, trusted: Sequence[TrustedKey], memories: Sequenc
             yield unchecked(claim, check.subject, why)
 
 
-def _judge_chain(check: RunCheck, earlier: RunCheck | None, *, whole: bool) -> Iterator[Finding]:
+def _judge_chain(check: RunCheck, earlier: RunCheck | None) -> Iterator[Finding]:
     """What consecutive runs say of each other, and which are not here."""
     assert check.manifest is not None
     if earlier is not None and earlier.manifest is not None:
@@ -262,12 +263,16 @@ def _judge_chain(check: RunCheck, earlier: RunCheck | None, *, whole: bool) -> I
         yield unchecked(Claim.COMPLETENESS, check.subject, gap)
 
 
-def _judge_pages(work: _Bundle, shown: Iterable[tuple[Manifest, Iterable[bundle.Shown]]]) -> Iterator[Finding]:
+def _shown(folder: Folder, name: str) -> bundle.Shown:
+    run = SealedRun(folder, name)
+    return bundle.Shown(captures=run.captures(), citations=run.citations())
+
+
+def _judge_pages(work: _Bundle, shown: Iterable[tuple[Manifest, bundle.Shown]]) -> Iterator[Finding]:
     """pages.jsonl says what the runs say, and nothing else."""
-    expected = [wacz.PAGES_HEAD]
-    for manifest, parts in shown:
-        for part in parts:
-            expected += map(wacz.encode_page, bundle.pages(manifest.archive.sequence, part))
-    found = work.all.read(wacz.PAGES, 1 << 30) if wacz.PAGES in work.entries else b""
-    if found != b"".join(expected):
+    expected = hashlib.sha256(wacz.PAGES_HEAD)
+    for manifest, lines in shown:
+        for page in bundle.pages(manifest.archive.sequence, lines):
+            expected.update(wacz.encode_page(page))
+    if wacz.PAGES not in work.measured or work.measured[wacz.PAGES].sha256 != expected.hexdigest():
         yield failed(Claim.STRUCTURE, wacz.PAGES, "the list of pages is not what the runs say of their citations")

@@ -229,7 +229,7 @@ def raw_signature(der: bytes) -> bytes:
 
 
 def verifies(signed: Signed, message: bytes) -> str:
-    """ "" when the signature is over `message` by the key that comes with it, else why not. Raw r||s and DER are both read."""
+    """Why it is not a signature over `message` by the key that comes with it; empty when it is. Raw r||s and DER are read."""
     try:
         key = (
             serialization.load_der_public_key(signed.key)

@@ -13,6 +13,8 @@ from preserve.model.trust import CaptureLine, CitationLine
 README_PATH = f"{wacz.OURS}/README.txt"
 PROOFS = "proofs/"
 _SUFFIX = ".warc.gz"
+_SELECTED = "-selected.warc.gz"
+_RECORDS = ".records-proof"
 _ENTRY = re.compile(rf"{wacz.RUN}([0-9]{{6,}}-[0-9]{{8}}t[0-9]{{6}}z)/([^/]+)")
 
 
@@ -30,12 +32,19 @@ def run_path(entry: str) -> tuple[str, str] | None:
 def warc_path(path: str, *, whole: bool) -> str:
     """Where the WARC file `path` of a run lies in a bundle, or the records selected from it."""
     name = path.rpartition("/")[2]
-    return wacz.ARCHIVE + (name if whole else f"{name.removesuffix(_SUFFIX)}-selected{_SUFFIX}")
+    return wacz.ARCHIVE + (name if whole else name.removesuffix(_SUFFIX) + _SELECTED)
 
 
 def record_proofs(path: str) -> str:
     """Where, in the run's folder, the proofs of records selected from the WARC file `path` lie."""
-    return f"{PROOFS}{path.rpartition('/')[2].removesuffix(_SUFFIX)}.records-proof"
+    return f"{PROOFS}{path.rpartition('/')[2].removesuffix(_SUFFIX)}{_RECORDS}"
+
+
+def selected_warc(path: str) -> str:
+    """The entry that holds the records which the proofs at `path` are of; "" when these are no proofs of records."""
+    name = path.rpartition("/")[2]
+    stem = name.removesuffix(_RECORDS)
+    return f"{wacz.ARCHIVE}{stem}{_SELECTED}" if stem != name else ""
 
 
 def line_proofs(path: str) -> str:

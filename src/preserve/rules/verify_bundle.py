@@ -42,7 +42,9 @@ def judge_layout(layout: ZipLayout) -> Iterator[Finding]:
     for entry in layout.entries:
         if wacz.must_be_stored(entry.name) and entry.method != STORED:
             yield failed(
-                Claim.STRUCTURE, entry.name, "deflated: it must lie in the ZIP as it is, for players read it by place and find nothing"
+                Claim.STRUCTURE,
+                entry.name,
+                "deflated: it must lie in the ZIP as it is, for players read it by place and find nothing",
             )
 
 
@@ -122,14 +124,16 @@ def _judge_binding(
         )
         return
     if digest.statement != wacz.statement(key, package_sha256):
-        yield failed(Claim.INTEGRITY, wacz.DIGEST, "forged: the signer's statement names another key or another datapackage.json")
+        yield failed(
+            Claim.INTEGRITY, wacz.DIGEST, "forged: the signer's statement names another key or another datapackage.json"
+        )
         return
     message = digest.statement.encode("utf-8")
-    signer = next(
-        (key for key in keys if key.algorithm is Algorithm.ED25519 and key.verify(message, digest.signature)), None
-    )
+    signer = next((key for key in keys if key.algorithm is Algorithm.ED25519 and key.verify(message, digest.signature)), None)
     if signer is None:
-        yield failed(Claim.INTEGRITY, wacz.DIGEST, "forged: the signer's statement is not signed by a key that lies in the bundle")
+        yield failed(
+            Claim.INTEGRITY, wacz.DIGEST, "forged: the signer's statement is not signed by a key that lies in the bundle"
+        )
         return
     yield _judge_identity(signer.keyid, "bundled and signed by", trusted, created)
 
@@ -152,7 +156,9 @@ def _judge_identity(keyid: str, how: str, trusted: Iterable[TrustedKey], created
     return passed(Claim.SIGNER, SUBJECT, f"{how} {who.name}, key {fingerprint_groups(keyid)}")
 
 
-def judge_index(missing: Sequence[bytes], strange: Sequence[bytes], counts: tuple[int, int], *, ours: bool) -> Iterator[Finding]:
+def judge_index(
+    missing: Sequence[bytes], strange: Sequence[bytes], counts: tuple[int, int], *, ours: bool
+) -> Iterator[Finding]:
     """The index against the WARC files: lines that should be there, lines that lead nowhere; `counts` of each."""
     for row in strange[:SHOWN]:
         yield failed(Claim.STRUCTURE, "indexes", f"a line leads to no such capture: {row[:300].decode('ascii', 'replace')}")
