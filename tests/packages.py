@@ -13,12 +13,12 @@ _ODF = "urn:oasis:names:tc:opendocument:xmlns"
 O = f'xmlns:office="{_ODF}:office:1.0" xmlns:text="{_ODF}:text:1.0" xmlns:style="{_ODF}:style:1.0" xmlns:draw="{_ODF}:drawing:1.0" xmlns:xlink="http://www.w3.org/1999/xlink"'  # noqa: E741 - O for OpenDocument
 
 
-def packed(parts: Mapping[str, str | bytes], *, level: int = 6) -> bytes:
+def packed(parts: Mapping[str, str | bytes], *, stored: bool = False) -> bytes:
     """A ZIP file of these parts, in their order."""
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=level) as made:
+    with zipfile.ZipFile(out, "w") as made:
         for name, data in parts.items():
-            made.writestr(zipfile.ZipInfo(name), data, compress_type=zipfile.ZIP_DEFLATED)
+            made.writestr(zipfile.ZipInfo(name), data, compress_type=zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED)
     return out.getvalue()
 
 

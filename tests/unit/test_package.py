@@ -82,7 +82,7 @@ def test_deep_nesting_is_refused() -> None:
 
 
 def test_a_damaged_part_is_named() -> None:
-    data = bytearray(packed(parts(), level=0))
+    data = bytearray(packed(parts(), stored=True))
     at = data.find(b"harmless")
     data[at] ^= 1
     assert "word/document.xml is damaged" in refused(bytes(data)).message

@@ -13,7 +13,7 @@ from preserve.documents.latex import inline
 from preserve.documents.records import Record, passages
 from preserve.documents.source import Source
 from preserve.documents.tex import address
-from preserve.documents.written import Places, balanced, document, unified
+from preserve.documents.written import Places, document, unified
 from preserve.model.document import Document
 
 _ENTRY = re.compile(r"@\s*(?P<type>[A-Za-z]{2,30})\s*(?P<open>[{(])")
@@ -67,7 +67,7 @@ def _value(text: str, at: int, strings: dict[str, str]) -> tuple[str, int]:
             value += strings.get(part["word"].lower(), part["word"])
             at = part.end()
         else:
-            end = balanced(text, part.end(), "}", _LIMIT) if part["open"] == "{" else _quoted(text, part.end())
+            end = _braced(text, part.end()) if part["open"] == "{" else _quoted(text, part.end())
             if end < 0:
                 return value, at
             value += text[part.end() : end]
@@ -77,6 +77,16 @@ def _value(text: str, at: int, strings: dict[str, str]) -> tuple[str, int]:
             break
         at = joined.end()
     return value, at
+
+
+def _braced(text: str, at: int) -> int:
+    """Where the brace that opened just before `at` closes; -1 when it does not."""
+    depth = 1
+    for match in re.compile(r"\\.|[{}]", re.DOTALL).finditer(text, at, at + _LIMIT):
+        depth += {"{": 1, "}": -1}.get(match[0], 0)
+        if not depth:
+            return match.start()
+    return -1
 
 
 def _quoted(text: str, at: int) -> int:

@@ -10,8 +10,9 @@ import re
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urljoin
 
-from selectolax.lexbor import LexborHTMLParser, LexborNode
+from selectolax.lexbor import LexborNode
 
+from preserve.documents.markup import tree as html_tree
 from preserve.model.document import Line, Link
 
 _BLOCKS = frozenset(
@@ -160,7 +161,7 @@ def page_of(html: str) -> Page:
 class _Walker:
     def __init__(self, html: str) -> None:
         self.html = html
-        tree = LexborHTMLParser(html)
+        tree = html_tree(html)
         self.root = tree.root
         self.tree = tree
         base = tree.css_first("base[href]")

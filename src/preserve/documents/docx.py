@@ -293,7 +293,7 @@ def _field(place: _Place, kind: str | None) -> None:
         place.fields.append(_Field())
     elif kind == "separate" and place.fields:
         place.fields[-1].result = True
-        if (href := place.target) is not None:
+        if (href := field_target(place.fields[-1].instruction)) is not None:
             place.gathered.open_link(href)
     elif kind == "end" and place.fields and field_target(place.fields.pop().instruction) is not None:
         place.gathered.close_link()

@@ -11,10 +11,10 @@ from dataclasses import replace
 from urllib.parse import unquote
 
 from lxml import etree
-from selectolax.lexbor import LexborHTMLParser
 
 from preserve.documents.encoding import decode
 from preserve.documents.html import document_of
+from preserve.documents.markup import tree as html_tree
 from preserve.documents.package import Package, attribute, local, parse, resolved
 from preserve.documents.source import Source
 from preserve.errors import FormatError
@@ -80,7 +80,7 @@ def _page(package: Package, part: str, places: dict[str, int]) -> str:
     if decoded is None:
         raise FormatError(f"{package.name}: the part {part} is binary data, not text", "get another copy of the file")
     # In HTML an element that XML closed at once would stay open.
-    tree = LexborHTMLParser(_SELF_CLOSED.sub(r"<\1\2></\1>", decoded.text))
+    tree = html_tree(_SELF_CLOSED.sub(r"<\1\2></\1>", decoded.text))
     own = places[part]
     for node in tree.css("[id], a[name]"):
         for key in ("id", "name"):

@@ -295,7 +295,8 @@ def _links(line: Printed, words: list[Word], starts: list[int], areas: list[Area
             wide = (word.right - word.left) / max(len(word.text), 1)
             begin = max(0, round((area.left - word.left) / wide)) if wide else 0
             end = min(len(word.text), round((area.right - word.left) / wide)) if wide else len(word.text)
-            if begin < end:
+            # A link's frame is drawn a little wide: one letter of a word beside it is not meant.
+            if begin < end and not (end - begin == 1 < len(word.text) - 1):
                 first = start + begin if first is None else first
                 last = start + end
         if first is not None and first < len(line.text):

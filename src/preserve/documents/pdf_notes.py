@@ -378,7 +378,10 @@ def without_furniture(columns: list[Column]) -> list[Column]:
         edges[page] = [*lines[:2], *lines[2:][-2:]]
     dropped: set[int] = set()
     for page, lines in edges.items():
+        marks = {mark for line in by_page[page] for raised in line.raised for mark in _numbers(raised)}
         for line in lines:
+            if _mark(line) in marks and len(line.text) > 5:
+                continue  # a note whose mark is set above
             near = [other for step in (-2, -1, 1, 2) for other in edges.get(page + step, ()) if _repeats(line, other)]
             if len({other.page for other in near}) >= (2 if is_citing(line.text) else 1):
                 dropped.add(id(line))

@@ -124,13 +124,3 @@ def document(
 def unified(text: str) -> str:
     """`text` with line ends of one kind."""
     return text.replace("\r\n", "\n").replace("\r", "\n")
-
-
-def balanced(text: str, at: int, closer: str, limit: int = 20_000) -> int:
-    """Where the bracket that opened just before `at` closes; brackets within pair up, a backslash hides one. -1 when it does not."""
-    opener, depth = {"]": "[", "}": "{", ")": "("}[closer], 1
-    for match in re.compile(rf"\\.|[\{opener}\{closer}]", re.DOTALL).finditer(text, at, at + limit):
-        depth += {opener: 1, closer: -1}.get(match[0], 0)
-        if not depth:
-            return match.start()
-    return -1
