@@ -118,8 +118,8 @@ def salt(*about: object) -> str:
     return hashlib.sha256(repr(about).encode()).hexdigest()[:32]
 
 
-def member(type_: str, url: str, block: bytes, number: int) -> bytes:
-    """One record as it is stored."""
+def member(type_: str, url: str, block: bytes, number: int, **more: str) -> bytes:
+    """One record as it is stored; `more` fields of its header."""
     record = Record(
         type=type_,
         id=f"urn:uuid:00000000-0000-4000-8000-{number:012d}",
@@ -131,6 +131,7 @@ def member(type_: str, url: str, block: bytes, number: int) -> bytes:
                 "application/warc-fields" if type_ == "warcinfo" else f"application/http; msgtype={type_}",
             ),
             ("WARC-Block-Digest", "sha256:" + hashlib.sha256(block).hexdigest()),
+            *more.items(),
         ),
         body=Memory(block),
     )

@@ -43,6 +43,7 @@ from preserve.model.settings import Authority, FetchSettings
 from preserve.model.trust import Case, Environment, Operator, Tool
 from preserve.model.web import Record
 from preserve.places import config_folder, state_folder
+from preserve.ports import TimeAuthority
 from preserve.rules import record
 
 PassphraseOf = Callable[[StoredKey], bytes]

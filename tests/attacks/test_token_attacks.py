@@ -18,7 +18,7 @@ from attacktools import Attack
 from authorities import Authority, Issuer, shared
 from preserve.adapters.folder import DiskFolder
 from preserve.flows.verify import verify
-from preserve.formats import manifest, timestamp
+from preserve.formats import manifest
 from preserve.model.finding import Claim, Report, Result
 from preserve.model.trust import Revocation, TrustedKey
 from running import ROOT
@@ -142,26 +142,15 @@ def test_tokens_outlive_the_certificates_of_their_authority(tmp_path: Path) -> N
     assert (report.exit_code, report.time) == (0, "stamped")
 
 
-def test_a_byte_of_a_token_changed_is_found_or_proves_the_same(tmp_path: Path) -> None:
+def test_any_byte_of_a_token_changed_is_found(tmp_path: Path) -> None:
     archivist = good()
     run = archivist.write(tmp_path / "archive") / "runs" / archivist.names[1]
-    path, chance = run / "timestamps/a.tsr", random.Random(1)
-    data = path.read_bytes()
-    time, found = timestamp.read(data).time, 0
-    for _ in range(60):
-        place = chance.randrange(len(data))
-        path.write_bytes(data[:place] + bytes([data[place] ^ chance.randrange(1, 256)]) + data[place + 1 :])
-        report = _verify(run, trusted(archivist))
-        found += report.exit_code == 40
-        if report.exit_code != 40:
-            assert report.exit_code == 0, f"byte {place}"
-            assert timestamp.read(path.read_bytes()).time == time
-    assert found > 50
-    path.write_bytes(data)
-    start = run / manifest.start_token_path("a")
-    data = start.read_bytes()
-    for place in [chance.randrange(len(data)) for _ in range(20)]:
-        start.write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
-        report = _verify(run, trusted(archivist))
-        assert report.exit_code == 40, "the hash of a start token is signed"
-        assert [f.claim for f in report.findings if f.result is Result.FAIL] == [Claim.NOT_BEFORE]
+    chance = random.Random(1)
+    for path, claim in ((run / "timestamps/a.tsr", Claim.NOT_AFTER), (run / manifest.start_token_path("a"), Claim.NOT_BEFORE)):
+        data = path.read_bytes()
+        for place in {0, len(data) - 1, *(chance.randrange(len(data)) for _ in range(40))}:
+            path.write_bytes(data[:place] + bytes([data[place] ^ chance.randrange(1, 256)]) + data[place + 1 :])
+            report = _verify(run, trusted(archivist))
+            assert report.exit_code == 40, f"{path.name} byte {place}"
+            assert [f.claim for f in report.findings if f.result is Result.FAIL] == [claim]
+        path.write_bytes(data)

@@ -222,6 +222,14 @@ def test_a_damaged_run_is_not_stamped(preserve: Run, site: AnyHostSite, one: Cou
     assert "not the one that was sealed" in done.stderr
 
 
+def test_nothing_of_x509_is_loaded_to_verify_a_run_without_tokens(preserve: Run, site: AnyHostSite, tmp_path: Path) -> None:
+    assert _capture(preserve, site, "--no-timestamp").code == 0
+    ask = "import sys\nfrom preserve.cli.verify import command\nassert command(['archive'], standalone_mode=False) == 0\n"
+    ask += "print([name for name in ('rfc3161_client', 'cryptography.x509', 'httpx') if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", ask], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
 @pytest.mark.parametrize("question", [1, pytest.param(2, marks=pytest.mark.long), 3, pytest.param(4, marks=pytest.mark.long)])
 def test_a_kill_while_an_authority_is_asked(
     preserve: Run, site: AnyHostSite, one: Counter, two: Counter, tmp_path: Path, question: int

@@ -88,6 +88,15 @@ def test_what_is_kept_is_what_came(counter: Counter, tmp_path: Path) -> None:
     assert len(counter.asked) == 1
 
 
+def test_what_a_kill_left_behind_is_cleared(counter: Counter, tmp_path: Path) -> None:
+    """A token waits in journal/ for its rename; a verifier does not mind what was left there, and the next token takes its place."""
+    archive, run = _archive(tmp_path, _now(), "t0")
+    archive.journal.mkdir()
+    (archive.journal / "token.part").write_bytes(b"half a tok")
+    assert _stamper(counter)[0].complete(archive, run).there == ("t0",)
+    assert not archive.journal.exists()
+
+
 @pytest.mark.parametrize(
     ("mood", "why"),
     [

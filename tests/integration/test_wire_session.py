@@ -219,6 +219,24 @@ def test_cookies_live_as_long_as_their_session(loop: str, tmp_path: Path, monkey
         assert sum(b"Cookie" in request for request in site.requests) == 1
 
 
+@pytest.mark.parametrize("value", [b"\xfe=\x80\xff", b"k=caf\xc3\xa9", b"k=\xe2\x80\xae", b"k=" + b"v" * 20000, b"k=\x1b[31m"])
+def test_a_cookie_goes_back_as_it_came_whatever_its_bytes(value: bytes, loop: str, tmp_path: Path) -> None:
+    async def ask(site: MisbehavingSite) -> Exchange:
+        fetcher = HttpFetcher(_settings(), Clock(), tmp_path)
+        try:
+            session = fetcher.session()
+            await session.fetch(f"{_base(site)}wall")
+            return await session.fetch(f"{_base(site)}a-page")
+        finally:
+            await fetcher.aclose()
+
+    with MisbehavingSite() as site:
+        site.script("wall", say_and_stay(whole(b"", b"Set-Cookie: " + value)))
+        answer = run(loop, ask(site))
+        assert answer.outcome is Outcome.CAPTURED
+        assert b"\r\nCookie: " + value + b"\r\n" in site.requests[-1]
+
+
 def test_a_user_agent_that_would_break_the_request_is_refused(loop: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="user agent"):
         run(loop, fetch(_settings(user_agent="a\r\nX-Injected: 1"), tmp_path))

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import pytest
 from cryptography.x509.oid import ExtendedKeyUsageOID
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from preserve.errors import FormatError
 from preserve.formats import der
 
 
+@example(-128)
+@example(128)
 @given(st.integers(min_value=-(2**80), max_value=2**80))
 def test_integers(value: int) -> None:
     assert der.element(der.encode_integer(value)).integer() == value

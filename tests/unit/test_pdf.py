@@ -32,9 +32,10 @@ def body(document: Document) -> str:
     return "\n".join(line.text for passage in document.passages if passage.where is Where.BODY for line in passage.lines)
 
 
-def page(first: int, *feet: str, marks: int | None = None) -> Sheet:
-    """A page of prose with raised marks from `first` on, and lines of notes at its foot."""
-    sheet = Sheet().lines(72, 720, PROSE * 3)
+def page(first: int, *feet: str, marks: int | None = None, begin: int | None = None) -> Sheet:
+    """A page of prose, from its line `begin` on, with raised marks from `first` on, and lines of notes at its foot."""
+    at = first if begin is None else begin
+    sheet = Sheet().lines(72, 720, (PROSE * 4)[at % 5 :][:15])
     for at in range(len(feet) if marks is None else marks):
         sheet.mark(445, 720 - 26 * at, str(first + at))
     return sheet.lines(72, 130, list(feet), size=8, leading=10)
@@ -45,7 +46,7 @@ def test_notes_at_the_foot_are_told_by_size_and_mark() -> None:
     assert [mark for mark, _ in notes(document)] == ["1", "2", "3"]
     assert document.marks == ("1", "2", "3")
     assert document.pages == 1
-    assert body(document).splitlines()[0].endswith("the year ¹")
+    assert body(document).splitlines()[0].endswith(" ¹")
     (first, *_) = document.notes
     assert (first.lines[0].page, first.lines[0].number) == (1, 16)
 
@@ -83,11 +84,11 @@ def test_notes_that_start_with_a_raised_mark_and_signs() -> None:
     sheet.mark(72, 130, "*", 8).text(77, 130, "The author keeps the light.", 8).mark(72, 120, "1", 8).text(
         77, 120, f"{SITE}/light.", 8
     )
-    assert notes(opened(sheet)) == [("*", "* The author keeps the light."), ("1", f"¹{SITE}/light.")]
+    assert notes(opened(sheet)) == [("*", "* The author keeps the light."), ("1", f"¹ {SITE}/light.")]
 
 
 def test_numbers_may_start_over_on_each_page() -> None:
-    document = opened(page(1, "1 First.", "2 Second."), page(1, "1 Third.", "2 Fourth."))
+    document = opened(page(1, "1 First.", "2 Second."), page(1, "1 Third.", "2 Fourth.", begin=3))
     assert notes(document) == [("1", "1 First."), ("2", "2 Second."), ("1", "1 Third."), ("2", "2 Fourth.")]
 
 
@@ -214,3 +215,25 @@ def test_pages_that_are_pictures_are_named() -> None:
 def test_other_bytes_before_the_header_are_passed_over() -> None:
     assert read("paper.pdf", b"\0\0junk\n" + pdf([page(1, "1 See the minutes.", marks=1)])).media_type == "application/pdf"
     assert read("paper.txt", b"A text about %PDF-1.4 files.").media_type == "text/plain"
+
+
+def test_sections_and_items_have_numbers_and_are_no_notes() -> None:
+    first = (
+        Sheet().text(72, 740, "1 The Crossing", 14).lines(72, 715, PROSE).text(72, 600, "2 The Light", 14).lines(72, 575, PROSE)
+    )
+    first.lines(
+        90, 480, ["1. See page 1 of the minutes.", f"2. See page 2, and {SITE}/light.", "3. See page 3, then ask the council."]
+    )
+    document = opened(first, Sheet().text(72, 740, "3 The Gauge", 14).lines(72, 715, PROSE))
+    assert notes(document) == []
+    assert [(row.where, row.url) for row in citations(document)] == [(Where.BODY, f"{SITE}/light")]
+
+
+def test_a_line_drawn_below_an_address_is_no_rule_above_notes() -> None:
+    sheet = page(1, f"1 {SITE}/winch.", f"2 {SITE}/rope.", "3 Ibid.").rule(72, 128.5, 110).rule(80, 118.5, 100)
+    assert [mark for mark, _ in notes(opened(sheet))] == ["1", "2", "3"]
+
+
+def test_places_far_off_the_page_are_passed_over() -> None:
+    sheet = page(1, "1 See the minutes.", marks=1).text(9e11, 400, "far").text(100, -4e12, "deep").text(100, 400, "huge", 1e9)
+    assert [mark for mark, _ in notes(opened(sheet))] == ["1"]

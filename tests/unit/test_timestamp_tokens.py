@@ -6,6 +6,7 @@ import functools
 import hashlib
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -221,29 +222,36 @@ def test_bytes_before_or_after(reply: bytes) -> None:
             timestamp.read(data)
 
 
+def test_any_bit_changed_is_found(reply: bytes) -> None:
+    """Also where nobody signed it: the versions, the name of the algorithm."""
+    root = shared("a").issuer.certificate
+    for place, byte in enumerate(reply):
+        changed = reply[:place] + bytes([byte ^ 1 << place % 8]) + reply[place + 1 :]
+        try:
+            token = timestamp.read(changed)
+        except FormatError:
+            continue
+        assert timestamp.verify(token, MESSAGE, [root]) != "", place
+
+
 @functools.cache
 def _one_token() -> bytes:
     return shared("a").stamp(MESSAGE)
 
 
-@settings(max_examples=300, deadline=None)
-@given(st.data())
-def test_a_changed_token_says_the_same_or_nothing(data: st.DataObject) -> None:
-    """Some bits of a token are signed by nobody; changing one of them must not change what the token proves."""
-    good = _one_token()
-    place = data.draw(st.integers(0, len(good) - 1))
-    mask = data.draw(st.integers(1, 255))
-    changed = good[:place] + bytes([good[place] ^ mask]) + good[place + 1 :]
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 2000), st.binary(max_size=8)), min_size=1, max_size=4))
+def test_a_token_that_was_cut_and_pasted_proves_the_same_or_nothing(cuts: list[tuple[int, int, bytes]]) -> None:
+    data = _one_token()
+    honest = timestamp.read(data)
+    for start, end, paste in cuts:
+        data = data[:start] + paste + data[end:]
     try:
-        token = timestamp.read(changed)
+        token = timestamp.read(data)
     except FormatError:
         return
     if timestamp.verify(token, MESSAGE, [shared("a").issuer.certificate]) == "":
-        honest = timestamp.read(good)
-        assert (token.time, token.imprint, token.policy, token.serial, token.nonce) == (
-            *(honest.time, honest.imprint, honest.policy),
-            *(honest.serial, honest.nonce),
-        )
+        assert token == replace(honest, reply=token.reply)
 
 
 def test_what_can_be_pinned(tmp_path: Path) -> None:

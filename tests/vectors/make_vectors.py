@@ -723,6 +723,14 @@ def token_vectors(made: dict[str, bytes]) -> None:
     write("other-hash", "only SHA-256", around(version, digests, other, certificates, infos), "the imprint is called MD5 or so")
     other = infos.replace(sha256, bytes.fromhex("0609608648016503040205"))
     write("signed-over-other-hash", "only SHA-256", around(version, digests, signed, certificates, other))
+    write("signed-data-version", "signed data of version", around(tlv(2, b"\x01"), digests, signed, certificates, infos))
+    first = parts(parts(infos)[0])
+    old = tlv(0x31, tlv(0x30, tlv(2, b"\x03"), *first[1:]))
+    write("signer-version", "not known", around(version, digests, signed, certificates, old), "as for a key identifier")
+    sha384 = infos.replace(bytes.fromhex("06082a8648ce3d040302"), bytes.fromhex("06082a8648ce3d040303"))
+    write(
+        "signature-of-another-hash", "not known", around(version, digests, signed, certificates, sha384), "ECDSA with SHA-384"
+    )
     bare = infos.replace(bytes.fromhex("060b2a864886f70d010910022f"), bytes.fromhex("060b2a864886f70d010910023f"))
     write(
         "unbound-certificate",

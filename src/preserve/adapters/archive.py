@@ -7,6 +7,7 @@ Layout: docs/formats/archive.md.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import json
@@ -197,13 +198,13 @@ class Archive:
         """
         place = self.runs / name / path
         with translated(place):
-            made = not self.journal.exists()
             durable.make_folders(self.journal)
             durable.make_folders(place.parent)
             durable.write_file(place, token, beside=self.journal / "token.part")
             durable.sync_folder(place.parent)
-            if made:
-                self.journal.rmdir()
+            if not self.has_journal:
+                with contextlib.suppress(OSError):  # something lies there that is not ours to remove
+                    self.journal.rmdir()
 
     def clear_journal(self) -> None:
         """The open run is sealed or was never begun: nothing of the journal is needed any more."""

@@ -11,12 +11,14 @@ import os
 import stat
 import zlib
 from collections.abc import Iterator, Sequence
+from importlib.resources import files
 from pathlib import Path
 from typing import BinaryIO, Self
 
 from preserve.errors import FormatError, StoreError
 from preserve.formats import packet
 from preserve.model.finding import Claim, Finding, failed
+from preserve.model.packet import Aids
 from preserve.model.tree import Entry, Kind
 
 _BLOCK = 1 << 18
@@ -127,3 +129,9 @@ def begins(path: Path) -> bytes:
             return file.read(4096)
     except OSError as problem:
         raise StoreError(f"{path}: {problem.strerror}") from problem
+
+
+def aids() -> Aids:
+    """README.md and verify.py as packets bring them."""
+    folder = files("preserve") / "packet"
+    return Aids(readme=(folder / packet.README).read_bytes(), verifier=(folder / packet.VERIFIER).read_bytes())

@@ -83,7 +83,7 @@ class ZipFolder:
         yield from (found[path] for path in sorted(found, key=str.encode))
 
     def open(self, path: str) -> BinaryIO:
-        """An entry's bytes. What is deflated cannot be read by place. Raises FileNotFoundError when there is none of that path."""
+        """An entry's bytes. Raises FileNotFoundError when there is none of that path."""
         entry = self._paths.get(path)
         if entry is None:
             raise FileNotFoundError(path)
@@ -135,18 +135,38 @@ class _Stored(io.RawIOBase):
 
 
 class _Inflated(io.RawIOBase):
-    """A deflated entry, from its beginning to its end. Bytes that cannot be inflated end it: its hash tells that."""
+    """A deflated entry. Going back begins again; bytes that cannot be inflated end it, and its hash tells that."""
 
     def __init__(self, packed: _Stored, size: int) -> None:
         self._packed = packed
-        self._left = size + 1  # one more than there should be is enough to be noticed
+        self._size = size
+        self._begin()
+
+    def _begin(self) -> None:
+        self._packed.seek(0)
+        self._at = 0
         self._inflate = zlib.decompressobj(-15)
 
     def readable(self) -> bool:
         return True
 
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        wanted = max(0, offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence])
+        if wanted < self._at:
+            self._begin()
+        while self._at < wanted and self.read(min(_PIECE, wanted - self._at)):
+            pass
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
     def readinto(self, buffer: WriteableBuffer, /) -> int:
-        view = memoryview(buffer).cast("B")[: self._left]
+        room = self._size + 1 - self._at  # one byte more than there should be is enough to be noticed
+        view = memoryview(buffer).cast("B")[: max(0, room)]
         content = b""
         while view and not content and not self._inflate.eof:
             data = self._inflate.unconsumed_tail or self._packed.read(_PIECE) or b""
@@ -157,5 +177,5 @@ class _Inflated(io.RawIOBase):
             if not data and not content:
                 break
         view[: len(content)] = content
-        self._left -= len(content)
+        self._at += len(content)
         return len(content)

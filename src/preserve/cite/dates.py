@@ -29,6 +29,7 @@ _NUMBER = {name: number for number, names in _MONTHS.items() for name in names.s
 _MONTH = "(?:" + "|".join(sorted(_NUMBER, key=len, reverse=True)) + r")(?![^\W\d_])\.?"
 _DAY = r"(?:[12]\d|3[01]|0?[1-9])"
 _YEAR = r"(?:1[5-9]|20)\d\d"
+_ANY_YEAR = re.compile(_YEAR)
 _OF = r"(?:\s+(?:de|del|of)\s+|[\s,]+)"
 _ORDINAL = r"(?:st|nd|rd|th|er|º|ª|-ին)?\.?"
 _DATE = re.compile(
@@ -68,6 +69,8 @@ class Dated:
 
 def dates(text: str) -> Iterator[Dated]:
     """The dates in `text`, in order."""
+    if not _ANY_YEAR.search(text):
+        return
     for match in _DATE.finditer(text):
         if (iso := _iso(match)) is not None:
             yield Dated(match.start(), match.end(), iso, bool(_ACCESS.search(text, max(0, match.start() - 60), match.start())))

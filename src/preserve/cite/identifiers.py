@@ -26,6 +26,13 @@ _PATTERNS = (
     (CitationKind.HANDLE, re.compile(rf"\b(?:hdl|handle)\s*:\s*(\d[\d.]*/{_TAIL}+)", re.IGNORECASE)),
     (CitationKind.URN_NBN, re.compile(r"\b(urn:nbn:[a-z]{2}(?::[a-z0-9]{1,8})?[:-][\w:./+-]+)", re.IGNORECASE)),
 )
+_SIGNS = {
+    CitationKind.DOI: ("10.",),
+    CitationKind.ARXIV: ("arxiv",),
+    CitationKind.HANDLE: ("hdl", "handle"),
+    CitationKind.URN_NBN: ("urn:nbn:",),
+}
+"""What every identifier of a kind holds: asked first, because most notes have none."""
 _RESOLVERS = {
     CitationKind.DOI: "https://doi.org/",
     CitationKind.ARXIV: "https://arxiv.org/abs/",
@@ -41,7 +48,10 @@ def resolver(kind: CitationKind, identifier: str) -> str:
 
 def identifiers(flat: Flat, width: Width | None, taken: Spans) -> Iterator[Found]:
     """The bare identifiers outside the ranges already `taken` by addresses."""
+    lower = flat.text.lower()
     for kind, pattern in _PATTERNS:
+        if not any(sign in lower for sign in _SIGNS[kind]):
+            continue
         for match in pattern.finditer(flat.text):
             if taken.meets(*match.span()):
                 continue

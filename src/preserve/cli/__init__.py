@@ -25,6 +25,7 @@ _COMMANDS = {
     "status": "every document and footnote: captured, intact, sealed",
     "timestamp": "fetch the time-stamps that sealed runs lack",
     "bundle": "hand over captures as a WACZ that players open",
+    "prove": "one capture in a packet that a stranger can check alone",
     "key": "make, list and export signing keys",
     "trust": "whose signatures and logs you accept",
     "demo": "the whole job offline, on a bundled document and site",

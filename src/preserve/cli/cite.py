@@ -8,11 +8,13 @@ from __future__ import annotations
 import csv
 import io
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
 
 import click
 
-from preserve.errors import ExitCode
+from preserve.errors import ExitCode, FormatError
 from preserve.formats.printable import printable
 from preserve.model.document import Citation, CitationKind, Document, Where
 
@@ -28,40 +30,75 @@ from preserve.model.document import Citation, CitationKind, Document, Where
 def command(paths: tuple[str, ...], where: str, as_json: bool, as_csv: bool, show: str | None) -> ExitCode:
     """List the citations of documents: footnotes, endnotes, references, links. No network.
 
-    DOC is a document (PDF, DOCX, ODT, EPUB, HTML, Markdown, text), a list of addresses, a plan (the output of --json), a folder, a
-    pattern, or - for stdin.
+    DOC is a document (PDF, DOCX, ODT, EPUB, HTML, Markdown, LaTeX, AsciiDoc, reStructuredText, DocBook, text), a bibliography (BibTeX,
+    RIS, CSL-JSON, a table), a list of addresses, a plan (the output of --json), a folder, a pattern, or - for stdin.
 
     \b
     preserve cite paper.txt                     a table to read
     preserve cite paper.txt --show 12           note 12 as it stands, and why an address is doubtful
     preserve cite paper.txt --json > plan.jsonl a plan to edit and capture
     """
-    from preserve.cite import citations
-    from preserve.cli.documents import load
+    from preserve.adapters.workers import ForkedWorkers, processors
+    from preserve.cli.documents import each, exit_code
 
     if sum((as_json, as_csv, show is not None)) > 1:
         raise click.UsageError("--json, --csv and --show exclude each other")
-    loaded = load(paths)
-    found = [(opened.document, _part(citations(opened.document), where)) for opened in loaded.documents]
-    if show is not None:
-        shown = sum(_show(document, show) for document, _ in found)
-        if not shown and found:
-            raise click.UsageError(f"no note {show} with a text in {', '.join(document.name for document, _ in found)}")
-    elif as_json:
-        _print_json(rows for _, rows in found)
-    elif as_csv:
-        _print_csv(rows for _, rows in found)
-    else:
-        _print_table(found)
-    for document, rows in found:
-        click.echo(printable(summary(document, rows)), err=True)
-        for remark in document.remarks:
-            click.echo(f"  {printable(remark)}", err=True)
-    for problem in loaded.problems:
+    printer = _printer(as_json=as_json, as_csv=as_csv, show=show)
+    said: list[str] = []
+    problems: list[FormatError] = []
+    names: list[str] = []
+    shown = 0
+    for cited in each(paths, partial(_cited, where=where, show=show), ForkedWorkers(processors())):
+        if isinstance(cited, FormatError):
+            problems.append(cited)
+            continue
+        names.append(cited.name)
+        said += cited.said
+        shown += len(cited.shown)
+        printer(cited)
+    if show is not None and names and not shown:
+        raise click.UsageError(f"no note {show} with a text in {', '.join(names)}")
+    for line in said:
+        click.echo(printable(line), err=True)
+    for problem in problems:
         click.echo(f"preserve: {printable(problem.message)}", err=True)
         if problem.hint:
             click.echo(f"  {printable(problem.hint)}", err=True)
-    return loaded.exit_code
+    return exit_code(read=len(names), failed=len(problems))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Cited:
+    """What is printed of a document: its citations to stdout, or the lines of the note that was asked for, and what to say about it."""
+
+    name: str
+    rows: tuple[Citation, ...]
+    shown: tuple[str, ...]
+    said: tuple[str, ...]
+
+
+def _cited(document: Document, *, where: str, show: str | None) -> _Cited:
+    from preserve.cite import citations
+
+    rows = _part(citations(document), where)
+    return _Cited(
+        name=document.name,
+        rows=rows if show is None else (),
+        shown=tuple(_shown(document, show)) if show is not None else (),
+        said=(summary(document, rows), *(f"  {remark}" for remark in document.remarks)),
+    )
+
+
+def _printer(*, as_json: bool, as_csv: bool, show: str | None) -> Callable[[_Cited], None]:
+    """How a document is printed as soon as it and those before it are read."""
+    if show is not None:
+        return _print_lines
+    if as_csv:
+        _print_csv_header()
+        return _print_csv
+    if as_json:
+        return _print_json
+    return _print_table if sys.stdout.isatty() else _print_plain
 
 
 def _part(rows: tuple[Citation, ...], where: str) -> tuple[Citation, ...]:
@@ -86,25 +123,33 @@ def _many(count: int, noun: str) -> str:
     return f"{count} {noun}" + ("" if count == 1 else "s")
 
 
-def _print_json(documents: Iterable[Iterable[Citation]]) -> None:
+def _print_lines(cited: _Cited) -> None:
+    for line in cited.shown:
+        click.echo(line)
+
+
+def _print_json(cited: _Cited) -> None:
     from preserve.formats.citations import encode
 
-    for rows in documents:
-        for row in rows:
-            click.echo(encode(row))
+    for row in cited.rows:
+        click.echo(encode(row))
 
 
-def _print_csv(documents: Iterable[Iterable[Citation]]) -> None:
+def _print_csv_header() -> None:
+    from preserve.formats.citations import FIELDS
+
+    click.echo(",".join(FIELDS))
+
+
+def _print_csv(cited: _Cited) -> None:
     from preserve.formats.citations import FIELDS, row
 
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(FIELDS)
-    for citations in documents:
-        for citation in citations:
-            values = row(citation)
-            values["candidates"] = " ".join(candidate.url for candidate in citation.candidates)
-            writer.writerow(_cell(values[name]) for name in FIELDS)
+    for citation in cited.rows:
+        values = row(citation)
+        values["candidates"] = " ".join(candidate.url for candidate in citation.candidates)
+        writer.writerow(_cell(values[name]) for name in FIELDS)
     click.echo(text.getvalue(), nl=False)
 
 
@@ -116,28 +161,26 @@ def _cell(value: object) -> object:
     return "'" + text if text[:1] in tuple("=+-@") else text
 
 
-def _print_table(found: list[tuple[Document, tuple[Citation, ...]]]) -> None:
-    if not sys.stdout.isatty():
-        for document, rows in found:
-            for row in rows:
-                click.echo("  ".join(part for part in (printable(document.name), *_columns(row)) if part))
-        return
+def _print_plain(cited: _Cited) -> None:
+    for row in cited.rows:
+        click.echo("  ".join(part for part in (printable(cited.name), *_columns(row)) if part))
+
+
+def _print_table(cited: _Cited) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console = Console()
-    for document, rows in found:
-        if not rows:
-            continue
-        table = Table(title=printable(document.name), title_justify="left", box=None, header_style="dim", pad_edge=False)
-        table.add_column("note", no_wrap=True)
-        table.add_column("cites", overflow="fold", ratio=3)
-        table.add_column("remarks", overflow="fold", ratio=2, style="yellow")
-        for row in rows:
-            note, cites, *remarks = _columns(row)
-            table.add_row(Text(note), Text(cites, style="" if row.fetchable else "dim"), Text("; ".join(filter(None, remarks))))
-        console.print(table)
+    if not cited.rows:
+        return
+    table = Table(title=printable(cited.name), title_justify="left", box=None, header_style="dim", pad_edge=False)
+    table.add_column("note", no_wrap=True)
+    table.add_column("cites", overflow="fold", ratio=3)
+    table.add_column("remarks", overflow="fold", ratio=2, style="yellow")
+    for row in cited.rows:
+        note, cites, *remarks = _columns(row)
+        table.add_row(Text(note), Text(cites, style="" if row.fetchable else "dim"), Text("; ".join(filter(None, remarks))))
+    Console().print(table)
 
 
 def _columns(row: Citation) -> tuple[str, str, str, str]:
@@ -168,26 +211,21 @@ def _columns(row: Citation) -> tuple[str, str, str, str]:
     return note, printable(address), printable(about), printable(doubts)
 
 
-def _show(document: Document, note: str) -> bool:
-    """Print the passages of one note; False when there is none."""
+def _shown(document: Document, note: str) -> Iterator[str]:
+    """The passages of one note, line by line; nothing when there is none."""
     from preserve.cite import locate
 
     places = locate(document)
-    shown = False
     for index, passage in enumerate(document.passages):
         if passage.note != note:
             continue
-        shown = True
         here = [place for place in places if place.passage == index]
         inferred = "" if passage.mark is not None else " (its number is lost; this one is inferred)"
-        click.echo(click.style(printable(f"{document.name}, note {note}{inferred}"), bold=True))
-        for line in _marked(document, index, [(place.start, place.end) for place in here]):
-            click.echo(line)
+        yield click.style(printable(f"{document.name}, note {note}{inferred}"), bold=True)
+        yield from _marked(document, index, [(place.start, place.end) for place in here])
         for place in here:
-            for line in _explained(place.citation):
-                click.echo(line)
-        click.echo()
-    return shown
+            yield from _explained(place.citation)
+        yield ""
 
 
 def _marked(document: Document, index: int, spans: list[tuple[int, int]]) -> Iterator[str]:

@@ -43,15 +43,7 @@ def command(archive: Path) -> int:
         _say("Two documents about a ferry that never was, and a small web on this machine that they cite. No network is used.")
         _step("1. What do they cite?", "cite", *documents)
         captured = _step(
-            "2. Capture it, and seal it.",
-            "capture",
-            *documents,
-            "--archive",
-            str(archive),
-            "--delay",
-            "0",
-            "--no-timestamp",
-            *options,
+            "2. Capture it, and seal it.", "capture", *documents, "--archive", str(archive), "--delay", "0", *options
         )
         if captured not in {ExitCode.DONE, ExitCode.PARTIAL}:
             return captured

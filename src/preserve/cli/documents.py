@@ -8,13 +8,17 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from preserve.documents import read
 from preserve.errors import ExitCode, FormatError
 from preserve.model.document import Document
+from preserve.ports import Workers
+
+T = TypeVar("T")
 
 LIMIT = 256 * 1024 * 1024
 """Bytes; a larger file is no document that a person wrote."""
@@ -51,6 +55,9 @@ SUFFIXES = frozenset(
 )
 """Which files of a folder are taken; a file that is named is read whatever its suffix."""
 
+_BATCH = 64
+"""Documents handed to the processes at a time: forking again costs less than one of them."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
@@ -71,32 +78,73 @@ class Loaded:
     @property
     def exit_code(self) -> ExitCode:
         """0, or 20 when nothing could be read, or 10 when the others went on."""
-        if not self.problems:
-            return ExitCode.DONE
-        return ExitCode.PARTIAL if self.documents else ExitCode.FORMAT
+        return exit_code(read=len(self.documents), failed=len(self.problems))
+
+
+def exit_code(*, read: int, failed: int) -> ExitCode:
+    """0, or 20 when nothing could be read, or 10 when the others went on."""
+    if not failed:
+        return ExitCode.DONE
+    return ExitCode.PARTIAL if read else ExitCode.FORMAT
 
 
 def load(paths: Iterable[str]) -> Loaded:
     """Read every document that `paths` name: files, folders (with what lies below), patterns, `-` for stdin."""
     documents: list[Opened] = []
     problems: list[FormatError] = []
+    for file in _named(paths):
+        opened = file if isinstance(file, FormatError) else _opened(file)
+        if isinstance(opened, FormatError):
+            problems.append(opened)
+        else:
+            documents.append(opened)
+    return Loaded(documents=tuple(documents), problems=tuple(problems))
+
+
+def each(paths: Iterable[str], task: Callable[[Document], T], workers: Workers) -> Iterator[T | FormatError]:
+    """What `task` makes of every document that `paths` name, in their order, or why it cannot be read.
+
+    `workers` get the files, a batch at a time, and send back only what `task` made: a thousand documents need no more memory than a
+    batch does.
+    """
+
+    def one(file: str) -> T | FormatError:
+        opened = _opened(file)
+        return opened if isinstance(opened, FormatError) else task(opened.document)
+
+    batch: list[str] = []
+    for file in _named(paths):
+        if isinstance(file, FormatError):
+            yield from workers.map(one, batch)
+            batch = []
+            yield file
+            continue
+        batch.append(file)
+        if len(batch) >= _BATCH:
+            yield from workers.map(one, batch)
+            batch = []
+    yield from workers.map(one, batch)
+
+
+def _named(paths: Iterable[str]) -> Iterator[str | FormatError]:
+    """The files that `paths` name, each once, and why a path names none."""
     seen: set[str] = set()
     for path in paths:
         try:
             files = list(_files(path))
         except FormatError as problem:
-            problems.append(problem)
+            yield problem
             continue
-        for file in files:
-            if file in seen:
-                continue
-            seen.add(file)
-            try:
-                name, data = _bytes(file)
-                documents.append(Opened(path=file, data=data, document=read(name, data)))
-            except FormatError as problem:
-                problems.append(problem)
-    return Loaded(documents=tuple(documents), problems=tuple(problems))
+        yield from (file for file in files if file not in seen)
+        seen.update(files)
+
+
+def _opened(file: str) -> Opened | FormatError:
+    try:
+        name, data = _bytes(file)
+        return Opened(path=file, data=data, document=read(name, data))
+    except FormatError as problem:
+        return problem
 
 
 def _files(path: str) -> Iterator[str]:

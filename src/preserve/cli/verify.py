@@ -25,6 +25,7 @@ _ENDINGS = {
     ExitCode.ALTERED: "ALTERED, MISSING OR FORGED: see the claims that fail. Do not rely on what they name.",
     ExitCode.UNESTABLISHED: "Nothing was found altered, but a claim that was asked for is NOT ESTABLISHED: see what is not proven.",
 }
+_SOME = "time: self-asserted. Authorities vouch for some of the runs only: not-after says for which."
 _TIMES = {
     "self-asserted": "time: self-asserted. When this was made rests on the signer's word; no authority vouches for it.",
     "stamped": "time: stamped. Time-stamp authorities vouch for when this existed.",
@@ -50,7 +51,7 @@ _TIMES = {
 def command(
     path: Path, require: tuple[str, ...], workers: int | None, *, thorough: bool, as_json: bool, verbose: bool, quiet: bool
 ) -> ExitCode:
-    """Check that an archive, the folder of one run, or a bundle (.wacz) is what was sealed, by whom, and whole.
+    """Check that an archive, the folder of one run, a bundle (.wacz) or an evidence packet (.zip) is what was sealed, by whom, and whole.
 
     Works offline and writes nothing below PATH; a bundle is not unpacked. Keys are trusted only when you pinned them yourself: your own when they were made,
     others with `preserve trust add`.
@@ -84,6 +85,8 @@ def check(path: Path, *, require: frozenset[Claim] = frozenset(), workers: int |
         raise FormatError(f"{path}: no such file or folder", "name an archive, the folder of one run in its runs/, or a .wacz")
     memories = (CheckpointMemory.seen(state_folder()), CheckpointMemory.signed(state_folder()))
     trusted = TrustStore(config_folder()).trusted_keys()
+    if _is_packet(path):
+        return _check_packet(path, trusted, memories, require)
     if not path.is_dir():
         return _check_file(path, trusted, memories, require, ForkedWorkers(workers or processors()))
     with DiskFolder(path) as folder:
@@ -99,6 +102,29 @@ def check(path: Path, *, require: frozenset[Claim] = frozenset(), workers: int |
             )
         except FormatError as problem:
             raise FormatError(f"{path}: {problem.message}", problem.hint) from None
+
+
+def _is_packet(path: Path) -> bool:
+    """Whether it is an evidence packet, or what was unpacked from one, rather than a bundle, an archive or a run."""
+    from preserve.adapters.packets import begins
+    from preserve.formats.packet import CAPTURE, MARKER, is_packet
+
+    if path.is_dir():
+        return (path / MARKER).is_file() or ((path / CAPTURE).is_file() and not (path / "archive.toml").exists())
+    return path.is_file() and is_packet(begins(path))
+
+
+def _check_packet(path: Path, trusted: Sequence[TrustedKey], memories: Sequence[Memory], require: frozenset[Claim]) -> Report:
+    from preserve.adapters.folder import DiskFolder
+    from preserve.adapters.packets import PacketZip, aids
+    from preserve.flows.verify_packet import verify_packet
+
+    now = datetime.now(UTC)
+    if path.is_dir():
+        with DiskFolder(path) as folder:
+            return verify_packet(folder, (), trusted, memories, now, aids(), require=require)
+    with PacketZip(path) as packet:
+        return verify_packet(packet, list(packet.problems()), trusted, memories, now, aids(), require=require)
 
 
 def _check_file(
@@ -123,7 +149,8 @@ def _json_lines(report: Report) -> Iterator[str]:
             {"claim": finding.claim, "result": finding.result, "subject": finding.subject, "detail": finding.detail}
         )
     code = report.exit_code
-    yield json.dumps({"ok": code == ExitCode.DONE, "exit": int(code), "time": report.time})
+    refusal = {"refusal": report.refusal} if report.refusal else {}
+    yield json.dumps({"ok": code == ExitCode.DONE, "exit": int(code), "time": report.time, **refusal})
 
 
 def _text_lines(report: Report, path: Path, *, verbose: bool, quiet: bool) -> Iterator[str]:
@@ -144,8 +171,11 @@ def _text_lines(report: Report, path: Path, *, verbose: bool, quiet: bool) -> It
     if silent := report.require - {finding.claim for finding in report.findings}:
         yield "\nREQUIRED, AND NOTHING IS SAID OF IT: " + ", ".join(sorted(silent))
     yield ""
-    yield _TIMES[report.time]
+    some = not report.stamped and any(f.claim is Claim.NOT_AFTER and f.result is Result.PASS for f in report.findings)
+    yield _SOME if some else _TIMES[report.time]
     yield _ENDINGS[report.exit_code]
+    if report.refusal:
+        yield f"{'REFUSED' if report.exit_code is ExitCode.ALTERED else 'NOT ESTABLISHED'} {report.refusal}"
 
 
 def _holds_up(finding: Finding, report: Report) -> bool:

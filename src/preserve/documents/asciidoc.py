@@ -15,6 +15,7 @@ from preserve.documents.written import Book, Writing, unified
 from preserve.model.document import Document
 
 _ATTRIBUTE = re.compile(r":(?P<name>\w[\w-]*):(?:[ \t]+(?P<value>.*))?\Z")
+_CONDITION = re.compile(r"(?P<kind>ifn?def|endif)::(?P<names>[\w,+-]*)\[(?P<text>.*)\]\Z")
 _USE = re.compile(r"(?<!\\)\{(\w[\w-]*)\}")
 _FENCE = re.compile(r"(?P<fence>-{4,}|\.{4,}|\+{4,}|`{3}|/{4,})[\w,]*\s*\Z")
 _EDGE = re.compile(r"(?:={4,}|\*{4,}|_{4,}|--|[|,:!]={3,}|'{3}|<<<)\s*\Z")
@@ -25,14 +26,12 @@ _ENTRY = re.compile(r"\[\[\[(?P<key>[^\[\],]{1,80})(?:,\s*(?P<label>[^\[\]]{1,80
 _MACRO = re.compile(
     r"footnote(?P<old>ref)?:(?P<name>[\w-]*)\["
     r"|(?P<escaped>\\)(?=https?://|footnote|link:)"
-    r"|link:(?:\+\+(?P<passed>[^+\n]+)\+\+|(?P<target>[^\s\[\]]+))\[|<(?P<angled>https?://[^\s<>]+)>"
-    r"|(?P<url>(?:https?|ftp)://[^\s\[\]<>\"]+)\[|<<[^<>\n]{1,120}>>|(?P<quote>\"`|`\"|'`|`')|(?P<pass>\+\+|`\+?)",
+    r"|link:(?:\+\+(?P<passed>[^+\n]+)\+\+|(?P<target>[^\s\[\]]{1,4000}))\[|<(?P<angled>https?://[^\s<>]+)>"
+    r"|(?P<url>(?:https?|ftp)://[^\s\[\]<>\"]{1,4000})\[|<<[^<>\n]{1,120}>>|(?P<quote>\"`|`\"|'`|`')|(?P<pass>\+\+|\+?`\+?)|image::?(?P<picture>[^\s\[\]]{1,4000})\[",
     re.IGNORECASE,
 )
 _QUOTES = {'"`': "“", '`"': "”", "'`": "‘", "`'": "’"}
-_BRACKET = re.compile(r"\\.|(?:https?://|link:|footnote:)[^\s\[\]]*\[|\]", re.IGNORECASE | re.DOTALL)
-_LIMIT = 20_000
-"""Characters of one macro; a note has hundreds."""
+_BRACKET = re.compile(r"\\.|(?:https?://|link:|footnote(?:ref)?:|image:)[^\s\[\]]{0,4000}\[|\]", re.IGNORECASE | re.DOTALL)
 _DEEP = 4
 
 
@@ -55,10 +54,16 @@ class _Reader:
     _first: int = 0
     _lines: list[str] = field(default_factory=list)
     _fence: str = ""
+    _open: list[bool] = field(default_factory=list)
+    _skipped: int = 0
 
     def line(self, number: int, line: str) -> None:
         """Take the next line."""
-        if self._fence:
+        if (condition := _CONDITION.match(line)) is not None and not self._fence:
+            self._conditional(condition, number)
+        elif self._skipped:
+            return
+        elif self._fence:
             self._fenced(number, line)
         elif (fence := _FENCE.match(line)) is not None:
             self.end()
@@ -95,6 +100,20 @@ class _Reader:
             self.book.note(str(number), note, order=number)
         self._notes.clear()
 
+    def _conditional(self, condition: re.Match[str], number: int) -> None:
+        """`ifdef::name[]` up to `endif::[]`, or the text in its brackets; attributes of a converter are not set here."""
+        if condition["kind"] == "endif":
+            if self._open and not self._open.pop():
+                self._skipped -= 1
+            return
+        known = any(name.lower() in self._attributes for name in re.split("[,+]", condition["names"]))
+        wanted = known == (condition["kind"] == "ifdef") and not self._skipped
+        if not condition["text"]:
+            self._open.append(wanted)
+            self._skipped += not wanted
+        elif wanted:
+            self.line(number, condition["text"])
+
     def _fenced(self, number: int, line: str) -> None:
         if line == self._fence:
             self._fence = ""
@@ -108,7 +127,7 @@ class _Reader:
 
     def _inline(self, out: Writing, text: str, number: int, deep: int) -> None:
         """Write to `out` what `text` prints, whose first line is `number`; its footnotes go to the reader."""
-        at = 0
+        at, closes = 0, _pairs(text)
         while (macro := _MACRO.search(text, at)) is not None:
             here = number + text.count("\n", 0, macro.start())
             out.add(text[at : macro.start()], number + text.count("\n", 0, at))
@@ -122,12 +141,14 @@ class _Reader:
             elif macro["angled"]:
                 out.link(macro["angled"], macro["angled"], here)
             elif macro[0].endswith("["):
-                end = _closing(text, at)
+                end = closes.get(at, -1)
                 if end < 0:
                     out.add(macro[0], here)
                     continue
                 inner, at = text[at:end].replace("\\]", "]"), end + 1
-                if macro[0].lower().startswith("footnote"):
+                if macro["picture"]:
+                    out.add(inner, here)
+                elif macro[0].lower().startswith("footnote"):
                     self._footnote(macro, inner, here, deep)
                 else:
                     href = macro["url"] or macro["passed"] or macro["target"]
@@ -148,17 +169,16 @@ class _Reader:
         self._inline(note, inner, number, deep + 1)
 
 
-def _closing(text: str, at: int) -> int:
-    """Where a macro's text ends: at the first bracket that is not escaped and closes no link within; -1 when it does not."""
-    depth = 0
-    for match in _BRACKET.finditer(text, at, at + _LIMIT):
+def _pairs(text: str) -> dict[int, int]:
+    """Where the text of each macro ends, by its opening bracket: at the first one that is not escaped and closes no macro within."""
+    found: dict[int, int] = {}
+    opened: list[int] = []
+    for match in _BRACKET.finditer(text):
         if match[0].endswith("["):
-            depth += 1
-        elif match[0] == "]":
-            depth -= 1
-            if depth < 0:
-                return match.start()
-    return -1
+            opened.append(match.end())
+        elif match[0] == "]" and opened:
+            found[opened.pop()] = match.start()
+    return found
 
 
 def _label(inner: str) -> str:

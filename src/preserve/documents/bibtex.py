@@ -1,7 +1,8 @@
 """BibTeX and BibLaTeX databases: each entry a note whose mark is its key.
 
 Fields: `url`, `doi`, `eprint` with `eprinttype` or `archiveprefix`, addresses within `howpublished`, `note` and `addendum`, `urldate` as
-the date of access. A `@string` is put in where it is named; `crossref` is not followed. Sources: "BibTeXing" (O. Patashnik, 1988)
+the date of access. A `@string` is put in where it is named, and an entry takes from the one that `crossref` names what it lacks. A value
+that never closes is passed over, not the entries after it. Sources: "BibTeXing" (O. Patashnik, 1988)
 section 2; the manual of biblatex, sections 2.2 and 3.14.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import re
 
+from preserve.documents.exports import several
 from preserve.documents.latex import inline
 from preserve.documents.records import Record, passages
 from preserve.documents.source import Source
@@ -19,6 +21,8 @@ from preserve.model.document import Document
 _ENTRY = re.compile(r"@\s*(?P<type>[A-Za-z]{2,30})\s*(?P<open>[{(])")
 _KEY = re.compile(r"\s*(?P<key>[^\s,={}()\"#%]{1,120})\s*,")
 _FIELD = re.compile(r"[\s,]*(?P<name>[A-Za-z][\w.:+-]{0,40})\s*=\s*")
+_RECOVERS = re.compile(r"(?P<entry>^[ \t]*@)|,\s*(?=[A-Za-z][\w.:+-]{0,40}\s*=\s*[{\"])", re.MULTILINE)
+_NEXT = re.compile(r"^[ \t]*@[A-Za-z]{2,30}[ \t]*[{(][^\s,={}]{1,120},", re.MULTILINE)
 _PART = re.compile(r"\s*(?:(?P<open>[{\"])|(?P<word>[\w.:+/-]+))")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _SAYING = ("howpublished", "note", "addendum", "annote")
@@ -31,7 +35,7 @@ def read_bibtex(source: Source) -> Document:
     text = unified(source.text)
     places = Places(text)
     strings: dict[str, str] = {}
-    records: list[Record] = []
+    entries: list[tuple[str, dict[str, str], int]] = []
     at = 0
     while (entry := _ENTRY.search(text, at)) is not None:
         at = entry.end()
@@ -43,8 +47,15 @@ def read_bibtex(source: Source) -> Document:
         if kind == "string":
             strings.update(fields)
         elif fields:
-            records.append(_record(key["key"] if key else "", fields, places.line(entry.start())))
+            entries.append((key["key"] if key else "", fields, places.line(entry.start())))
+    known = {key.lower(): fields for key, fields, _ in entries}
+    records = [_record(key, _inherited(fields, known), number) for key, fields, number in entries]
     return document(source, "application/x-bibtex", passages(records), [record.key for record in records if record.key])
+
+
+def _inherited(fields: dict[str, str], known: dict[str, dict[str, str]]) -> dict[str, str]:
+    parent = known.get(fields.get("crossref", "").strip().lower(), {})
+    return {**{name: value for name, value in parent.items() if name not in {"title", "crossref"}}, **fields}
 
 
 def _fields(text: str, at: int, strings: dict[str, str]) -> tuple[dict[str, str], int]:
@@ -53,7 +64,12 @@ def _fields(text: str, at: int, strings: dict[str, str]) -> tuple[dict[str, str]
     while (name := _FIELD.match(text, at)) is not None:
         value, after = _value(text, name.end(), strings)
         if after <= name.end():
-            return fields, name.end()
+            # Nothing closes the value: go on at the next field of this line or the next entry.
+            following = _RECOVERS.search(text, name.end(), name.end() + _LIMIT)
+            if following is None or following["entry"]:
+                return fields, following.start() if following else name.end()
+            at = following.start()
+            continue
         fields.setdefault(name["name"].lower(), value)
         at = after
     return fields, at
@@ -82,7 +98,8 @@ def _value(text: str, at: int, strings: dict[str, str]) -> tuple[str, int]:
 def _braced(text: str, at: int) -> int:
     """Where the brace that opened just before `at` closes; -1 when it does not."""
     depth = 1
-    for match in re.compile(r"\\.|[{}]", re.DOTALL).finditer(text, at, at + _LIMIT):
+    following = _NEXT.search(text, at, at + _LIMIT)
+    for match in re.compile(r"\\.|[{}]", re.DOTALL).finditer(text, at, following.start() if following else at + _LIMIT):
         depth += {"{": 1, "}": -1}.get(match[0], 0)
         if not depth:
             return match.start()
@@ -100,7 +117,8 @@ def _quoted(text: str, at: int) -> int:
 
 
 def _record(key: str, fields: dict[str, str], number: int) -> Record:
-    addresses = [address(re.sub(r"\\url\s*\{(.*)\}\s*\Z", r"\1", fields["url"], flags=re.DOTALL))] if "url" in fields else []
+    url = re.sub(r"\\url\s*\{(.*)\}\s*\Z", r"\1", fields.get("url", ""), flags=re.DOTALL)
+    addresses = [address(each) for each in several(url)]
     for name in _SAYING:
         if name in fields:
             lines = inline(fields[name]).lines()

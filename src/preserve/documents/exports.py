@@ -14,7 +14,7 @@ from typing import Any
 
 from preserve.documents.records import Record, iso, passages
 from preserve.documents.source import Source
-from preserve.documents.written import document, unified
+from preserve.documents.written import Places, document, unified
 from preserve.errors import FormatError
 from preserve.model.document import Document
 
@@ -37,7 +37,21 @@ _COLUMNS = {
     ),
     "archived": ("archive url", "archived url", "archive_url", "archived_url", "perma", "permalink", "wayback url"),
     "doi": ("doi",),
-    "key": ("note", "footnote", "fn", "note number", "citation key", "citationkey", "citekey", "key", "id"),
+    "key": (
+        "note",
+        "footnote",
+        "fn",
+        "note number",
+        "citation key",
+        "citationkey",
+        "citekey",
+        "key",
+        "id",
+        "nr",
+        "nr.",
+        "no.",
+        "number",
+    ),
     "author": ("author", "authors", "creator"),
     "title": ("title", "name"),
     "date": ("date", "publication date", "published", "year", "publication year"),
@@ -45,6 +59,7 @@ _COLUMNS = {
 }
 _SEPARATORS = ",;\t|"
 _WEB = re.compile(r"\s*<?(?:https?:/|www\.|10\.\d{4,9}/|doi:)", re.IGNORECASE)
+_HOLDS = re.compile(r"(?:https?:/|\bwww\.|\b10\.\d{4,9}/|doi:)", re.IGNORECASE)
 
 
 def read_ris(source: Source) -> Document:
@@ -75,7 +90,7 @@ def _ris(fields: Mapping[str, Sequence[str]], number: int) -> Record:
     def first(*tags: str) -> str:
         return next((fields[tag][0] for tag in tags if tag in fields), "")
 
-    addresses = [each for tag in ("UR", "LK", "L1", "L2", "L3") for value in fields.get(tag, ()) for each in _several(value)]
+    addresses = [each for tag in ("UR", "LK", "L1", "L2", "L3") for value in fields.get(tag, ()) for each in several(value)]
     return Record(
         number=number,
         key=first("ID"),
@@ -88,7 +103,7 @@ def _ris(fields: Mapping[str, Sequence[str]], number: int) -> Record:
     )
 
 
-def _several(value: str) -> list[str]:
+def several(value: str) -> list[str]:
     """The addresses in one field: managers write several with spaces or semicolons between."""
     return re.split(r"[;,]?\s+(?=https?:|www\.)|;(?=https?:)", value.strip())
 
@@ -119,18 +134,27 @@ def read_json(source: Source) -> Document:
     found = records_of(source.text)
     if found is None:
         raise FormatError(f"{source.name}: this JSON holds no records", "export it as CSL-JSON")
-    lines = source.text.split("\n")
-    records, at = [], 0
-    for each in found:
-        record = _json(each, 1)
-        needle = next(iter(record.addresses), "") or record.doi or record.title
-        # JSON has no places; the record's address is looked for after the one before it.
-        where = next((n for n in range(at, len(lines)) if needle and needle in lines[n].replace("\\/", "/")), None)
-        at = at if where is None else where
-        records.append(_json(each, at + 1))
+    starts = _starts(source.text)
+    places = Places(source.text)
+    lines = [places.line(start) for start in starts] if len(starts) == len(found) else [1] * len(found)
+    records = [_json(each, line) for each, line in zip(found, lines, strict=True)]
     return _document(
         source, "application/vnd.citationstyles.csl+json" if "itemType" not in found[0] else "application/json", records
     )
+
+
+def _starts(text: str) -> list[int]:
+    """Where each record of the list begins."""
+    first = re.match(r"\s*\[", text) or re.search(r"\"items\"\s*:\s*\[", text)
+    decoder, starts = json.JSONDecoder(), []
+    at = first.end() if first else len(text)
+    while (gap := re.compile(r"[\s,]*(?=\{)").match(text, at)) is not None:
+        starts.append(gap.end())
+        try:
+            at = decoder.raw_decode(text, gap.end())[1]
+        except (ValueError, RecursionError):
+            break
+    return starts
 
 
 def _json(each: Mapping[str, Any], number: int) -> Record:
@@ -151,7 +175,7 @@ def _json(each: Mapping[str, Any], number: int) -> Record:
         author="; ".join(filter(None, map(_name, people if isinstance(people, list) else []))),
         title=text("title"),
         date=_parts(each["issued"]) if isinstance(each.get("issued"), dict | list) else text("issued", "date"),
-        addresses=tuple(_several(text("URL", "url"))),
+        addresses=tuple(several(text("URL", "url"))),
         doi=text("DOI", "doi"),
         accessed=accessed,
     )
@@ -195,7 +219,7 @@ def read_table(source: Source) -> Document:
                 author=cell("author"),
                 title=cell("title"),
                 date=cell("date"),
-                addresses=tuple(each for address in addresses for each in _several(address)),
+                addresses=tuple(each for address in addresses for each in several(address)),
                 doi=cell("doi"),
                 accessed=cell("accessed"),
             )
@@ -218,12 +242,25 @@ def table(text: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
     rows = list(_rows(lines, separator))
     if not rows:
         raise FormatError("no row")
-    header = rows[0][1]
+    header = _told(rows[0][1], [row for _, row in rows[1:]])
     columns = _columns(header)
     places = columns["addresses"] + columns["archived"] + columns["doi"]
-    if not places or not any(_WEB.match(row[at]) for _, row in rows[1:] for at in places if at < len(row)):
+    if not places or not any(_HOLDS.search(row[at]) for _, row in rows[1:] for at in places if at < len(row)):
         raise FormatError("no column of addresses")
     return header, rows[1:]
+
+
+def _told(header: list[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """The header, with the column of addresses named by its cells where its own name is none that we know."""
+    if any(_columns(header)[kind] for kind in ("addresses", "archived", "doi")) or len(header) < 2 or len(rows) < 2:
+        return header
+    if sum(len(row) == len(header) for row in rows) < 0.8 * len(rows):
+        return header
+    for at in range(len(header)):
+        cells = [row[at] for row in rows if at < len(row) and row[at].strip()]
+        if 2 * sum(bool(_WEB.match(cell)) for cell in cells) > len(cells) and not _HOLDS.search(header[at]):
+            return [*header[:at], "url", *header[at + 1 :]]
+    return header
 
 
 def _rows(lines: Sequence[str], separator: str) -> Iterator[tuple[int, list[str]]]:

@@ -1,7 +1,7 @@
 r"""LaTeX: footnotes, endnotes, addresses and the list of references, as a run of LaTeX would number them.
 
 An own reader rather than TeX: it knows what prints a note, an address or a character, drops what prints nothing, and takes every
-other command for its arguments. Macros are not expanded and other files are not read; the remarks say where one is wanted.
+other command for its arguments. The file's own macros are put in; other files are not read: the remarks say where one is wanted.
 The number of a note is its counter (`\footnote[7]`, `\setcounter`, `\thefootnote`, chapters of a book), of a reference its place in
 the list or its own label. Sources: latexref, sections "Footnotes" and "thebibliography"; the manuals of hyperref, url and endnotes.
 """
@@ -22,6 +22,7 @@ _URL = re.compile(
 _VERB = re.compile(r"\\(?:verb|lstinline)\*?(?P<sign>[^\w\s*{\[])(?P<text>[^\n]*?)(?P=sign)")
 _COMMENT = r"%[^\n]*(?:\n[ \t]*)?"
 _BRACES = re.compile(rf"{_URL.pattern}|{_VERB.pattern}|\\.|{_COMMENT}|(?P<brace>[{{}}])", re.DOTALL)
+_OPENS = re.compile(rf"(?:\s|{_COMMENT})*+\{{")
 _TOKEN = re.compile(
     rf"(?P<comment>{_COMMENT})|(?P<blank>\n[ \t]*(?:\n\s*)+)|\\(?P<name>[A-Za-z@]+\*?)[ \t]*|\\(?P<escaped>.)"
     r"|(?P<sign>[{}~$]|---?|``|''|\"[`'])|(?P<text>[^\\%\n{}~$`'\"-]+|.)",
@@ -45,10 +46,22 @@ _DEFINES = re.compile(
 _NOTES = frozenset({"footnote", "footnotetext", "endnote", "endnotetext", "sidenote", "tablefootnote", "blfootnote"})
 _MARKS = frozenset({"footnotemark", "endnotemark"})
 _CITES_AT_FOOT = frozenset({"footcite", "footcites", "footfullcite", "footcitetext", "smartcite"})
+_COUNTER = re.compile(
+    r"\\(?P<does>set|addto|(?:ref)?step)counter\s*\{(?P<name>footnote|endnote)\}(?:\s*\{(?P<value>-?\d{1,6})\})?"
+)
+_UNPRINTED = re.compile(r"\\iffalse(?![A-Za-z]).{0,200000}?\\fi(?![A-Za-z])", re.DOTALL)
 _FORMS = {"arabic": "1", "roman": "i", "Roman": "I", "alph": "a", "Alph": "A", "fnsymbol": "*"}
 _THE = re.compile(
     r"\\the(?P<counter>footnote|endnote|mpfootnote)\s*\}?\s*\{[^\n]{0,80}?\\(?P<form>arabic|roman|Roman|alph|Alph|fnsymbol)\b"
 )
+_MACRO = re.compile(
+    r"\\(?:(?:re|provide)?newcommand|providecommand|DeclareRobustCommand|newrobustcmd)\*?\s*\{?\s*\\(?P<name>[A-Za-z]+)\s*\}?\s*"
+    r"(?:\[(?P<count>\d)\])?\s*(?:\[(?P<default>[^\[\]\n]{0,200})\])?\s*\{"
+    r"|\\(?:def|gdef)\s*\\(?P<plain>[A-Za-z]+)(?P<places>(?:#\d)*)\{"
+)
+_NAME = re.compile(r"\\([A-Za-z]+)\s*")
+_EXPANSIONS = 20_000
+"""Macros put in for one document; a book has thousands."""
 _DEEP = 12
 """Notes within notes within arguments; deeper than anyone prints."""
 
@@ -81,6 +94,9 @@ class _Reader:
         self._by_chapter = bool(
             re.search(r"\\documentclass\s*(?:\[[^\]]*\])?\s*\{(?:book|report|memoir|scrbook|scrreprt)\}", text)
         )
+        self._closes = _pairs(text)
+        self._macros: dict[str, tuple[int, str | None, str]] = {}
+        self._expansions = 0
         self._references = 0
         self._entry: str | None = None
         self._listed = False
@@ -89,6 +105,7 @@ class _Reader:
         """The whole text; what stands before the document's beginning prints nothing."""
         for match in _THE.finditer(self.text):
             self._forms[match["counter"].removeprefix("mp")] = _FORMS[match["form"]]
+        self._define()
         begin = re.search(r"^[^%\n]*\\begin\s*\{document\}", self.text, re.MULTILINE)
         end = re.search(r"^[^%\n]*?(?=\\end\s*\{document\})", self.text, re.MULTILINE)
         start = begin.end() if begin else 0
@@ -127,7 +144,7 @@ class _Reader:
         """What stands at `at` in characters of its own: an address, a piece of code, an accent. Where it ends, or None."""
         line = self._line(at)
         if (url := _URL.match(self.text, at, stop)) is not None:
-            href = address(url["url"])
+            href = address(_NAME.sub(self._constant, url["url"]))
             if not self.text.startswith("\\href", at):
                 out.link(href, href, line)
                 return url.end()
@@ -140,6 +157,12 @@ class _Reader:
             else:
                 out.weave(shown, href)
             return after
+        if (counter := _COUNTER.match(self.text, at, stop)) is not None:
+            before = 0 if counter["does"] == "set" else self._counters[counter["name"]]
+            self._counters[counter["name"]] = before + (1 if counter["does"].endswith("step") else int(counter["value"] or 0))
+            return counter.end()
+        if (unprinted := _UNPRINTED.match(self.text, at, stop)) is not None:
+            return unprinted.end()
         if (code := _VERB.match(self.text, at, stop)) is not None:
             out.add(code["text"], line)
             return code.end()
@@ -151,6 +174,8 @@ class _Reader:
     def _command(self, out: Writing, name: str, at: int, stop: int, deep: int) -> int:
         """Do what a command says; where its part ends."""
         bare = name.removesuffix("*")
+        if bare in self._macros:
+            return self._expand(out, bare, at, stop, deep)
         if bare in {"begin", "end"}:
             return self._environment(out, bare, at, stop)
         if bare in _NOTES or bare in _MARKS or bare == "thanks":
@@ -159,19 +184,10 @@ class _Reader:
             return self._bibitem(out, at, stop)
         if bare in _HEADINGS:
             return self._heading(out, bare, at, stop, deep)
-        if bare == "setcounter" and (
-            found := re.compile(r"\s*\{(footnote|endnote)\}\s*\{(\d{1,6})\}").match(self.text, at, stop)
-        ):
-            self._counters[found[1]] = int(found[2])
-            return found.end()
         if _DEFINES.match(name) or bare in {"def", "let"}:
             return self._definition(at, stop)
-        if bare == "enquote":
-            return self._quoted(out, at, stop, deep)
-        if bare == "doi":
-            start, end, after = self._argument(at, stop)
-            out.add("doi:" + address(self.text[start:end]), self._line(at))
-            return after
+        if bare in {"enquote", "doi"}:
+            return self._quoted(out, bare, at, stop, deep)
         at = self._optional(at, stop)
         if _SILENT.match(name):
             if bare in _CITES_AT_FOOT:
@@ -185,8 +201,48 @@ class _Reader:
             out.add(SYMBOLS[bare], self._line(at - 1))
         return at
 
-    def _quoted(self, out: Writing, at: int, stop: int, deep: int) -> int:
+    def _define(self) -> None:
+        """Learn the macros that the file defines, those that stand for notes and addresses among them."""
+        known = _NOTES | _MARKS | _HEADINGS | _BREAKS | _CITES_AT_FOOT | SYMBOLS.keys()
+        for match in _MACRO.finditer(self.text):
+            name, close = match["name"] or match["plain"], self._closes.get(match.end() - 1)
+            if close is not None and name not in known and not name.startswith("the"):
+                count = int(match["count"] or 0) if match["name"] else (match["places"] or "").count("#")
+                self._macros[name] = (count, match["default"], self.text[match.end() : close])
+
+    def _constant(self, name: re.Match[str]) -> str:
+        """What a macro without arguments stands for within an address."""
+        count, _, body = self._macros.get(name[1], (1, None, ""))
+        return body if count == 0 else name[0]
+
+    def _expand(self, out: Writing, name: str, at: int, stop: int, deep: int) -> int:
+        """Put in what a macro stands for, its arguments in their places; all of it stands on the line of the macro."""
+        count, default, body = self._macros[name]
+        values = []
+        for place in range(count):
+            if place == 0 and default is not None:
+                own = re.compile(r"\s*\[([^\[\]\n]{0,200})\]").match(self.text, at, stop)
+                values.append(own[1] if own else default)
+                at = own.end() if own else at
+                continue
+            start, end, at = self._argument(at, stop)
+            values.append(self.text[start:end])
+        self._expansions += 1
+        if deep >= _DEEP or self._expansions > _EXPANSIONS:
+            return at
+        written = re.sub(r"#(\d)", lambda slot: values[int(slot[1]) - 1] if 0 < int(slot[1]) <= count else "", body)
+        outside = self.text, self._places, self._closes, self._first
+        line = self._line(at - 1)
+        self.text, self._places, self._closes, self._first = written, Places(written), _pairs(written), line - 1
+        self.run(out, 0, len(written), deep=deep + 1)
+        self.text, self._places, self._closes, self._first = outside
+        return at
+
+    def _quoted(self, out: Writing, name: str, at: int, stop: int, deep: int) -> int:
         start, end, after = self._argument(at, stop)
+        if name == "doi":
+            out.add("doi:" + address(self.text[start:end]), self._line(at))
+            return after
         out.add("“", self._line(at))
         if deep < _DEEP:
             self.run(out, start, end, deep=deep + 1)
@@ -286,15 +342,13 @@ class _Reader:
 
     def _argument(self, at: int, stop: int) -> tuple[int, int, int]:
         """Where the argument at `at` starts, ends, and what follows it starts; one that never closes ends with its paragraph."""
-        opened = re.compile(rf"(?:\s|{_COMMENT})*\{{").match(self.text, at, stop)
+        opened = _OPENS.match(self.text, at, stop)
         if opened is None:
             return at, at, at
-        start, depth = opened.end(), 1
-        for match in _BRACES.finditer(self.text, start, stop):
-            if match["brace"]:
-                depth += 1 if match["brace"] == "{" else -1
-                if not depth:
-                    return start, match.start(), match.end()
+        start = opened.end()
+        close = self._closes.get(start - 1, stop)
+        if close < stop:
+            return start, close, close + 1
         blank = re.compile(r"\n[ \t]*\n").search(self.text, start, stop)
         end = blank.start() if blank else stop
         return start, end, end
@@ -324,3 +378,15 @@ class _Reader:
 
     def _line(self, at: int) -> int:
         return self._first + self._places.line(at)
+
+
+def _pairs(text: str) -> dict[int, int]:
+    """Where the brace closes that opens at each offset; those within comments, code and addresses do not count."""
+    found: dict[int, int] = {}
+    opened: list[int] = []
+    for match in _BRACES.finditer(text):
+        if match["brace"] == "{":
+            opened.append(match.start())
+        elif match["brace"] and opened:
+            found[opened.pop()] = match.start()
+    return found

@@ -116,7 +116,7 @@ def parse(name: str, part: str, data: bytes) -> etree._Element:
         root = etree.fromstring(data, parser)
     except (etree.XMLSyntaxError, ValueError, LookupError) as problem:
         raise FormatError(f"{name}: the part {part} is not well-formed XML ({problem})", _DAMAGED) from problem
-    if root.getroottree().docinfo.internalDTD is not None:
+    if root.getroottree().docinfo.internalDTD is not None:  # in an encoding in which the bytes looked otherwise
         raise FormatError(
             f"{name}: the part {part} declares a document type or entities", "no program writes such; get another copy"
         )
@@ -125,8 +125,7 @@ def parse(name: str, part: str, data: bytes) -> etree._Element:
 
 def local(element: etree._Element) -> str:
     """An element's name without its namespace: the strict and the transitional form of a standard differ only there."""
-    tag = element.tag
-    return tag.rpartition("}")[2] if isinstance(tag, str) else ""
+    return element.tag.rpartition("}")[2]
 
 
 def attribute(element: etree._Element, name: str) -> str | None:

@@ -4,7 +4,8 @@ A PDF holds characters with places, no text: what is a line, a column, a note is
 
     pdf_page    words with places, rules and links; the only module that knows pdfium
     pdf_lines   words to lines, in reading order over columns
-    pdf_notes   lines to notes and the rest, running heads dropped
+    pdf_furniture  running heads and page numbers, which are dropped
+    pdf_notes   lines to notes and the rest
 
 A page without characters is a picture of one; a font without a map to Unicode shows what no program can know. Both are said, and
 nothing is guessed from them. `number` of a line counts the printed lines of its page from the top.
@@ -12,8 +13,9 @@ nothing is guessed from them. `number` of a line counts the printed lines of its
 
 from __future__ import annotations
 
+from preserve.documents.pdf_furniture import without_furniture
 from preserve.documents.pdf_lines import Column, columns_of
-from preserve.documents.pdf_notes import notes_of, passages, without_furniture
+from preserve.documents.pdf_notes import notes_of, passages
 from preserve.documents.pdf_page import Page, pages
 from preserve.documents.source import Source
 from preserve.errors import FormatError

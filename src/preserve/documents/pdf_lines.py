@@ -18,6 +18,10 @@ from preserve.model.document import Link
 
 _MARK = re.compile(r"\d{1,4}(?:[,;–-]\d{1,4})*\Z")
 _HYPHENS = str.maketrans({"\ufffe": "-", "\x02": "-"})
+_RAISED = 0.93
+"""A raised mark is at most so large beside its text; some programs make it hardly smaller."""
+_FARTHEST = 20_000
+"""Points; a page may be 14,400 wide (ISO 32000-1 annex C)."""
 _LEAST_IN_COLUMN = 5
 """Lines; fewer side by side are a table or an address block."""
 
@@ -71,7 +75,7 @@ class Column:
 
 def columns_of(page: Page) -> list[Column]:
     """The lines of a page, column by column in reading order; what runs another way than most of the page (a stamp at its edge) is left out."""
-    runs = _runs(word for word in page.words if word.size > 0.5)
+    runs = _runs(word for word in page.words if _is_placed(word))
     found: list[Column] = []
     for left, right, part in _parts(runs):
         column = Column(page.number, left, right, [_line(group, page) for group in _grouped(part)])
@@ -88,6 +92,11 @@ def columns_of(page: Page) -> list[Column]:
     ):
         line.number = number
     return found
+
+
+def _is_placed(word: Word) -> bool:
+    """Whether a word runs from left to right somewhere on a page that could be printed: damaged files place some beyond the moon."""
+    return 0.5 < word.size < _FARTHEST and max(abs(word.left), abs(word.right), abs(word.base)) < _FARTHEST
 
 
 def _fill(column: Column) -> None:
@@ -126,9 +135,9 @@ def _goes_on(run: Run, word: Word) -> bool:
     shift = word.base - run.base
     if abs(shift) <= 0.12 * size:
         return True
-    if word.size <= 0.85 * run.size:
+    if word.size <= _RAISED * run.size:
         return -0.75 * size < shift < 0.35 * size
-    return run.size <= 0.85 * word.size and -0.35 * size < shift < 0.75 * size
+    return run.size <= _RAISED * word.size and -0.35 * size < shift < 0.75 * size
 
 
 def _parts(runs: list[Run]) -> list[tuple[float, float, list[Run]]]:
@@ -225,7 +234,7 @@ def _grouped(runs: list[Run]) -> list[list[Run]]:
             main = max(group, key=lambda each: (each.size, each.right - each.left))
             size = max(main.size, run.size)
             shift = run.base - main.base
-            near = 0.25 * size if min(main.size, run.size) > 0.85 * size else 0.6 * size
+            near = 0.25 * size if min(main.size, run.size) > _RAISED * size else 0.6 * size
             if abs(shift) < near and all(
                 run.left >= each.right - 0.3 * size or run.right <= each.left + 0.3 * size for each in group
             ):
@@ -240,10 +249,12 @@ def _grouped(runs: list[Run]) -> list[list[Run]]:
 
 def _line(group: list[Run], page: Page) -> Printed:
     words = [word for run in group for word in run.words]
-    weights = Counter[tuple[float, float]]()
-    for word in words:
-        weights[round(word.base, 1), round(word.size, 1)] += len(word.text)
-    (base, size), _ = weights.most_common(1)[0]
+    base, size = words[0].base, words[0].size
+    if any(word.size != size or word.base != base for word in words):
+        weights = Counter[tuple[float, float]]()
+        for word in words:
+            weights[round(word.base, 1), round(word.size, 1)] += len(word.text)
+        (base, size), _ = weights.most_common(1)[0]
     text, starts, mark, raised, spaces = "", [], "", [], []
     end: Word | None = None
     for word in words:
@@ -251,10 +262,12 @@ def _line(group: list[Run], page: Page) -> Printed:
             text += " "
             spaces.append(word.left - end.right)
         starts.append(len(text))
-        shown = word.text.translate(_HYPHENS)
-        if word is not words[-1] or len(shown) == 1:
+        shown = word.text
+        if "\x02" in shown or not shown.isascii():
+            shown = shown.translate(_HYPHENS)
+        if "\u00ad" in shown and (word is not words[-1] or len(shown) == 1):
             shown = shown.replace("\u00ad", "-")  # a soft hyphen shows only at a line end: this one is a hyphen
-        if word.size < 0.9 * size and word.base < base - 0.12 * size:
+        if word.size < _RAISED * size and word.base < base - 0.12 * size:
             if text.strip():
                 raised.append(shown)
             else:

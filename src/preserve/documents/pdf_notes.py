@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from preserve.documents.flow import RAISED, RAISED_MARKS
@@ -22,6 +23,9 @@ from preserve.model.document import Line, Link, Passage, Where
 _PLAIN = re.compile(r"\s*(?:\[(\d{1,4})\]|\((\d{1,4})\)|(\d{1,4})(?:[.)](?=\s|\Z))?)(?:\s+|\Z|(?=[^\W\d_]|[\"“„«‘<]))(?![%°])")
 _SIGN = re.compile(r"\s*([*†‡§¶]{1,4})\s*(?=\S)")
 _NUMBERS = re.compile(r"\d{1,4}")
+_RAISED_START = re.compile(r"\s*[\[⁰¹²³⁴-⁹*†‡§¶]")
+_LONG = 4
+"""Lines of body after which a heading announces no more notes."""
 _CLOSED = re.compile(r"[.>!?;\])”\"»/]\s*\Z|(?:https?://|www\.)\S*\Z", re.IGNORECASE)
 _CAPTION = re.compile(r"\s*(?:figure|fig\.|table|plate|source|abbildung|abb\.|tabelle|рис\.|табл\.)\s", re.IGNORECASE)
 _OPENING = re.compile(
@@ -100,11 +104,11 @@ def _page_marks(columns: list[Column], size: float) -> dict[int, set[str]]:
         for line in column.lines:
             if not _is_small(line, size):
                 for raised in line.raised:
-                    on_page.update(_numbers(raised))
+                    on_page.update(numbers_in(raised))
     return marks
 
 
-def _numbers(raised: str) -> list[str]:
+def numbers_in(raised: str) -> list[str]:
     """The marks in what is raised: "12", "3,4", "*"."""
     return _NUMBERS.findall(raised) or [raised.strip(".,;:()[] ")]
 
@@ -120,8 +124,10 @@ def _foot(column: Column, size: float, marks: dict[int, set[str]], last: int) ->
     for at in below:
         if at < len(lines) and at != start and (at > start or all(line.size <= size + 0.5 for line in lines[at:])):
             known = marks.get(column.page, set()) | {str(last + 1)}
+            if at > start and any(mark_of(line) in known for line in lines[start:at]):
+                continue  # a line below an address, not above the notes
             # Below a rule a note may go on from the page before, and others follow it.
-            if _mark(lines[at]) in known or (at < start and last and any(_mark(line) in known for line in lines[at:])):
+            if mark_of(lines[at]) in known or (at < start and last and any(mark_of(line) in known for line in lines[at:])):
                 start = at
                 break
     if start == len(lines):
@@ -138,11 +144,11 @@ def _raised_start(column: Column, size: float) -> int:
         if line.mark and line.mark.strip() in above and line.size <= size:
             return at
         for raised in line.raised:
-            above.update(_numbers(raised))
+            above.update(numbers_in(raised))
     return len(column.lines)
 
 
-def _mark(line: Printed) -> str:
+def mark_of(line: Printed) -> str:
     """The mark with which a line starts, raised or plain; "" for none."""
     if line.mark:
         return line.mark.strip(" .)")
@@ -173,7 +179,7 @@ class _Finder:
         taken: list[Printed] = []
         before: list[Printed] = []
         for at, line in enumerate(foot.lines):
-            mark = _mark(line)
+            mark = mark_of(line)
             if mark and self._starts(column, foot, at, mark, known, note):
                 note = self._begin(mark, line)
             elif note is not None:
@@ -219,7 +225,7 @@ class _Finder:
             return False  # the marks of one foot stand below each other
         finished = note is None or self._is_finished(column, foot.lines[at - 1])
         if not finished and any(
-            _mark(other) == mark and self._is_finished(column, foot.lines[later - 1])
+            mark_of(other) == mark and self._is_finished(column, foot.lines[later - 1])
             for later, other in enumerate(foot.lines[at + 1 :], at + 1)
         ):
             return False
@@ -267,7 +273,7 @@ def _body_marks(found: Notes) -> list[str]:
     for column in found.rest:
         for line in column.lines:
             for raised in line.raised:
-                for mark in _numbers(raised):
+                for mark in numbers_in(raised):
                     if mark.isdecimal() and (int(mark) in numbers or int(mark) == last + 1):
                         marks.append(mark)
                         last = int(mark)
@@ -284,11 +290,33 @@ def passages(found: Notes) -> tuple[tuple[Passage, ...], tuple[str, ...]]:
         placed.append((order[id(note.lines[0])], Passage(where=Where.NOTES, lines=lines, mark=note.mark, order=note.number)))
     rows, lines_of = _rows(found)
     rest, marks = passages_of(rows)
-    for passage in rest:
+    for passage in _borne_out(found, rest):
         own = [lines_of[line.number or 0] for line in passage.lines]
         placed.append((order[id(own[0][0])], replace(passage, lines=tuple(line for _, line in own))))
     placed.sort(key=lambda each: each[0])
-    return tuple(passage for _, passage in placed), tuple(dict.fromkeys((*found.marks, *marks)))
+    noted = {passage.mark for _, passage in placed if passage.where is Where.NOTES}
+    return tuple(passage for _, passage in placed), tuple(
+        dict.fromkeys((*found.marks, *(mark for mark in marks if mark in noted)))
+    )
+
+
+def _borne_out(found: Notes, rest: Iterable[Passage]) -> Iterator[Passage]:
+    """The passages as the rules for text found them, but notes only where the page bears it out: sections and lists have numbers too.
+
+    A heading announces them, or their marks are raised, here or in the body, or in brackets.
+    """
+    # Where notes stand at the feet, the raised marks are theirs.
+    columns = () if found.notes else found.rest
+    raised = {mark for column in columns for line in column.lines for text in line.raised for mark in numbers_in(text)}
+    announced = False
+    for passage in rest:
+        if passage.where is Where.BODY:
+            announced = bool(HEADING.match(passage.lines[-1].text)) or (announced and len(passage.lines) < _LONG)
+            yield passage
+        elif announced or passage.note in raised or _RAISED_START.match(passage.lines[0].text):
+            yield passage
+        else:
+            yield replace(passage, where=Where.BODY, mark=None, inferred=None, order=None)
 
 
 def _all_lines(found: Notes) -> list[Printed]:
@@ -365,50 +393,3 @@ def _runs_on(before: Printed, line: Printed) -> bool:
         and not re.search(r"[.!?:”\"]\s*\Z", before.text)
         and not re.match(r"\s*[\[(]?\d", line.text)
     )
-
-
-def without_furniture(columns: list[Column]) -> list[Column]:
-    """The columns without running heads, running feet and page numbers: what the next pages have at the same height as well."""
-    by_page: dict[int, list[Printed]] = {}
-    for column in columns:
-        by_page.setdefault(column.page, []).extend(column.lines)
-    edges: dict[int, list[Printed]] = {}
-    for page, lines in by_page.items():
-        lines.sort(key=lambda line: line.base)
-        edges[page] = [*lines[:2], *lines[2:][-2:]]
-    dropped: set[int] = set()
-    for page, lines in edges.items():
-        marks = {mark for line in by_page[page] for raised in line.raised for mark in _numbers(raised)}
-        for line in lines:
-            if _mark(line) in marks and len(line.text) > 5:
-                continue  # a note whose mark is set above
-            near = [other for step in (-2, -1, 1, 2) for other in edges.get(page + step, ()) if _repeats(line, other)]
-            if len({other.page for other in near}) >= (2 if is_citing(line.text) else 1):
-                dropped.add(id(line))
-    offsets = Counter(
-        int(line.text) - line.page
-        for lines in edges.values()
-        for line in lines
-        if id(line) in dropped and line.text.isdecimal()
-    )
-    usual = offsets.most_common(1)[0][0] if offsets else 0
-    for lines in edges.values():
-        for line in (lines[0], lines[-1]):
-            if (
-                line.text.strip(" -–—[]").isdecimal()
-                and len(line.text) < 9
-                and int(line.text.strip(" -–—[]")) == line.page + usual
-            ):
-                dropped.add(id(line))
-    kept = [replace(column, lines=[line for line in column.lines if id(line) not in dropped]) for column in columns]
-    return [column for column in kept if column.lines]
-
-
-def _repeats(line: Printed, other: Printed) -> bool:
-    """Whether two lines at the same height of two pages say the same but for numbers that count with the pages."""
-    if abs(line.base - other.base) > 3 or abs(line.size - other.size) > 0.5:
-        return False
-    if re.sub(r"\d+|\b[ivxlc]+\b", "#", line.text) != re.sub(r"\d+|\b[ivxlc]+\b", "#", other.text):
-        return False
-    numbers = zip(re.findall(r"\d{1,9}", line.text), re.findall(r"\d{1,9}", other.text), strict=False)
-    return all(mine == theirs or int(theirs) - int(mine) == other.page - line.page for mine, theirs in numbers)

@@ -152,7 +152,7 @@ class _Reader:
         self.turn = 0
         """In quarters, how the page has to be turned for most of its text to run from left to right."""
         self.count = 0
-        self.sizes: dict[int, float] = {}
+        self.sizes: dict[int | None, float] = {}
         self.box = pdfium.FS_RECTF()
         self.x, self.y = ctypes.c_double(), ctypes.c_double()
         self.matrix = pdfium.FS_MATRIX()
@@ -230,15 +230,16 @@ class _Reader:
     def _pieces(self, text: str, start: int, stop: int) -> list[Word]:
         """A word as it is, or cut where its size or base line changes."""
         first = _text_object(self.text, start)
-        left, base, size = self._place(start)
+        left, base, size = self._place(start, first)
         if stop - start > 1:
             places = [stop - 1]
             for match in _MAY_BE_RAISED.finditer(text):
                 places.extend(start + at for at in match.span() if 0 < at < stop - start)
             for at in places:
-                if _text_object(self.text, at) == first:
+                other = _text_object(self.text, at)
+                if other == first:
                     continue
-                _, other_base, other_size = self._place(at)
+                _, other_base, other_size = self._place(at, other)
                 if abs(other_base - base) > 0.08 * size or abs(other_size - size) > 0.08 * size:
                     return self._cut(text, start)
         return [Word(text, left, self._right(stop - 1), base, size, start, spaced=False)]
@@ -252,12 +253,17 @@ class _Reader:
         if len({_text_object(self.text, other) for other in range(at, min(at + 3, self.count))}) > 1:
             return [word]  # where each letter is an object of its own, this says nothing
         mark = replace(word, text=word.text[: at - start], right=self._right(at - 1), apart=True)
-        return [mark, replace(word, text=word.text[at - start :], left=self._place(at)[0], at=at, spaced=True)]
+        return [
+            mark,
+            replace(
+                word, text=word.text[at - start :], left=self._place(at, _text_object(self.text, at))[0], at=at, spaced=True
+            ),
+        ]
 
     def _cut(self, text: str, start: int) -> list[Word]:
         pieces: list[Word] = []
         for at, char in enumerate(text, start):
-            left, base, size = self._place(at)
+            left, base, size = self._place(at, _text_object(self.text, at))
             last = pieces[-1] if pieces else None
             if last is not None and abs(last.base - base) <= 0.08 * last.size and abs(last.size - size) <= 0.08 * last.size:
                 last.text += char
@@ -266,29 +272,30 @@ class _Reader:
                 pieces.append(Word(char, left, self._right(at), base, size, at, spaced=False))
         return pieces
 
-    def _place(self, at: int) -> tuple[float, float, float]:
-        """Left, base line and size of the character at `at`, with the page turned; a size of 0 when it runs another way."""
+    def _place(self, at: int, thing: int | None) -> tuple[float, float, float]:
+        """Left, base line and size of the character at `at`, which belongs to the text object `thing`, with the page turned; a size of 0 when it runs another way."""
         _origin(self.text, at, self.by_x, self.by_y)
         x, y = self.x.value, self.y.value
+        if self.turn == 0 and (size := self.sizes.get(thing)) is not None:
+            return x, -y, size
         left, base = ((x, -y), (y, x), (-x, y), (-y, -x))[self.turn]
-        return left, base, self._size(at)
+        return left, base, self._size(at, thing)
 
     def _right(self, at: int) -> float:
         _loose_box(self.text, at, self.by_box)
         box = self.box
         return float((box.right, box.top, -box.left, -box.bottom)[self.turn])
 
-    def _size(self, at: int) -> float:
-        """The size of the text object that the character belongs to, in points as shown."""
-        key = _text_object(self.text, at) or 0
-        if (known := self.sizes.get(key)) is not None:
+    def _size(self, at: int, thing: int | None) -> float:
+        """The size of the text object that the character belongs to, in points; the same for all of its characters."""
+        if (known := self.sizes.get(thing)) is not None:
             return known
         matrix = self.matrix
         pdfium.FPDFText_GetMatrix(self.handle, at, ctypes.byref(matrix))
         along = (matrix.a, matrix.b, -matrix.a, -matrix.b)[self.turn]
-        size = max(float(pdfium.FPDFText_GetFontSize(self.handle, at)) * along, 0.0)
-        if key:
-            self.sizes[key] = size
+        size: float = max(pdfium.FPDFText_GetFontSize(self.handle, at) * along, 0.0)
+        if thing is not None:
+            self.sizes[thing] = size
         return size
 
     def _objects(self, page: Page) -> None:

@@ -19,18 +19,22 @@ _NOTE = re.compile(r"\.\. \[(?P<label>\d{1,6}|#[\w.:+-]*|\*|[\w][\w.:+-]{0,80})\
 _TARGET = re.compile(
     r"\.\. (?:_(?P<name>`[^`]+`|(?:\\.|[^:`\\])+):|(?P<anonymous>__):)(?:[ \t]+(?P<url>.*))?\Z|__[ \t]+(?P<short>\S.*)\Z"
 )
-_DIRECTIVE = re.compile(r"\.\. (?:\|[^|]+\|\s+)?(?P<name>[\w:.+-]+)::(?:[ \t]+(?P<argument>.*))?\Z")
+_DIRECTIVE = re.compile(r"\.\. (?:\|(?P<stands>[^|]+)\|\s+)?(?P<name>[\w:.+-]+)::(?:[ \t]+(?P<argument>.*))?\Z")
 _COMMENT = re.compile(r"\.\.(?:\s|\Z)")
 _RULE = re.compile(r"([!-/:-@\[-`{-~])\1{2,}\s*\Z")
 _ITEM = re.compile(r"\s*(?:[-*+•]|\d{1,3}[.)]|\(\d{1,3}\)|#\.|:[\w -]{1,40}:)\s+(?=\S)")
 _RAW = frozenset(
     {"code", "code-block", "sourcecode", "literalinclude", "parsed-literal", "raw", "math", "highlight", "csv-table"}
 )
-_UNREAD = frozenset({"image", "figure", "include", "contents", "toctree", "replace", "unicode", "date", "meta"})
+_UNREAD = frozenset({"image", "include", "contents", "toctree", "unicode", "date", "meta"})
+_NAMED = frozenset(
+    {"figure", "class", "container", "role", "default-role", "index", "list-table", "table", "math", "module", "currentmodule"}
+)
+"""Directives whose argument is a name; their content is text."""
 _INLINE = re.compile(
     r"``(?P<literal>[^`\n][^`]*?)``|`(?P<text>[^`<>]{0,500}?)\s*<(?P<url>[^`<>]{1,4000})>`(?P<under>__?)"
     r"|`(?P<phrase>[^`]{1,200})`(?P<phrased>__?)(?!\w)|(?P<mark>\s?\[(?:\d{1,6}|#[\w.:+-]*|\*|[\w][\w.:+-]{0,80})\]_)(?!\w)"
-    r"|(?<![\w/:.])(?P<word>[^\W_][\w.+-]{0,80}?)(?P<worded>__?)(?![\w/])|(?P<role>:[\w:-]{1,40}:`)|\\(?P<escaped>\s|.)",
+    r"|(?<![\w/:.])(?P<word>[^\W_][\w.+-]{0,80}?)(?P<worded>__?)(?![\w/])|(?P<role>:[\w:-]{1,40}:(?=`))|\|(?P<stands>[^|\s][^|\n]{0,80})\|(?:__?)?|\\(?P<escaped>\s|.)",
     re.DOTALL,
 )
 _SIGNS = ("*", "†", "‡", "§", "¶", "#", "♠", "♥", "♦", "♣")
@@ -80,8 +84,8 @@ def _blocks(lines: list[str]) -> Iterator[_Block]:
             at = _gather(lines, at, indent, explicit)
             if explicit.kind:
                 yield explicit
-            elif explicit.label:  # a directive whose content is text: read on below it
-                current = None
+            elif explicit.lines[0]:  # what a directive begins with; its content is read as what follows
+                current = _Block("text", number, [explicit.lines[0]])
         elif _COMMENT.match(bare):
             at = _gather(lines, at, indent, _Block("", number))
         elif current is None:
@@ -103,7 +107,10 @@ def _explicit(line: str, number: int) -> _Block | None:
         name = directive["name"].lower()
         if name in _RAW:
             return _Block("raw", number, [""])
-        return _Block("", number, [directive["argument"] or ""], "" if name in _UNREAD else name)
+        if name == "replace" and directive["stands"]:
+            return _Block("stands", number, [directive["argument"] or ""], directive["stands"])
+        argument = "" if name in _NAMED or name in _UNREAD else directive["argument"] or ""
+        return _Block("", number, [argument], "" if name in _UNREAD else name)
     return None
 
 
@@ -127,6 +134,7 @@ class _Reader:
         self._targets: dict[str, str] = {}
         self._anonymous: list[str] = []
         self._used: set[str] = set()
+        self._stands = {block.label: " ".join(block.lines).strip() for block in blocks if block.kind == "stands"}
         for block in blocks:
             if block.kind == "target":
                 url = re.sub(r"\\(.)", r"\1", "".join(part.strip() for part in block.lines))
@@ -140,7 +148,7 @@ class _Reader:
         """Every block in its order, then the targets that nothing uses."""
         marks = self._marks()
         for block in self._blocks:
-            if block.kind == "target":
+            if block.kind in {"target", "stands"}:
                 continue
             out = Writing()
             if block.kind == "raw":
@@ -192,6 +200,8 @@ class _Reader:
                 self._reference(out, found, here)
             elif found["escaped"] is not None:
                 out.add(found["escaped"] if not found["escaped"].isspace() else "", here)
+            elif found["stands"] is not None:
+                out.add(self._stands.get(found["stands"], found[0]), here)
             elif found["role"] is not None:
                 out.add(" ", here)
         out.add(text[at:], number + text.count("\n", 0, at))

@@ -13,17 +13,17 @@ from preserve.errors import FormatError
 _HEAD = 200_000
 """Characters in which a sign must show."""
 _BIB = re.compile(
-    r"\A(?:[ \t]*%[^\n]*\n|\s)*@\s*(?:(?:string|comment|preamble)\s*[{(]|[A-Za-z]{2,30}\s*[{(]\s*[^\s,{}()=]{1,120}\s*,)",
+    r"\A(?:%[^\n]*\n|\s)*+@\s*(?:(?:string|comment|preamble)\s*[{(]|[A-Za-z]{2,30}\s*[{(]\s*[^\s,{}()=]{1,120}\s*,)",
     re.IGNORECASE,
 )
-_BIB_ENTRY = re.compile(r"^\s*@\s*[A-Za-z]{2,30}\s*[{(]\s*[^\s,{}()=]{1,120}\s*,", re.MULTILINE)
+_BIB_ENTRY = re.compile(r"^[ \t]*@\s*[A-Za-z]{2,30}\s*[{(]\s*[^\s,{}()=]{1,120}\s*,", re.MULTILINE)
 _TEX_CLASS = re.compile(r"^[ \t]*\\(?:documentclass|documentstyle|begin\s*\{(?:document|thebibliography)\})", re.MULTILINE)
 _TEX = re.compile(
     r"\\(footnote|footnotetext|endnote|section|subsection|chapter|url|href|cite|emph|textit|textbf|item|bibitem|label|begin)\*?\s*[\[{]"
 )
 _TEX_COMMAND = re.compile(r"\\[A-Za-z]{2,}")
 _DOCBOOK = re.compile(
-    r"\s*(?:<\?xml[^>]*>\s*|<!--.*?-->\s*|<\?[^>]*>\s*|<!DOCTYPE[^>\[]*(?:\[[^\]]*\]\s*)?>\s*)*"
+    r"\s*(?:<!--.*?-->\s*|<\?[^>]*>\s*|<!DOCTYPE[^>\[]*(?:\[[^\]]*\]\s*)?>\s*)*+"
     r"<(?:\w+:)?(?:article|book|set|part|chapter|section|sect1|appendix|preface|refentry|bibliography|glossary|topic)\b",
     re.DOTALL,
 )
@@ -33,8 +33,10 @@ _RST_LINK = re.compile(
     r"^\.\. _[^:\n]{1,80}: +https?://|`[^`<>\n]{1,200}\s<https?://[^`<>\s]+>`_|^\.\. [a-z-]+:: ", re.MULTILINE
 )
 _ADOC_NOTE = re.compile(r"(?<!\\)\bfootnote(?:ref)?:[\w-]*\[", re.IGNORECASE)
-_ADOC_LINK = re.compile(r"\blink:\S+\[|https?://[^\s\[\]]+\[[^\]\n]*[A-Za-z]{3}[^\]\n]*\]|^\[\[\[", re.MULTILINE)
-_ADOC_TITLE = re.compile(r"\A\s*(?://[^\n]*\n\s*)*=\s+\S")
+_ADOC_LINK = re.compile(
+    r"\blink:[^\s\[]{1,2000}\[|https?://[^\s\[\]]{1,2000}\[[^\]\n]*[A-Za-z]{3}[^\]\n]*\]|^\[\[\[", re.MULTILINE
+)
+_ADOC_TITLE = re.compile(r"\A\s*(?://[^\n]*\n\s*)*+=\s+\S")
 _HEADER = re.compile(
     r"(?:^|[,;\t|])\s*\"?(?:\w+[ _])?(?:url|urls|uri|links?|address|website|href|doi|perma|permalink)\"?\s*(?=[,;\t|]|$)",
     re.IGNORECASE,
@@ -90,9 +92,12 @@ def is_asciidoc(text: str, name: str) -> bool:
 
 
 def is_table(text: str) -> bool:
-    """The first row names a column of addresses, and some row has one there."""
+    """The first row names a column of addresses, or the rows show one."""
     start = text.lstrip("\ufeff\r\n")
-    if not _HEADER.search(start[:2000].split("\n", 1)[0].strip()):
+    first, _, rest = start.partition("\n")
+    second = rest.partition("\n")[0]
+    rows = any(first.count(separator) == second.count(separator) > 0 for separator in ",;\t|")
+    if len(first) > 2000 or not (_HEADER.search(first.strip()) or (rows and "http" in start[:20_000])):
         return False
     try:
         table(text)

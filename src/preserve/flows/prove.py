@@ -56,7 +56,9 @@ def prove(folder: Folder, names: Sequence[str], chosen: Chosen, aids: Aids) -> S
     for holder, place in find_records(runs, missing, frozenset({run.name})):
         others.setdefault(holder.name, []).append(place)
     if len(others) > packet.MAX_RUNS:
-        raise UsageError(f"its revisits refer to records of {len(others)} runs: too many for a packet", "preserve bundle takes them all")
+        raise UsageError(
+            f"its revisits refer to records of {len(others)} runs: too many for a packet", "preserve bundle takes them all"
+        )
     members = [
         Member(name=packet.MARKER, content=packet.MARK),
         Member(name=packet.README, content=aids.readme.replace(packet.KEY_GAP, run.manifest.signers[0].keyid.encode())),
@@ -176,7 +178,9 @@ def _records(run: SealedRun, shown: Sequence[tuple[str, int, str]], at: str) -> 
     """The records as files, and their proofs; `shown` has (WARC file, index, what to call it)."""
     if not shown:
         return
-    trees = {warc: proof.Tree(proof.Kind.RECORD, warc, run.leaves(warc)) for warc in dict.fromkeys(warc for warc, _, _ in shown)}
+    trees = {
+        warc: proof.Tree(proof.Kind.RECORD, warc, run.leaves(warc)) for warc in dict.fromkeys(warc for warc, _, _ in shown)
+    }
     proofs = [trees[warc].prove(index, run.leaves(warc)[index]) for warc, index, _ in shown if run.place(warc, index)]
     yield Member(name=at + packet.RECORDS, content=proof.encode(proofs))
     for number, (warc, index, kind) in enumerate(shown):

@@ -15,13 +15,14 @@ from preserve.errors import FormatError
 from preserve.formats import lines, manifest, recordindex, warcscan
 from preserve.formats.warc import Header, MemberCheck, target_uri
 from preserve.model.handover import RunPart, Wanted
-from preserve.model.trust import CaptureLine, CitationLine, FileEntry, Manifest, RecordLine, RecordRef, SourceLine
+from preserve.model.trust import CaptureLine, CitationLine, FileEntry, Manifest, RecordLine, SourceLine
 from preserve.rules import requisites, selection
 
 if TYPE_CHECKING:
     from preserve.ports import Folder
 
-_PEEK = 1 << 12
+_READ = requisites.READ + (1 << 20)
+"""Bytes of a stored response that are read for what it names."""
 _Place = tuple[str, int]
 """A WARC file's path in its run, and a record's index in it."""
 
@@ -99,11 +100,11 @@ class SealedRun:
                 return found
         raise FormatError(f"{self.at}{warc}: record {index} has no head")
 
-    def block(self, ref: RecordRef, limit: int) -> bytes:
+    def block(self, warc: str, index: int, limit: int) -> bytes:
         """Up to about `limit` bytes of a record's block."""
         data = bytearray()
         check = MemberCheck(data.extend)
-        for piece in self.stored(ref.warc, ref.index):
+        for piece in self.stored(warc, index):
             check.feed(piece)
             if len(data) >= limit:
                 break
@@ -115,7 +116,7 @@ def select(folder: Folder, names: Sequence[str], wanted: Wanted) -> tuple[RunPar
     runs = [SealedRun(folder, name) for name in names]
     taken = [run for run in runs if not wanted.runs or run.manifest.archive.sequence in wanted.runs]
     if wanted.by_capture:
-        chosen = [_Chosen(run, wanted) for run in taken]
+        chosen = [_Chosen(run, wanted, runs) for run in taken]
         parts = [part.close() for part in chosen]
         missing = {key: uri for part in chosen for key, uri in part.originals.items()}
     else:
@@ -140,8 +141,9 @@ def _with_records(part: RunPart, places: Iterable[_Place]) -> RunPart:
 class _Chosen:
     """What of one run was asked for."""
 
-    def __init__(self, run: SealedRun, wanted: Wanted) -> None:
+    def __init__(self, run: SealedRun, wanted: Wanted, all_runs: Sequence[SealedRun]) -> None:
         self._run = run
+        self._all_runs = all_runs
         self.originals: dict[str, str] = {}
         """Record ids that revisits refer to, and their addresses."""
         self._documents: set[str] = set()
@@ -167,11 +169,19 @@ class _Chosen:
         return found
 
     def _named(self, line: CaptureLine, level: int) -> frozenset[str]:
-        shown = [record for record in line.records if record.type == "response"]
+        """What the page or sheet that was captured last names; of a revisit the original is read."""
+        shown = [record for record in line.records if record.type in selection.REPLAYED]
         if not shown:
             return frozenset()
-        header, _ = self._run.head(shown[-1].warc, shown[-1].index)
-        return selection.named(header, self._run.block(shown[-1], requisites.READ + (1 << 20)), level)
+        header, block = self._run.head(shown[-1].warc, shown[-1].index)
+        if shown[-1].type == "revisit":
+            wanted = {(header.get("WARC-Refers-To") or "").strip("<>"): header.get("WARC-Refers-To-Target-URI") or ""}
+            head = block.partition(b"\r\n\r\n")[0]
+            ((run, place),) = find_records(self._all_runs, wanted, ())
+            block = head + b"\r\n\r\n" + run.block(*place, _READ).partition(b"\r\n\r\n")[2]
+        else:
+            block = self._run.block(shown[-1].warc, shown[-1].index, _READ)
+        return selection.named(header, block, level)
 
     def close(self) -> RunPart:
         run, picked = self._run, self._picked
@@ -219,7 +229,9 @@ def _originals_of(runs: Iterable[SealedRun]) -> dict[str, str]:
     return {key: uri for run in runs for line in run.captures() for key, uri in _refers_to(run, line)}
 
 
-def find_records(runs: Sequence[SealedRun], wanted: dict[str, str], whole: Collection[str]) -> Iterator[tuple[SealedRun, _Place]]:
+def find_records(
+    runs: Sequence[SealedRun], wanted: dict[str, str], whole: Collection[str]
+) -> Iterator[tuple[SealedRun, _Place]]:
     """Where the records of these ids lie; `whole` are runs that go along anyhow, so that what lies in them is not looked for twice."""
     missing = dict(wanted)
     for run in sorted(runs, key=lambda run: run.name not in whole):

@@ -73,7 +73,10 @@ def verify_packet(
         _check_contents(check, trusted, memories, now, aids)
     stamped = any(f.claim is Claim.NOT_AFTER and f.result is Result.PASS and "/" not in _run(f) for f in check.findings)
     return Report(
-        findings=tuple(check.findings), require=require, stamped=stamped and not check.refused, refusal=rules.refusal(check.findings)
+        findings=tuple(check.findings),
+        require=require,
+        stamped=stamped and not check.refused,
+        refusal=rules.refusal(check.findings),
     )
 
 
@@ -108,8 +111,10 @@ def _check_contents(
         check.findings += rules.judge_other_run(main.manifest, other.manifest, at)
         _check_records(check, other, None, at)
         runs.append(other)
-    check.findings += rules.judge_originals(check.members, check.kinds)
-    _check_rest(check, runs)
+    if not check.refused:
+        check.findings += rules.judge_originals(check.members, check.kinds)
+    if not check.refused:
+        _check_rest(check, runs)
     for run in runs:
         _check_log(check, run, trusted, memories, now)
     _conclude(check, main, capture)
@@ -184,9 +189,7 @@ def _check_rest(check: _Check, runs: Iterable[RunCheck]) -> None:
             check.findings.append(rules.unlisted(path))
 
 
-def _check_log(
-    check: _Check, run: RunCheck, trusted: Sequence[TrustedKey], memories: Sequence[Memory], now: datetime
-) -> None:
+def _check_log(check: _Check, run: RunCheck, trusted: Sequence[TrustedKey], memories: Sequence[Memory], now: datetime) -> None:
     assert run.manifest is not None
     origin = run.manifest.log.origin
     keys = log_keys(origin, trusted, None, now)
@@ -225,5 +228,3 @@ def _small(check: _Check, path: str, limit: int) -> bytes:
         return check.folder.read(path, limit)
     except FormatError:
         return b""
-
-

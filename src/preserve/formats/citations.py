@@ -7,6 +7,7 @@ that stands twice or one of the wrong type is an error, because a typing mistake
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import fields
 from typing import Any
 
@@ -19,6 +20,7 @@ FIELDS = tuple(field.name for field in fields(Citation))
 
 _TEXTS = ("document", "note", "note_inferred", "url", "url_as_printed", "text", "title", "date", "problem", "refers_to")
 _NUMBERS = ("page", "line")
+_NOT_PLAIN = re.compile("[^\\x00-\\x7e]")
 
 
 def row(citation: Citation) -> dict[str, Any]:
@@ -30,13 +32,14 @@ def row(citation: Citation) -> dict[str, Any]:
 
 def encode(citation: Citation) -> str:
     """One line of JSON, without its end. Characters that could steer a terminal are written as JSON escapes."""
-    return "".join(_escaped(char) for char in json.dumps(row(citation), ensure_ascii=False, separators=(",", ":")))
+    return _NOT_PLAIN.sub(_escaped, json.dumps(row(citation), ensure_ascii=False, separators=(",", ":")))
 
 
-def _escaped(char: str) -> str:
+def _escaped(match: re.Match[str]) -> str:
+    char = match[0]
     if char == "\x7f":
         return "\\u007f"  # ASCII to JSON, a control character to a terminal
-    return char if char.isascii() or printable(char) == char else json.dumps(char)[1:-1]
+    return char if printable(char) == char else json.dumps(char)[1:-1]
 
 
 def decode(line: str, document: str) -> Citation:

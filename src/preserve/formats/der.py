@@ -101,7 +101,8 @@ def encode(tag: int, *content: bytes) -> bytes:
 
 def encode_integer(value: int) -> bytes:
     """An INTEGER."""
-    return encode(INTEGER, value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True))
+    digits = value if value >= 0 else ~value  # -128 takes one byte, 128 takes two
+    return encode(INTEGER, value.to_bytes(digits.bit_length() // 8 + 1, "big", signed=True))
 
 
 def encode_oid(dotted: str) -> bytes:

@@ -14,6 +14,8 @@ from collections.abc import Iterable, Iterator
 from preserve.model.web import Exchange
 
 _SIZE_LINE = re.compile(rb"[ \t]*([0-9A-Fa-f]{1,16})[^\n]*\n")
+_LONGEST_LINE = 1 << 14
+"""Bytes of a chunk's size and its extensions; a longer line is no framing (as in `http1`), and holding it would cost memory and time."""
 
 
 def entity(exchange: Exchange, limit: int) -> bytes:
@@ -36,27 +38,26 @@ def _unframed(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """The data of the chunks; stops at the last chunk, or where the framing is broken."""
     held, left = b"", 0
     for piece in pieces:
-        held += piece
-        while held:
+        buffer, at, end = (held + piece if held else piece), 0, len(held) + len(piece)
+        while at < end:
             if left > 2:
-                data, held = held[: left - 2], held[left - 2 :]
+                data = buffer[at : at + left - 2]
+                at += len(data)
                 left -= len(data)
                 yield data
-                continue
-            if left:  # the line end that closes a chunk
-                if len(held) < left:
-                    break
-                held, left = held[left:], 0
-                continue
-            line = _SIZE_LINE.match(held)
-            if line is None:
-                if b"\n" in held:
+            elif left:  # the line end that closes a chunk
+                skipped = min(left, end - at)
+                at += skipped
+                left -= skipped
+            elif (line := _SIZE_LINE.match(buffer, at)) is not None:
+                if (size := int(line[1], 16)) == 0:
                     return
-                break
-            size = int(line[1], 16)
-            if size == 0:
+                at, left = line.end(), size + 2
+            elif end - at > _LONGEST_LINE or b"\n" in buffer[at:]:
                 return
-            held, left = held[line.end() :], size + 2
+            else:
+                break
+        held = buffer[at:]
 
 
 def _inflated(pieces: Iterable[bytes], limit: int) -> Iterator[bytes]:

@@ -36,6 +36,19 @@ _HASHES = {
     "2.16.840.1.101.3.4.2.2": "sha384",
     "2.16.840.1.101.3.4.2.3": "sha512",
 }
+_SIGNATURES = {
+    "1.2.840.113549.1.1.1": "",  # rsaEncryption: the digest algorithm says the hash
+    "1.2.840.113549.1.1.10": "",  # RSASSA-PSS: its parameters do
+    "1.2.840.113549.1.1.11": "sha256",
+    "1.2.840.113549.1.1.12": "sha384",
+    "1.2.840.113549.1.1.13": "sha512",
+    "1.2.840.10045.2.1": "",  # id-ecPublicKey, as old programs write it
+    "1.2.840.10045.4.3.2": "sha256",
+    "1.2.840.10045.4.3.3": "sha384",
+    "1.2.840.10045.4.3.4": "sha512",
+    "1.3.101.112": "",  # Ed25519
+}
+"""Signature algorithms, and the hash that is part of their name. The library follows the key; nobody signs what stands here."""
 _SIGNED_DATA = "1.2.840.113549.1.7.2"
 _TST_INFO = "1.2.840.113549.1.9.16.1.4"
 _SIGNING_CERTIFICATE = "1.2.840.113549.1.9.16.2.12"
@@ -138,6 +151,8 @@ def _read(reply: bytes) -> Token:
     (signed,) = wrapped.inside(der.context(0))
     version, digests, encapsulated, *sets = signed.inside(der.SEQUENCE)
     by_tag = {part.tag: part for part in sets}
+    if not 3 <= version.integer() <= 5:
+        raise FormatError(f"signed data of version {version.integer()}")
     if len(by_tag) != len(sets) or der.SET not in by_tag or der.context(0) not in by_tag:
         raise FormatError("it holds no certificate of its signer")
     tst_type, tst_wrapped = encapsulated.inside(der.SEQUENCE)
@@ -203,9 +218,12 @@ def _tst_info(info: Element, signer: bytes, reply: bytes) -> Token:
 
 def _signer(info: Element, certificates: list[Element]) -> bytes:
     """The one certificate that the signature names by issuer and serial, and by hash in what is signed."""
-    _version, who, digest, *rest = info.inside(der.SEQUENCE)
+    version, who, digest, *rest = info.inside(der.SEQUENCE)
     if (oid := digest.inside(der.SEQUENCE)[0].oid()) not in _HASHES:
         raise FormatError(f"it is signed over a hash of the algorithm {oid}: only SHA-256, SHA-384 and SHA-512 count")
+    algorithm = next((part.inside(der.SEQUENCE)[0].oid() for part in rest if part.tag == der.SEQUENCE), "")
+    if version.integer() != 1 or _SIGNATURES.get(algorithm) not in {"", _HASHES[oid]}:
+        raise FormatError(f"it is signed in a way that is not known: version {version.integer()}, algorithm {algorithm}")
     issuer, serial = who.inside(der.SEQUENCE)
     fits = [certificate.whole for certificate in certificates if _issued(certificate) == (issuer.whole, serial.whole)]
     if len(fits) != 1:

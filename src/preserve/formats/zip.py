@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, TypeAlias
 
@@ -40,6 +40,7 @@ _UTF8: Final = 0x800
 _DESCRIPTOR: Final = 0x8
 _HARMLESS_FLAGS: Final = _UTF8 | _DESCRIPTOR | 0x6
 """UTF-8 names, a data descriptor, how hard deflate tried."""
+_ENTRY: Final = b"PK\x01\x02"
 _EXTRAS: Final = frozenset({0x0001, 0x5455, 0x5855, 0x7855, 0x7875, 0x000A})
 """ZIP64, and the times and owners that archivers add."""
 _NAME = re.compile(r"(?!/)[^\x00-\x1f\x7f\\:]{1,1000}")
@@ -82,12 +83,18 @@ class _Central:
 def read(source: Read, size: int) -> ZipLayout:
     """The layout of the ZIP of `size` bytes that `source` reads. Raises FormatError when it has no directory that can be read."""
     count, length, start, end, problems = _find_directory(source, size)
+    shift = 0
+    if not source(start, 4).startswith(_ENTRY) and (shift := _shift(source, start, length, end)):
+        # Something was put before it: every place that it states is off by as much. Readers cope, so it is read here too.
+        problems = [("", f"{shift} bytes were put before it")]
+        start += shift
     if length > MAX_DIRECTORY:
         raise FormatError(f"ZIP: the directory has {length} bytes, more than is read")
     found = list(_directory(source(start, length), count, problems))
     entries, expected = [], 0
     for central in sorted(found, key=lambda item: item.at):
-        if central.at != expected:
+        central = replace(central, at=central.at + shift)  # noqa: PLW2901 -- the same entry, where it lies
+        if central.at != expected + (shift if not entries else 0):
             problems.append((central.entry.name, f"{abs(central.at - expected)} bytes before it belong to no entry or to two"))
         entry, expected = _local(source, central, problems)
         entries.append(entry)
@@ -97,6 +104,12 @@ def read(source: Read, size: int) -> ZipLayout:
         problems.append(("", f"{size - end} bytes follow the end, or stand in a comment"))
     problems += _doubles(entries)
     return ZipLayout(entries=tuple(entries), problems=tuple(problems))
+
+
+def _shift(source: Read, start: int, length: int, end: int) -> int:
+    """How far the directory lies behind the place that is stated for it; 0 when it is not there either."""
+    found = end - _END.size - length - start
+    return found if found > 0 and source(start + found, 4).startswith(_ENTRY) else 0
 
 
 def _find_directory(source: Read, size: int) -> tuple[int, int, int, int, list[tuple[str, str]]]:
@@ -135,7 +148,7 @@ def _find_directory(source: Read, size: int) -> tuple[int, int, int, int, list[t
 def _directory(data: bytes, count: int, problems: list[tuple[str, str]]) -> Iterator[_Central]:
     place = 0
     for _ in range(count):
-        if not data.startswith(b"PK\x01\x02", place) or place + _CENTRAL.size > len(data):
+        if not data.startswith(_ENTRY, place) or place + _CENTRAL.size > len(data):
             raise FormatError("ZIP: the directory is damaged")
         fields = _CENTRAL.unpack_from(data, place)
         flags, method, crc, packed, size, name_length, extra_length, comment_length, disk = (*fields[3:5], *fields[7:14])
@@ -282,7 +295,7 @@ def directory_entry(name: str, moment: datetime, *, crc32: int, size: int, at: i
     extra = struct.pack(f"<2H{len(wide)}Q", 1, 8 * len(wide), *wide) if wide else b""
     version = 45 if wide else 20
     fields = (version | 3 << 8, version, 0, STORED, *_dos(moment), crc32, min(size, BIG), min(size, BIG), len(raw), len(extra))
-    return _CENTRAL.pack(b"PK\x01\x02", *fields, 0, 0, 0, 0o100644 << 16, min(at, BIG)) + raw + extra
+    return _CENTRAL.pack(_ENTRY, *fields, 0, 0, 0, 0o100644 << 16, min(at, BIG)) + raw + extra
 
 
 def end(count: int, length: int, start: int) -> bytes:

@@ -77,7 +77,7 @@ def named(header: Header, block: bytes, level: int) -> frozenset[str]:
     head, gap, body = block.partition(b"\r\n\r\n")
     lines = head.split(b"\r\n")
     status = lines[0].split(b" ")
-    if not gap or header.type != "response" or len(status) < 2 or not status[1].isdigit():
+    if not gap or header.type not in REPLAYED or len(status) < 2 or not status[1].isdigit():
         return frozenset()
     fields = tuple((name.strip(), value.strip()) for name, _, value in (line.partition(b":") for line in lines[1:]))
     coded: Mapping[bytes, bytes] = {name.lower(): value.lower() for name, value in fields}

@@ -79,7 +79,9 @@ def judge_names(entries: Collection[Entry]) -> Iterator[Finding]:
             folders |= {"/".join(parts[:place]) for place in range(1, len(parts))}
     for entry in entries:
         if entry.kind in {EntryKind.LINK, EntryKind.OTHER} or (entry.kind is EntryKind.FILE and entry.links > 1):
-            yield failed(Claim.INTEGRITY, entry.path, "not a plain file of one name: only plain files belong here", code="not-a-file")
+            yield failed(
+                Claim.INTEGRITY, entry.path, "not a plain file of one name: only plain files belong here", code="not-a-file"
+            )
         elif not packet.is_safe(entry.path):
             why = "an unsafe name: names here are of a-z, 0-9, '.', '_' and '-'"
             yield failed(Claim.COMPLETENESS, entry.path, why, code="unsafe-name")
@@ -228,7 +230,9 @@ def judge_record(record: Expected, size: int, sha256: str, member: Member) -> It
     if member.problem or member.header is None:
         yield failed(Claim.STRUCTURE, record.path, member.problem or "no WARC record", code="record-form")
     elif member.header.type != kind:
-        yield failed(Claim.STRUCTURE, record.path, f"the capture calls it a {kind}: it is a {member.header.type}", code="record-form")
+        yield failed(
+            Claim.STRUCTURE, record.path, f"the capture calls it a {kind}: it is a {member.header.type}", code="record-form"
+        )
 
 
 def judge_originals(found: Mapping[str, Member], kinds: Mapping[str, str]) -> Iterator[Finding]:
@@ -240,13 +244,12 @@ def judge_originals(found: Mapping[str, Member], kinds: Mapping[str, str]) -> It
         if header.type == "revisit"
     }
     have = {header.id: (path, header.payload_digest) for path, header in headers.items() if kinds[path] == packet.ORIGINAL}
-    for key, (path, digest) in wanted.items():
-        if key not in have:
-            yield failed(Claim.COMPLETENESS, path, "the record that this revisit refers to is missing", code="original-missing")
-        elif have[key][1] != digest:
-            yield failed(Claim.STRUCTURE, path, "the record that it refers to has another payload", code="original-missing")
+    lost = [path for key, (path, digest) in wanted.items() if key not in have or have[key][1] != digest]
+    for path in lost:
+        why = "the record that this revisit refers to is missing, or has another payload"
+        yield failed(Claim.COMPLETENESS, path, why, code="original-missing")
     for key, (path, _) in have.items():
-        if key not in wanted:
+        if key not in wanted and not lost:
             yield unlisted(path)
 
 

@@ -17,9 +17,7 @@ from pathlib import Path
 _NAMES = " ".join(
     f'xmlns:{prefix}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"'
     for prefix, name in (("office", "office"), ("style", "style"), ("text", "text"), ("table", "table"))
-) + (
-    ' xmlns:fo="urn:oasis:names:tc:opendocument:xmlns:xsl-fo-compatible:1.0" xmlns:xlink="http://www.w3.org/1999/xlink"'
-)
+) + (' xmlns:fo="urn:oasis:names:tc:opendocument:xmlns:xsl-fo-compatible:1.0" xmlns:xlink="http://www.w3.org/1999/xlink"')
 
 
 _MARK = re.compile(r"\{(\d+)\}")
@@ -71,9 +69,17 @@ def flat(blocks: Sequence[str], notes: Mapping[int, str], sheet: Sheet, end: Seq
     )
     columns = f'<style:columns fo:column-count="{sheet.columns}" fo:column-gap="7mm"/>' if sheet.columns > 1 else ""
     hyphens = ' fo:hyphenate="true"' if sheet.hyphenate else ""
-    rule = '<style:footnote-sep style:width="0.018cm" style:rel-width="25%"/>' if sheet.separator else '<style:footnote-sep style:width="0cm" style:rel-width="0%"/>'
+    rule = (
+        '<style:footnote-sep style:width="0.018cm" style:rel-width="25%"/>'
+        if sheet.separator
+        else '<style:footnote-sep style:width="0cm" style:rel-width="0%"/>'
+    )
     head = f'<style:header><text:p text:style-name="Side">{escape(sheet.head)}</text:p></style:header>' if sheet.head else ""
-    foot = '<style:footer><text:p text:style-name="Side"><text:page-number>1</text:page-number></text:p></style:footer>' if sheet.foot else ""
+    foot = (
+        '<style:footer><text:p text:style-name="Side"><text:page-number>1</text:page-number></text:p></style:footer>'
+        if sheet.foot
+        else ""
+    )
     return f"""<?xml version="1.0" encoding="UTF-8"?>
 <office:document {_NAMES} office:version="1.2" office:mimetype="application/vnd.oasis.opendocument.text">
 <office:styles>
@@ -102,7 +108,13 @@ def flat(blocks: Sequence[str], notes: Mapping[int, str], sheet: Sheet, end: Seq
 def _inline(text: str) -> str:
     text = escape(text, quote=False)
     text = re.sub(r"\[\[([^\]|]+)\|([^\]]+)\]\]", r'<text:a xlink:type="simple" xlink:href="\2">\1</text:a>', text)
-    text = re.sub(r"\[\[([^\]]+)\]\]", lambda match: f'<text:a xlink:type="simple" xlink:href="{match[1] if "://" in match[1] else "https://" + match[1]}">{match[1]}</text:a>', text)
+    text = re.sub(
+        r"\[\[([^\]]+)\]\]",
+        lambda match: (
+            f'<text:a xlink:type="simple" xlink:href="{match[1] if "://" in match[1] else "https://" + match[1]}">{match[1]}</text:a>'
+        ),
+        text,
+    )
     text = re.sub(r"(?<![\w*/])\*([^*<>]+)\*(?!\w)", r'<text:span text:style-name="Italic">\1</text:span>', text)
     return re.sub(r"\^(\d+)\^", r'<text:span text:style-name="Raised">\1</text:span>', text)
 
@@ -114,7 +126,16 @@ def convert(source: str, name: str, forms: Sequence[str], folder: Path) -> list[
         written = Path(scratch) / f"{name}.fodt"
         written.write_text(source, encoding="utf-8")
         for form in forms:
-            command = ["soffice", f"-env:UserInstallation=file://{scratch}/profile", "--headless", "--convert-to", form, "--outdir", str(folder), str(written)]
+            command = [
+                "soffice",
+                f"-env:UserInstallation=file://{scratch}/profile",
+                "--headless",
+                "--convert-to",
+                form,
+                "--outdir",
+                str(folder),
+                str(written),
+            ]
             subprocess.run(command, check=True, capture_output=True, timeout=180)
             made.append(folder / f"{name}.{form}")
     return made

@@ -26,6 +26,8 @@ from preserve.ports import Clock
 _NOTHING = httpx.ByteStream(b"")
 _SCHEMES = {scheme: httpx.URL(scheme=scheme, raw_path=b"/") for scheme in ("http", "https")}
 _ACCEPT = b"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+_BYTES = "iso-8859-1"
+"""How a cookie passes through httpx, in and out again: one character a byte, so that it goes back as it came, whatever it is."""
 
 
 class HttpFetcher:
@@ -95,6 +97,7 @@ class HttpSession:
         """The Cookie field for this address; an address that httpx cannot read gets none."""
         with contextlib.suppress(httpx.InvalidURL):
             request = httpx.Request("GET", url.address)
+            request.headers.encoding = _BYTES
             if self._cookies is not None:
                 self._cookies.set_cookie_header(request)
             return next((value for name, value in request.headers.raw if name.lower() == b"cookie"), None)
@@ -105,4 +108,5 @@ class HttpSession:
             self._cookies = httpx.Cookies()
         with contextlib.suppress(httpx.InvalidURL):
             response = httpx.Response(200, headers=exchange.headers, request=httpx.Request("GET", url.address))
+            response.headers.encoding = _BYTES
             self._cookies.extract_cookies(response)

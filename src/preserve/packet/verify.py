@@ -1,0 +1,1178 @@
+#!/usr/bin/env python3
+"""Check an evidence packet (preserve-packet/v1) with Python's standard library and openssl, and with nothing of `preserve`.
+
+    python3 verify.py --key KEYID [--log NAME+HASH+KEY] [--root AUTHORITY=ROOT.pem]... [PACKET]
+
+PACKET is packet.zip, or the folder it was unpacked into (without it: the folder that this file lies in). KEYID, the log's key and the
+roots must come to you by another way than the packet. What you do not give is not checked, and that is said.
+
+It reads only. Exit: 0 unaltered; 40 altered, missing or forged; 41 unaltered, but something you asked for is not established; 2 called
+wrongly, or openssl is missing. The last line says why in one word, the same that `preserve verify` says; what the words mean, and the
+steps below, stand in docs/formats/packet.md of the project.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import calendar
+import hashlib
+import json
+import os
+import re
+import shutil
+import stat
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import unicodedata
+import zlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    Rule = Callable[[Any], bool]
+    Proof = tuple[bytes, str, int, int, bytes, list[bytes]]
+    Found = dict[str, tuple[dict[str, str], bool]]
+
+REFUSED = (
+    "zip-form zip-crc not-a-file unsafe-name duplicate-name packet-format seal-format file-missing unlisted-file seal-hash key-format "
+    "weak-key key-mismatch key-missing signature-missing bad-signature manifest-format signer-set-differs signer-algorithm "
+    "token-invalid token-unnamed token-time other-archive line-proof line-form record-proof record-hash record-form original-missing "
+    "log-proof log-signature log-fork aid-differs"
+).split()
+OPEN = "token-missing token-untrusted created-time log-unknown signer-unknown".split()
+README_SHA256 = "95cdea241a8d2c4b3d8e8fd91b76fa9954cbec8ffa64eb328b14cb86c6e630f3"
+"""Of README.md with {KEYID} for the key."""
+
+SKEW, WINDOW = 300, 86400
+NAME = re.compile(r"(?:README\.md|(?:[a-z0-9][a-z0-9._-]*/){0,3}(?:SEAL|[a-z0-9][a-z0-9._-]*))")
+RUN = re.compile(r"originals/([0-9]{6,16})/")
+TOKEN = re.compile(r"timestamps/((?!start-)[a-z0-9][a-z0-9._-]{0,99})\.tsr")
+OF_RUN = re.compile(
+    r"manifest\.json|SEAL|keys/[0-9a-f]{64}\.pem|signatures/[0-9a-f]{64}\.sig|timestamps/(start-)?[a-z0-9][a-z0-9._-]{0,99}\.tsr|"
+    r"log/seal\.tlog-proof|proofs/records\.proof|records/[0-9]{2,5}-[a-z]{1,20}\.warc\.gz"
+)
+OF_PACKET = ("packet", "README.md", "verify.py", "proofs/capture.proof", "proofs/citations.proof")
+SMALL, LARGE = 1 << 24, 1 << 26
+
+
+class Refusal(Exception):
+    """Something is wrong: the code, the file, what it is."""
+
+
+class Check:
+    """What was found. `fail` goes on, so that everything that is wrong is told."""
+
+    def __init__(self, say: Callable[[str], object]) -> None:
+        self.say = say
+        self.codes: list[str] = []
+        self.doubts: list[str] = []
+
+    def ok(self, what: str) -> None:
+        self.say("ok    " + what)
+
+    def note(self, what: str) -> None:
+        self.say("      " + what)
+
+    def fail(self, code: str, where: str, what: str) -> Any:
+        """Always None, for callers that end with it."""
+        self.codes.append(code)
+        self.say("FAIL  %s  %s: %s" % (code, where, what))
+
+    def doubt(self, code: str, where: str, what: str) -> None:
+        self.doubts.append(code)
+        self.say("open  %s  %s: %s" % (code, where, what))
+
+    @property
+    def refused(self) -> bool:
+        return any(code != "aid-differs" for code in self.codes)
+
+
+def printable(text: str) -> str:
+    """Nothing from outside may steer the terminal."""
+    hidden = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+    return "".join("\\u{%x}" % ord(char) if unicodedata.category(char) in hidden else char for char in text)
+
+
+# ------------------------------------------------------------------------------------------------- where the files come from
+
+
+class Folder:
+    """A packet that was unpacked."""
+
+    def __init__(self, root: str, check: Check) -> None:
+        self.root = root
+        self.names: list[str] = []
+        folders = []
+        for path, below, files in os.walk(root):
+            for name in sorted(below + files):
+                whole = os.path.join(path, name)
+                inner = os.path.relpath(whole, root).replace(os.sep, "/")
+                status = os.lstat(whole)
+                if stat.S_ISDIR(status.st_mode):
+                    folders.append(inner)
+                elif not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
+                    check.fail("not-a-file", inner, "not a plain file of one name")
+                else:
+                    self.names.append(inner)
+        for inner in folders:
+            if not any(name.startswith(inner + "/") for name in self.names):
+                check.fail("unlisted-file" if NAME.fullmatch(inner) else "unsafe-name", inner, "a folder that nothing needs")
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def blocks(self, name: str) -> Iterator[bytes]:
+        with open(os.path.join(self.root, name), "rb") as file:
+            while True:
+                block = file.read(1 << 18)
+                if not block:
+                    return
+                yield block
+
+
+class Zip:
+    """A packet as it came. Everything in it must be said twice alike: before each file, and in the directory at the end."""
+
+    def __init__(self, path: str, check: Check) -> None:
+        self.file = open(path, "rb")
+        self.names: list[str] = []
+        self.places: dict[str, tuple[int, int, int]] = {}
+        size = self.file.seek(0, 2)
+        try:
+            self.read_directory(size, check)
+        except (struct.error, Refusal):
+            check.fail("zip-form", os.path.basename(path), "not the ZIP of a packet, or changed")
+            self.names = []
+        for name in self.names:
+            crc = left = 0
+            for block in self.blocks(name):
+                crc, left = zlib.crc32(block, crc), left + len(block)
+            if (left, crc) != self.places[name][1:]:
+                check.fail("zip-crc", name, "its CRC-32 in the ZIP does not hold")
+
+    def close(self) -> None:
+        self.file.close()
+
+    def at(self, start: int, length: int) -> bytes:
+        self.file.seek(start)
+        return self.file.read(length)
+
+    def read_directory(self, size: int, check: Check) -> None:
+        end = self.at(max(0, size - 22), 22)
+        mark, disk, first, here, count, length, start, comment = struct.unpack("<4s4H2LH", end)
+        if (
+            mark != b"PK\x05\x06"
+            or (disk, first, here, comment) != (0, 0, count, 0)
+            or start + length + 22 != size
+            or count > 10000
+        ):
+            raise Refusal
+        directory, place, expected, writers = self.at(start, length), 0, 0, set()
+        for _ in range(count):
+            head = struct.unpack("<4s6H3L5H2L", directory[place : place + 46])
+            common, (name_size, extra, comment, disk, internal, external, at) = head[2:10], head[10:]
+            raw = directory[place + 46 : place + 46 + name_size]
+            local = struct.pack("<4s5H3L2H", b"PK\x03\x04", *(common + (len(raw), 0))) + raw
+            version, flags, method, packed, full = common[0], common[1], common[2], common[6], common[7]
+            if head[0] != b"PK\x01\x02" or (flags, method, extra, comment, disk, internal) != (0,) * 6 or packed != full:
+                raise Refusal
+            if version not in (10, 20) or at != expected or self.at(at, len(local)) != local:
+                raise Refusal
+            name = raw.decode("latin-1")
+            if external >> 16 & 0o170000 not in (0, 0o100000):
+                check.fail("not-a-file", printable(name), "not a plain file")
+            if name in self.places:
+                check.fail("duplicate-name", printable(name), "it is there twice")
+            self.names.append(name)
+            self.places[name] = (at + len(local), full, common[5])
+            writers.add((head[1], version, external))
+            place, expected = place + 46 + name_size, at + len(local) + full
+        if expected != start or place != length or len(writers) > 1:
+            raise Refusal
+
+    def blocks(self, name: str) -> Iterator[bytes]:
+        start, left = self.places[name][:2]
+        while left:
+            block = self.at(start, min(left, 1 << 18))
+            if not block:
+                return
+            yield block
+            start, left = start + len(block), left - len(block)
+
+
+class Run:
+    """The files of one run: `at` is "" for the one of the capture, `originals/NNNNNN/` for others."""
+
+    def __init__(self, source: Folder | Zip, at: str = "") -> None:
+        self.source, self.at, self.seal = source, at, b""
+        self.manifest: Any = None
+        self.names = [name[len(at) :] for name in source.names if name.startswith(at)]
+
+    def read(self, name: str, limit: int = SMALL) -> bytes:
+        data = b""
+        for block in self.source.blocks(self.at + name):
+            data += block
+            if len(data) > limit:
+                return b""
+        return data
+
+
+# --------------------------------------------------------------------------------------------------------------- signatures
+
+P, L = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493
+D = -121665 * pow(121666, P - 2, P) % P
+ED25519 = bytes.fromhex("302a300506032b6570032100")
+P256 = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d03010703420004")
+ML_DSA_65 = bytes.fromhex("308207b2300b0609608648016503040312038207a100")
+
+
+def canonical(point: bytes) -> bool:
+    y = int.from_bytes(point, "little") % 2**255
+    return y < P and not (point[31] >= 128 and y in (1, P - 1))
+
+
+def strong(raw: bytes) -> bool:
+    """A canonical point on edwards25519 that is not of small order: else one signature fits every message."""
+    if len(raw) != 32 or not canonical(raw):
+        return False
+    y = int.from_bytes(raw, "little") % 2**255
+    xx = (y * y - 1) * pow(D * y * y + 1, P - 2, P) % P
+    if xx and pow(xx, (P - 1) // 2, P) != 1:
+        return False
+    for _ in range(3):
+        t = D * xx * y * y % P
+        xx, y = 4 * xx * y * y * pow((1 + t) * (1 + t), P - 2, P) % P, (y * y + xx) * pow(1 - t, P - 2, P) % P
+    return not (xx == 0 and y == 1)
+
+
+def openssl(arguments: list[str], **files: bytes) -> tuple[bool, str]:
+    """(whether openssl says yes, what it says); `files` are written where it can read them, under their names."""
+    folder = tempfile.mkdtemp()
+    try:
+        for name, data in files.items():
+            with open(os.path.join(folder, name), "wb") as file:
+                file.write(data)
+        done = subprocess.run(
+            ["openssl"] + arguments, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+        )
+        return done.returncode == 0, done.stdout.decode("utf-8", "replace")
+    finally:
+        shutil.rmtree(folder)
+
+
+def ed25519(raw: bytes, message: bytes, signature: bytes) -> bool:
+    """RFC 8032, with the one spelling of a signature."""
+    if len(signature) != 64 or int.from_bytes(signature[32:], "little") >= L or not canonical(signature[:32]):
+        return False
+    arguments = "pkeyutl -verify -rawin -pubin -keyform DER -inkey key -sigfile signature -in message".split()
+    return openssl(arguments, key=ED25519 + raw, signature=signature, message=message)[0]
+
+
+def algorithm(der: bytes) -> str:
+    if der.startswith(ED25519) and len(der) == 44:
+        return "ed25519"
+    if der.startswith(P256) and len(der) == 91:
+        return "ecdsa-p256-sha256"
+    return "ml-dsa-65" if der.startswith(ML_DSA_65) and len(der) == 22 + 1952 else ""
+
+
+def read_key(check: Check, run: Run, name: str, keyid: str) -> bytes | None:
+    """The DER of a public key, or None: it has one spelling in PEM, and its name is its hash."""
+    pem = run.read(name, 8192)
+    try:
+        der = base64.b64decode(b"".join(pem.split(b"\n")[1:-2]), validate=True)
+    except binascii.Error:
+        der = b""
+    text = base64.b64encode(der)
+    rows = [text[at : at + 64] for at in range(0, len(text), 64)]
+    if b"\n".join([b"-----BEGIN PUBLIC KEY-----"] + rows + [b"-----END PUBLIC KEY-----", b""]) != pem or not algorithm(der):
+        return check.fail("key-format", run.at + name, "not a public key in its one spelling, or of an unknown algorithm")
+    if algorithm(der) == "ed25519" and not strong(der[12:]):
+        return check.fail("weak-key", run.at + name, "a weak key: one signature would fit every message")
+    if algorithm(der) == "ecdsa-p256-sha256" and not openssl("pkey -pubin -inform DER -in key -noout".split(), key=der)[0]:
+        return check.fail("key-format", run.at + name, "not a point on P-256")
+    if hashlib.sha256(der).hexdigest() != keyid:
+        return check.fail("key-mismatch", run.at + name, "another key under this key's name")
+    return der
+
+
+def signed(check: Check, der: bytes, manifest: bytes, signature: bytes) -> bool | None:
+    kind = algorithm(der)
+    if kind == "ed25519":
+        return ed25519(der[12:], manifest, signature)
+    pem = b"-----BEGIN PUBLIC KEY-----\n" + base64.encodebytes(der) + b"-----END PUBLIC KEY-----\n"
+    if kind == "ecdsa-p256-sha256":
+        arguments = "dgst -sha256 -verify key -signature signature message".split()
+        return openssl(arguments, key=pem, signature=signature, message=manifest)[0]
+    if not openssl("pkey -pubin -in key -noout".split(), key=pem)[0]:
+        check.note("a signature by ML-DSA was not checked: this openssl does not know it (3.5 does)")
+        return None
+    return openssl(
+        "pkeyutl -verify -rawin -pubin -inkey key -sigfile signature -in message".split(),
+        key=pem,
+        signature=signature,
+        message=manifest,
+    )[0]
+
+
+def check_seal(check: Check, run: Run) -> dict[str, bytes]:
+    """SEAL, keys, signatures. Returns the DER of the keys whose signature over manifest.json holds, by key id."""
+    run.seal = run.read("SEAL", 65535)
+    form = re.compile(rb"([0-9a-f]{64})  (manifest\.json|keys/[0-9a-f]{64}\.pem|signatures/[0-9a-f]{64}\.sig)")
+    rows = [form.fullmatch(row) for row in run.seal.split(b"\n")[:-1]]
+    paths = [row[2].decode() for row in rows if row]
+    if not run.seal.endswith(b"\n") or None in rows or paths != sorted(set(paths)) or "manifest.json" not in paths:
+        check.fail("seal-format", run.at + "SEAL", "not a SEAL")
+    else:
+        for row in filter(None, rows):
+            name = row[2].decode()
+            if name not in run.names:
+                check.fail("file-missing", run.at + name, "SEAL lists it")
+            elif hashlib.sha256(run.read(name)).hexdigest() != row[1].decode():
+                check.fail("seal-hash", run.at + name, "its SHA-256 is not the one in SEAL")
+        for name in run.names:
+            if (name.startswith(("keys/", "signatures/")) or name == "manifest.json") and name not in paths:
+                check.fail("unlisted-file", run.at + name, "SEAL does not list it")
+    manifest, keys = run.read("manifest.json"), {}
+    for name in run.names:
+        keyid = name.partition("/")[2][:64]
+        if name.startswith("signatures/") and "keys/%s.pem" % keyid not in run.names:
+            check.fail("key-missing", run.at + name, "a signature without its key")
+        if not name.startswith("keys/"):
+            continue
+        der = read_key(check, run, name, keyid)
+        if der is None:
+            continue
+        if "signatures/%s.sig" % keyid not in run.names:
+            check.fail("signature-missing", run.at + name, "a key without its signature")
+            continue
+        holds = signed(check, der, manifest, run.read("signatures/%s.sig" % keyid, 8192))
+        if holds is False:
+            check.fail("bad-signature", run.at + "signatures/%s.sig" % keyid, "not over manifest.json by that key")
+        else:
+            keys[keyid] = der if holds else der[:22]
+    if not keys:
+        check.fail("bad-signature", run.at + "manifest.json", "no valid signature: nothing that it says was checked")
+    return keys
+
+
+# --------------------------------------------------------------------------------------------------------------------- JSON
+
+
+def strict(data: bytes, line: bool) -> Any:
+    """JSON in its one spelling, or ValueError: ASCII, no key twice, whole numbers below 2^53, not nested deeply."""
+
+    def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) != len(pairs):
+            raise ValueError("a key stands twice")
+        return found
+
+    def integer(text: str) -> int:
+        if len(text) > 17 or abs(int(text)) > 2**53 - 1:
+            raise ValueError("a number is too large")
+        return int(text)
+
+    def refuse(_: str) -> None:
+        raise ValueError("a number is no integer")
+
+    outside, depth = re.sub(rb'"(?:[^"\\]|\\.)*"', b"", data), 0
+    for bracket in re.findall(rb"[\[\]{}]", outside):
+        depth += 1 if bracket in b"[{" else -1
+        if depth > 16:
+            raise ValueError("nested too deeply")
+    text = data.decode("ascii")
+    value = json.loads(text, object_pairs_hook=members, parse_int=integer, parse_float=refuse, parse_constant=refuse)
+    if re.search("[\ud800-\udfff]", json.dumps(value, ensure_ascii=False)):
+        raise ValueError("a lone surrogate")
+    again = json.dumps(value, sort_keys=True, separators=(",", ":")) if line else json.dumps(value, indent=2) + "\n"
+    if again != text:
+        raise ValueError("it has another spelling")
+    return value
+
+
+def text(value: Any) -> bool:
+    return type(value) is str
+
+
+def form(pattern: str) -> Rule:
+    compiled = re.compile(pattern)
+    return lambda value: type(value) is str and compiled.fullmatch(value) is not None
+
+
+def number(value: Any) -> bool:
+    return type(value) is int and value >= 0
+
+
+def yes_no(value: Any) -> bool:
+    return type(value) is bool
+
+
+def null_or(check: Rule) -> Rule:
+    return lambda value: value is None or check(value)
+
+
+def several(check: Rule) -> Rule:
+    return lambda value: type(value) is list and all(check(item) for item in value)
+
+
+def fields(*first: tuple[str, Rule], **more: Rule) -> Rule:
+    """An object with just these members, in this order (lines of a .jsonl file have theirs sorted)."""
+    wanted = [*first, *more.items()]
+    return lambda value: (
+        type(value) is dict
+        and list(value) == [name for name, _ in wanted]
+        and all(check(value[name]) for name, check in wanted)
+    )
+
+
+def moment(value: Any) -> bool:
+    if not form(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")(value) or not value.isascii():
+        return False
+    try:
+        return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds(value))) == value[:19]
+    except (ValueError, OverflowError):
+        return False
+
+
+def seconds(value: str) -> float:
+    return calendar.timegm(time.strptime(value[:19], "%Y-%m-%dT%H:%M:%S")) + int(value[20:23]) / 1000
+
+
+HASH, SALT = form("[0-9a-f]{64}"), form("[0-9a-f]{32}")
+DATA = form(r"data(/[a-z0-9][a-z0-9._-]*){1,3}")
+AUTHORITY = form(r"(?!start-)[a-z0-9][a-z0-9._-]{0,99}")
+ALGORITHM = form("ed25519|ecdsa-p256-sha256|ml-dsa-65")
+OUTCOME = form("captured|truncated|failed|refused")
+TREE = fields(hash=form("sha256"), scheme=form("rfc6962"), root=HASH)
+INDEX = fields(file=DATA, count=number, tree=TREE)
+FILE = (("path", lambda value: DATA(value) and len(value) <= 200), ("bytes", number), ("sha256", HASH))
+ROLES = {"record-index", "capture-index", "citation-index", "source-index", "torn", "foreign"}
+WARC = fields(*FILE, role=form("warc"), records=INDEX)
+OTHER = fields(*FILE, role=lambda value: text(value) and value in ROLES)
+
+
+def some_pairs(value: Any) -> bool:
+    return type(value) is dict and list(value) == sorted(value) and all(map(text, value.values()))
+
+
+MANIFEST = fields(
+    type=form("preserve-manifest/v1"),
+    run_id=form("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"),
+    nonce=HASH,
+    created=moment,
+    interrupted=yes_no,
+    clock=fields(
+        source=text,
+        ntp_synchronised=null_or(yes_no),
+        max_error_ms=null_or(number),
+        http_date_skew_ms=several(lambda value: type(value) is int),
+    ),
+    archive=fields(id=text, sequence=number, previous_seal_sha256=null_or(HASH)),
+    log=fields(origin=text, size_before=number, root_before=HASH),
+    operator=fields(name=null_or(text), organisation=null_or(text), role=null_or(text)),
+    case=fields(reference=null_or(text), legal_basis=null_or(text), notes=text),
+    tool=fields(
+        name=text,
+        version=text,
+        source_sha256=null_or(HASH),
+        python=text,
+        platform=text,
+        config_sha256=HASH,
+        dependencies=some_pairs,
+    ),
+    environment=fields(hostname_sha256=null_or(HASH), egress_ip=null_or(text), vantage=text, user_agent=text),
+    sources=INDEX,
+    citations=INDEX,
+    captures=fields(file=DATA, count=number, captured=number, truncated=number, failed=number, refused=number, tree=TREE),
+    files=several(lambda value: WARC(value) or OTHER(value)),
+    signers=several(fields(keyid=HASH, alg=ALGORITHM, name=text)),
+    timestamps=several(fields(authority=AUTHORITY, protocol=form("rfc3161"))),
+    start_tokens=several(fields(authority=AUTHORITY, file=text, sha256=HASH)),
+)
+RECORD = fields(index=number, type=text, warc=text)
+TLS = fields(chain_sha256=several(HASH), cipher=text, problem=text, version=text)
+CITED = fields(as_written=text, citation=number, document_sha256=HASH, locator=null_or(text), name=text)
+CAPTURE = {
+    "capture": number,
+    "final_url": text,
+    "finished_at": moment,
+    "hops": several(fields(location=null_or(text), outcome=OUTCOME, status=null_or(number), url=text)),
+    "http_date": null_or(text),
+    "outcome": OUTCOME,
+    "payload_bytes": number,
+    "payload_sha256": null_or(HASH),
+    "reason": text,
+    "records": several(RECORD),
+    "requested_at": moment,
+    "retries": number,
+    "salt": SALT,
+    "server": null_or(fields(ip=text, port=number, tls=null_or(TLS))),
+    "signals": several(text),
+    "status": null_or(number),
+    "truncated": null_or(form("length|time|disconnect|unspecified")),
+    "url": text,
+    "verdict": null_or(form("ok|gone|soft-404|challenge|login-wall|empty-shell|mismatch")),
+}
+CITATION = fields(
+    candidates=several(fields(url=text, why=text)),
+    citation=number,
+    date=null_or(text),
+    document=text,
+    document_sha256=HASH,
+    kind=text,
+    line=null_or(number),
+    not_captured=null_or(form("(?s).+")),
+    note=null_or(text),
+    note_inferred=null_or(text),
+    page=null_or(number),
+    problem=null_or(text),
+    refers_to=null_or(text),
+    salt=SALT,
+    text=null_or(text),
+    title=null_or(text),
+    uncertain=yes_no,
+    url=null_or(text),
+    url_as_printed=null_or(text),
+    where=form("notes|body"),
+)
+
+
+def good_manifest(value: Any) -> bool:
+    """What the parts of a manifest must be to each other."""
+    if not MANIFEST(value) or not value["signers"] or not origin_form(value["log"]["origin"]):
+        return False
+    archive, log, captures, files = value["archive"], value["log"], value["captures"], value["files"]
+    named = [entry["records"]["file"] for entry in files if "records" in entry]
+    roles = [("record-index", name) for name in named]
+    roles += [
+        (kind, value[key]["file"])
+        for kind, key in (("source-index", "sources"), ("citation-index", "citations"), ("capture-index", "captures"))
+    ]
+    once = [
+        [entry["path"] for entry in files],
+        [signer["keyid"] for signer in value["signers"]],
+        [entry["authority"] for entry in value["timestamps"]],
+        [entry["authority"] for entry in value["start_tokens"]],
+        [name for _, name in roles],
+    ]
+    indexes = sorted((entry["role"], entry["path"]) for entry in files if entry["role"].endswith("-index"))
+    return (
+        (archive["sequence"] == 0) is (archive["previous_seal_sha256"] is None)
+        and (log["size_before"] == 0) is (log["root_before"] == hashlib.sha256(b"").hexdigest())
+        and captures["count"] == sum(captures[name] for name in ("captured", "truncated", "failed", "refused"))
+        and all(len(values) == len(set(values)) for values in once)
+        and all(token["file"] == "timestamps/start-%s.tsr" % token["authority"] for token in value["start_tokens"])
+        and indexes == sorted(roles)
+    )
+
+
+def origin_form(name: str) -> bool:
+    return 0 < len(name) < 256 and "+" not in name and name[0] != "{" and name.isprintable() and not re.search(r"\s", name)
+
+
+# ------------------------------------------------------------------------------------------------------------------- proofs
+
+
+def node(left: bytes, right: bytes) -> bytes:
+    return hashlib.sha256(b"\x01" + left + right).digest()
+
+
+def leads_to(leaf: bytes, index: int, size: int, path: list[bytes], root: bytes) -> bool:
+    """RFC 9162, section 2.1.3.2."""
+    result, last = hashlib.sha256(b"\x00" + leaf).digest(), size - 1
+    if index > last:
+        return False
+    for step in path:
+        if last == 0:
+            return False
+        if index % 2 or index == last:
+            result = node(step, result)
+            while index and not index % 2:
+                index, last = index // 2, last // 2
+        else:
+            result = node(result, step)
+        index, last = index // 2, last // 2
+    return last == 0 and result == root
+
+
+def unbase64(row: bytes) -> bytes:
+    data = base64.b64decode(row, validate=True)
+    if base64.b64encode(data) != row:
+        raise ValueError
+    return data
+
+
+def whole_number(row: bytes) -> int:
+    if not re.fullmatch(rb"0|[1-9][0-9]{0,18}", row) or int(row) >= 1 << 63:
+        raise ValueError
+    return int(row)
+
+
+def read_proofs(data: bytes) -> Iterator[Proof]:
+    """(kind, file, size, index, leaf, path) of each proof in a file; ValueError when it is none."""
+    if not data.endswith(b"\n"):
+        raise ValueError
+    for part in data[:-1].split(b"\n\n"):
+        rows = part.split(b"\n")
+        if not 5 <= len(rows) <= 69:
+            raise ValueError
+        kind = {b"preserve-record-proof/v1": b"warc ", b"preserve-line-proof/v1": b"file "}.get(rows[0], b"\n")
+        for row, start in zip(rows[1:5], (kind, b"size ", b"index ", b"leaf ")):
+            if not row.startswith(start):
+                raise ValueError
+        path = [unbase64(row) for row in rows[5:]]
+        if any(len(step) != 32 for step in path):
+            raise ValueError
+        yield kind, rows[1][5:].decode("ascii"), whole_number(rows[2][5:]), whole_number(rows[3][6:]), rows[4][5:], path
+
+
+def proven(proof: Proof, kind: bytes, index: Any) -> bool:
+    """Whether a proof leads to what the manifest signs for this list."""
+    return proof[:3] == (kind, index["file"], index["count"]) and leads_to(
+        proof[4], proof[3], proof[2], proof[5], bytes.fromhex(index["tree"]["root"])
+    )
+
+
+def check_lines(check: Check, run: Run) -> Any:
+    """The line that is the capture, and those of the citations that it answers; None when it cannot be believed."""
+    try:
+        proofs = list(read_proofs(run.read("proofs/capture.proof", LARGE)))
+    except ValueError:
+        return check.fail("line-proof", "proofs/capture.proof", "not a file of proofs")
+    if len(proofs) != 1 or not proven(proofs[0], b"file ", run.manifest["captures"]):
+        return check.fail("line-proof", "proofs/capture.proof", "it does not lead to what was signed")
+    last = {"requisite_of": number} if b'"requisite_of":' in proofs[0][4] else {"cited_in": several(CITED)}
+    capture = None
+    try:
+        capture = strict(proofs[0][4], line=True)
+        shape = fields(*sorted(list(CAPTURE.items()) + list(last.items()), key=lambda item: item[0]))
+        good = shape(capture) and capture["capture"] == proofs[0][3] and (capture["reason"] or capture["outcome"] == "captured")
+        good = good and seconds(capture["finished_at"]) >= seconds(capture["requested_at"])
+    except ValueError:
+        good = False
+    if not good:
+        return check.fail("line-form", "proofs/capture.proof", "the line is not that of a capture, or of another one")
+    wanted = sorted({cited["citation"] for cited in capture.get("cited_in", ())})
+    if not wanted:
+        return capture
+    if "proofs/citations.proof" not in run.names:
+        check.fail("file-missing", "proofs/citations.proof", "the capture answers citations")
+        return capture
+    try:
+        proofs = list(read_proofs(run.read("proofs/citations.proof", LARGE)))
+    except ValueError:
+        check.fail("line-proof", "proofs/citations.proof", "not a file of proofs")
+        return capture
+    if [proof[3] for proof in proofs] != wanted or not all(
+        proven(proof, b"file ", run.manifest["citations"]) for proof in proofs
+    ):
+        check.fail("line-proof", "proofs/citations.proof", "it does not lead to what was signed")
+        return capture
+    for proof in proofs:
+        try:
+            line = strict(proof[4], line=True)
+            if not CITATION(line) or line["citation"] != proof[3]:
+                raise ValueError
+        except ValueError:
+            check.fail("line-form", "proofs/citations.proof", "a line is not that of a citation, or of another one")
+    return capture
+
+
+# ------------------------------------------------------------------------------------------------------------------ records
+
+
+def check_records(check: Check, run: Run, capture: Any, called: set[str]) -> Found:
+    """Every record that the capture names, then originals. Returns {file: (header fields, whether it is an original)}."""
+    named = [(record["warc"], record["index"], record["type"]) for record in (capture or {}).get("records", ())]
+    where, found = run.at + "proofs/records.proof", {}  # type: str, Found
+    proofs: list[Proof] = []
+    if "proofs/records.proof" in run.names:
+        called.add(where)
+        try:
+            proofs = list(read_proofs(run.read("proofs/records.proof", LARGE)))
+        except ValueError:
+            check.fail("record-proof", where, "not a file of proofs")
+            return found
+    elif named:
+        check.fail("file-missing", where, "the capture names records")
+        return found
+    warcs = {entry["path"]: entry for entry in run.manifest["files"] if "records" in entry}
+    expected = []
+    for place, proof in enumerate(proofs):
+        warc = warcs.get(proof[1])
+        leaf = re.fullmatch(
+            rb"preserve-record/v1 (0|[1-9][0-9]{0,15}) (0|[1-9][0-9]{0,15}) ([1-9][0-9]{0,15}) ([0-9a-f]{64})", proof[4]
+        )
+        good = warc is not None and leaf is not None and int(leaf[1]) == proof[3] and int(leaf[2]) + int(leaf[3]) <= warc["bytes"]
+        good = good and proven(proof, b"warc ", dict(warc["records"], file=warc["path"]))
+        if not good or (place < len(named) and (proof[1], proof[3]) != named[place][:2]):
+            check.fail("record-proof", where, "proof %d does not lead to what was signed" % (place + 1))
+            return found
+        kind = named[place][2] if place < len(named) else "original"
+        expected.append(("records/%02d-%s.warc.gz" % (place + 1, kind), kind, int(leaf[3]), leaf[4].decode()))
+    if len(proofs) < len(named):
+        check.fail("record-proof", where, "a record has no proof")
+        return found
+    for name, kind, length, sha256 in expected:
+        called.add(run.at + name)
+        if name not in run.names:
+            check.fail("file-missing", run.at + name, "there is a proof of it")
+            continue
+        whole, size = hashlib.sha256(), 0
+        for block in run.source.blocks(run.at + name):
+            whole.update(block)
+            size += len(block)
+        if (size, whole.hexdigest()) != (length, sha256):
+            check.fail("record-hash", run.at + name, "not the bytes that were signed")
+            continue
+        try:
+            header = read_record(run.source.blocks(run.at + name))
+        except (ValueError, zlib.error) as problem:
+            check.fail("record-form", run.at + name, "not one WARC record in one gzip member: %s" % problem)
+            continue
+        if header["warc-type"] != ("response" if kind == "original" else kind):
+            check.fail("record-form", run.at + name, "it is a %s" % header["warc-type"])
+        found[run.at + name] = (header, kind == "original")
+    return found
+
+
+def read_record(blocks: Iterator[bytes]) -> dict[str, str]:
+    """The header of the one record in the one gzip member; ValueError when it is not as it should be."""
+    stored, inflate, head, header = b"", zlib.decompressobj(-15), b"", None
+    content = size = left = 0
+    crc, trailer, end, whole, payload, seen = 0, b"", b"", hashlib.sha256(), hashlib.sha256(), b""
+    started = in_head = False
+    for block in blocks:
+        if not started:
+            stored += block
+            if len(stored) < 10:
+                continue
+            if stored[:8] != b"\x1f\x8b\x08\x00\x00\x00\x00\x00":
+                raise ValueError("another gzip header")
+            started, block = True, stored[10:]
+        while block and not inflate.eof:
+            piece = inflate.decompress(block, 1 << 18)
+            block = inflate.unconsumed_tail
+            crc, size = zlib.crc32(piece, crc), size + len(piece)
+            if header is None:
+                head += piece
+                cut = head.find(b"\r\n\r\n")
+                if cut < 0 and len(head) > 1 << 20:
+                    raise ValueError("no end of the WARC header")
+                if cut < 0:
+                    continue
+                header = read_header(head[: cut + 2])
+                left, piece = int(header["content-length"]), head[cut + 4 :]
+                in_head = header.get("content-type", "").lower().startswith("application/http")
+            part, rest = piece[:left], piece[left:]
+            whole.update(part)
+            if in_head:
+                seen = (seen + part)[-(1 << 20) :]
+                gap = re.search(rb"\n\r?\n", seen)
+                if gap:
+                    in_head = False
+                    payload.update(seen[gap.end() :])
+            else:
+                payload.update(part)
+            left -= len(part)
+            end += rest[:5]
+            if len(end) > 4 or not b"\r\n\r\n".startswith(end):
+                raise ValueError("it does not end where its Content-Length says")
+        if inflate.eof:
+            trailer += (inflate.unused_data if not trailer else b"") + (block if trailer or not inflate.unused_data else b"")
+            if len(trailer) > 8:
+                raise ValueError("more bytes follow the gzip member")
+    content = trailer == struct.pack("<2L", crc, size & 0xFFFFFFFF)
+    if header is None or left or end != b"\r\n\r\n" or not content:
+        raise ValueError("cut, or its CRC-32 does not hold")
+    hold(header.get("warc-block-digest"), whole)
+    if header["warc-type"] != "revisit":
+        hold(header.get("warc-payload-digest"), payload)
+    return header
+
+
+def hold(stated: str | None, found: Any) -> None:
+    if stated is not None and stated != "sha256:" + found.hexdigest():
+        raise ValueError("a digest in its header does not hold")
+
+
+def read_header(data: bytes) -> dict[str, str]:
+    rows = data.decode("utf-8").split("\r\n")
+    if rows[0] != "WARC/1.1" or rows[-1]:
+        raise ValueError("not a WARC/1.1 header")
+    header: dict[str, str] = {}
+    for row in rows[1:-1]:
+        name, colon, value = row.partition(":")
+        value = value.strip(" \t")
+        if (
+            not colon
+            or not re.fullmatch(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", name)
+            or re.search("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]", value)
+        ):
+            raise ValueError("a bad header line")
+        name = name.lower()
+        if name in header and name not in ("warc-concurrent-to", "warc-protocol"):
+            raise ValueError("a field stands twice")
+        header.setdefault(name, value)
+    if not re.fullmatch("0|[1-9][0-9]{0,18}", header.get("content-length", "")) or "warc-type" not in header:
+        raise ValueError("no type or length")
+    if not header.get("warc-record-id", "").startswith("<") or "warc-date" not in header:
+        raise ValueError("no id or date")
+    return header
+
+
+def check_originals(check: Check, found: Found) -> None:
+    """A revisit has its payload in another record; that is here, and no other."""
+    wanted = {
+        header.get("warc-refers-to"): (name, header.get("warc-payload-digest"))
+        for name, (header, _) in found.items()
+        if header["warc-type"] == "revisit"
+    }
+    have = {
+        header["warc-record-id"]: (name, header.get("warc-payload-digest")) for name, (header, extra) in found.items() if extra
+    }
+    lost = [name for key, (name, digest) in wanted.items() if key not in have or have[key][1] != digest]
+    for name in lost:
+        check.fail("original-missing", name, "the record that this revisit refers to is missing, or has another payload")
+    for key, (name, _) in have.items():
+        if key not in wanted and not lost:
+            check.fail("unlisted-file", name, "nothing refers to it")
+
+
+# -------------------------------------------------------------------------------------------------------------- time-stamps
+
+HASHES = {"608648016503040201": "sha256", "608648016503040202": "sha384", "608648016503040203": "sha512"}
+
+
+def elements(data: bytes) -> list[tuple[int, bytes, bytes]]:
+    """The DER elements that `data` is made of, as (tag, content, all of it); ValueError when it is not DER."""
+    found, place = [], 0
+    while place < len(data):
+        if place + 2 > len(data):
+            raise ValueError("DER: cut")
+        start, length = place + 2, data[place + 1]
+        if length >= 128:
+            start, length = start + length - 128, int.from_bytes(data[start : start + length - 128], "big")
+        if start + length > len(data) or start > place + 6:
+            raise ValueError("DER: cut")
+        found.append((data[place], data[start : start + length], data[place : start + length]))
+        place = start + length
+    return found
+
+
+def read_token(reply: bytes) -> tuple[str, bytes, float]:
+    """(hash name, imprint, time in seconds) of a granted RFC 3161 reply; ValueError, IndexError when it is none."""
+    ((_, answer, _),) = elements(reply)
+    status, token = elements(answer)
+    if elements(status[1])[0][1] != b"\x00":
+        raise ValueError("not granted")
+    signed_data = elements(elements(elements(token[1])[1][1])[0][1])
+    signer_info = elements(elements(signed_data[-1][1])[0][1])
+    if elements(signer_info[2][1])[0][1].hex() not in HASHES:
+        raise ValueError("signed over a weak hash")
+    wrapped = elements(elements(signed_data[2][1])[1][1])[0]
+    parts = elements(elements(wrapped[1])[0][1])
+    kind, digest = elements(parts[2][1])
+    written = re.fullmatch(rb"([0-9]{14})(\.[0-9]*[1-9])?Z", parts[4][1])
+    name = HASHES.get(elements(kind[1])[0][1].hex())
+    if name is None or written is None:
+        raise ValueError("a weak hash, or no time")
+    stamped = calendar.timegm(time.strptime(written[1].decode(), "%Y%m%d%H%M%S")) + float(written[2] or 0)
+    return name, digest[1], stamped
+
+
+def check_token(check: Check, run: Run, name: str, message: bytes, roots: dict[str, bytes], named: bool) -> float | None:
+    """When the authority says that `message` existed; None when that is not shown. Nothing is asked of certificates in the token."""
+    reply, where = run.read(name, 1 << 18), run.at + name
+    code = "token-invalid" if named else "token-unnamed"
+    try:
+        kind, digest, stamped = read_token(reply)
+    except (ValueError, IndexError):
+        return check.fail(code, where, "not a granted time-stamp")
+    if hashlib.new(kind, message).digest() != digest:
+        return check.fail(code, where, "it is over other bytes")
+    said = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(stamped))
+    authority = re.sub(r"^timestamps/(start-)?|\.tsr$", "", name)
+    if authority not in roots:
+        if roots and named:
+            check.doubt("token-untrusted", where, "no --root was given for it; it says %s" % said)
+        else:
+            check.note("%s: says %s; not checked: no --root for it" % (where, said))
+        return None
+    arguments = ["ts", "-verify", "-data", "data", "-in", "reply", "-CAfile", "root", "-attime", str(int(stamped))]
+    good, why = openssl(arguments, data=message, reply=reply, root=roots[authority])
+    if not good:
+        return check.fail(code, where, "openssl ts -verify: " + why.strip().replace("\n", " ")[-200:])
+    check.ok("%s: %s, says %s" % (where, said, authority))
+    return stamped
+
+
+def check_times(check: Check, run: Run, roots: dict[str, bytes], now: float) -> None:
+    """Tokens over SEAL (not after) and of the run's beginning (not before), held against the time that the signer claims."""
+    manifest = run.manifest
+    created, where = seconds(manifest["created"]), run.at + "timestamps/"
+    named = {"timestamps/%s.tsr" % entry["authority"] for entry in manifest["timestamps"]}
+    late = False
+    for name in sorted(named | {name for name in run.names if TOKEN.fullmatch(name)}):
+        if name not in run.names:
+            check.doubt("token-missing", run.at + name, "the manifest names it")
+            continue
+        stamped = check_token(check, run, name, run.seal, roots, name in named)
+        if stamped is not None and stamped < created - SKEW:
+            check.fail("token-time", run.at + name, "it is older than the time in the manifest that it stamps")
+        elif stamped is not None and stamped > created + WINDOW and name in named:
+            late = True
+    begun = ("preserve-run/v1 %s %s\n" % (manifest["run_id"], manifest["nonce"])).encode("ascii")
+    for token in manifest["start_tokens"]:
+        if token["file"] not in run.names:
+            check.doubt("token-missing", run.at + token["file"], "the manifest names it")
+        elif hashlib.sha256(run.read(token["file"], 1 << 18)).hexdigest() != token["sha256"]:
+            check.fail("token-invalid", run.at + token["file"], "not the token that the manifest names")
+        else:
+            stamped = check_token(check, run, token["file"], begun, roots, named=True)
+            if stamped is not None and stamped > created + SKEW:
+                check.fail("token-time", run.at + token["file"], "it was taken after the run was sealed")
+    if late or created > now + SKEW:
+        check.doubt("created-time", where, "the time that the signer claims, %s, is not borne out" % manifest["created"])
+    elif not roots:
+        check.note("%stime: %s, the signer's word" % (run.at, manifest["created"]))
+
+
+# ------------------------------------------------------------------------------------------------------------------ the log
+
+
+def check_log(check: Check, run: Run, vkey: tuple[str, bytes] | None) -> None:
+    """SEAL is the entry of the append-only log that the manifest says; with the log's key: its checkpoint is signed by that key."""
+    where, manifest = run.at + "log/seal.tlog-proof", run.manifest
+    data = run.read("log/seal.tlog-proof", 1 << 17)
+    try:
+        head, _, tail = data.partition(b"\n\n")
+        words, gap, lines = tail.rpartition(b"\n\n")
+        rows, body = head.split(b"\n"), words.decode("utf-8").split("\n")
+        index, path = whole_number(rows[1][6:]), [unbase64(row) for row in rows[2:]]
+        size, root = whole_number(body[1].encode()), unbase64(body[2].encode())
+        if rows[0] != b"c2sp.org/tlog-proof@v1" or not rows[1].startswith(b"index ") or len(rows) > 65 or not gap:
+            raise ValueError
+        if len(body) != 3 or len(root) != 32 or not origin_form(body[0]) or any(len(step) != 32 for step in path):
+            raise ValueError
+        if any(
+            (char < " " and char != "\n") or "\x7f" <= char < "\xa0" for char in words.decode("utf-8")
+        ) or not lines.endswith(b"\n"):
+            raise ValueError
+        signatures = [signature_line(row) for row in lines.decode("utf-8")[:-1].split("\n")]
+        if len(signatures) > 64 or len({(name, raw[:4]) for name, raw in signatures}) != len(signatures):
+            raise ValueError
+    except (ValueError, IndexError):
+        return check.fail("log-proof", where, "not a proof")
+    if body[0] != manifest["log"]["origin"]:
+        return check.fail("log-signature", where, "a checkpoint of another log")
+    if index != manifest["log"]["size_before"] or not leads_to(run.seal, index, size, path, root):
+        check.fail("log-proof", where, "SEAL is not the entry of that log that the manifest says")
+    if vkey is None:
+        return check.note(
+            "%s: entry %d of %s, if its checkpoint is to be believed; not checked: no --log"
+            % (where, index, printable(body[0]))
+        )
+    name, raw = vkey
+    if name != body[0]:
+        return check.doubt("log-unknown", where, "the key that you gave is that of another log")
+    mark = hashlib.sha256(name.encode() + b"\n\x01" + raw).digest()[:4]
+    good = [ed25519(raw, words + b"\n", said[4:]) for who, said in signatures if (who, said[:4]) == (name, mark)]
+    if good != [True]:
+        return check.fail("log-signature", where, "its checkpoint is not signed by the log's key")
+    return check.ok("%s: entry %d of %s, whose checkpoint is signed by the log's key" % (where, index, printable(name)))
+
+
+def signature_line(row: str) -> tuple[str, bytes]:
+    dash, name, code = row.split(" ")
+    raw = unbase64(code.encode("ascii"))
+    if dash != "\u2014" or len(raw) < 5 or not origin_form(name):
+        raise ValueError
+    return name, raw
+
+
+# --------------------------------------------------------------------------------------------------------------- the packet
+
+
+def check_names(check: Check, names: list[str]) -> list[str]:
+    for name in names:
+        if len(name) > 200 or not NAME.fullmatch(name):
+            check.fail("unsafe-name", printable(name), "names here are of a-z, 0-9, '.', '_' and '-'")
+        elif name not in OF_PACKET and not OF_RUN.fullmatch(RUN.sub("", name, count=1) if RUN.match(name) else name):
+            check.fail("unlisted-file", name, "a packet has no such file")
+    runs = sorted({""} | {RUN.match(name).group(0) for name in names if RUN.match(name)})
+    wanted = ["packet", "README.md", "verify.py", "proofs/capture.proof"]
+    wanted += [at + name for at in runs for name in ("manifest.json", "SEAL", "log/seal.tlog-proof")]
+    for name in wanted + [at + "proofs/records.proof" for at in runs if at]:
+        if name not in names:
+            check.fail("file-missing", name, "every packet has it")
+    return runs
+
+
+def check_aids(check: Check, run: Run) -> str:
+    """README.md and verify.py are signed by nobody: they must be the ones that this file knows."""
+    with open(os.path.abspath(__file__), "rb") as own:
+        if run.read("verify.py") != own.read():
+            check.fail("aid-differs", "verify.py", "changed, or of another version than the one that you run")
+    readme = run.read("README.md")
+    found = re.search(rb"\nK=([0-9a-f]{64})\n", readme)
+    plain = readme.replace(found.group(1), b"{KEYID}") if found and b"{KEYID}" not in readme else b""
+    if hashlib.sha256(plain).hexdigest() != README_SHA256:
+        check.fail("aid-differs", "README.md", "changed, or of another version than the verify.py that you run")
+    return found.group(1).decode() if found else ""
+
+
+def open_run(
+    check: Check, source: Folder | Zip, at: str, roots: dict[str, bytes], now: float
+) -> tuple[Run | None, dict[str, bytes]]:
+    """The run's own files; None when nothing that they say can be believed. Returns (run, keys)."""
+    run = Run(source, at)
+    keys = check_seal(check, run)
+    if not keys:
+        return None, {}
+    try:
+        run.manifest = strict(run.read("manifest.json"), line=False)
+        good = good_manifest(run.manifest)
+    except (ValueError, RecursionError):
+        good = False
+    if not good:
+        check.fail("manifest-format", at + "manifest.json", "not a manifest of version 1 in its one spelling")
+        return None, {}
+    named = {signer["keyid"]: signer["alg"] for signer in run.manifest["signers"]}
+    if set(named) != set(keys):
+        check.fail("signer-set-differs", at + "manifest.json", "those that signed are not those that it names")
+    for keyid in set(named) & set(keys):
+        if named[keyid] != (algorithm(keys[keyid]) or "ml-dsa-65"):
+            check.fail("signer-algorithm", at + "keys/%s.pem" % keyid, "it is of another algorithm than the manifest says")
+    check_times(check, run, roots, now)
+    return (None, {}) if check.refused else (run, keys)
+
+
+def check_packet(
+    check: Check,
+    source: Folder | Zip,
+    keyid: str,
+    vkey: tuple[str, bytes] | None,
+    roots: dict[str, bytes],
+    now: float,
+) -> None:
+    if check.refused:
+        return
+    at_all = check_names(check, source.names)
+    if check.refused:
+        return
+    packet = Run(source)
+    shown = check_aids(check, packet)
+    if packet.read("packet") != b"preserve-packet/v1\n":
+        check.fail("packet-format", "packet", "not a packet of version 1")
+        return
+    main, keys = open_run(check, source, "", roots, now)
+    if main is None:
+        return
+    if shown != main.manifest["signers"][0]["keyid"]:
+        check.fail("aid-differs", "README.md", "it names another key")
+    capture = check_lines(check, main)
+    if capture is None:
+        return
+    called = set(OF_PACKET[:4])
+    if capture.get("cited_in"):
+        called.add("proofs/citations.proof")
+    found, runs, signers = check_records(check, main, capture, called), [main], [keys]
+    for at in at_all[1:]:
+        other, keys = open_run(check, source, at, roots, now)
+        if other is None:
+            return
+        mine, its = main.manifest, other.manifest
+        if (mine["archive"]["id"], mine["log"]["origin"]) != (its["archive"]["id"], its["log"]["origin"]) or not (
+            at == "originals/%06d/" % its["archive"]["sequence"] and its["archive"]["sequence"] < mine["archive"]["sequence"]
+        ):
+            check.fail("other-archive", at + "manifest.json", "not an earlier run of the same archive")
+        found.update(check_records(check, other, None, called))
+        runs.append(other)
+        signers.append(keys)
+    if not check.refused:
+        check_originals(check, found)
+    for run, keys in zip(runs, signers):
+        called |= {run.at + name for name in ("manifest.json", "SEAL", "log/seal.tlog-proof")}
+        called |= {run.at + token["file"] for token in run.manifest["start_tokens"]}
+        called |= {run.at + name for name in run.names if TOKEN.fullmatch(name) or name.startswith(("keys/", "signatures/"))}
+    for name in () if check.refused else source.names:
+        if name not in called:
+            check.fail("unlisted-file", name, "nothing in the packet calls for it")
+    for run, keys in zip(runs, signers):
+        check_log(check, run, vkey)
+        known = keyid in keys and algorithm(keys[keyid]) in ("ed25519", "ecdsa-p256-sha256")
+        for signer in sorted(keys):
+            check.note("%ssigned by key %s%s" % (run.at, signer, ", the one that you gave" if signer == keyid else ""))
+        if not known:
+            why = "the key that you gave did not sign it" if keyid else "no --key was given: anybody could have made this"
+            check.doubt("signer-unknown", run.at + "manifest.json", why)
+    if not check.refused:
+        check.ok(
+            "capture %d of run %d, %s" % (capture["capture"], main.manifest["archive"]["sequence"], printable(capture["url"]))
+        )
+        check.ok("%d records are byte for byte what was signed" % len(found))
+        check.note("a packet shows one capture; what else its run holds cannot be seen in it")
+
+
+def main(arguments: list[str], say: Callable[[str], object] = print, now: float | None = None) -> int:
+    """Check what `arguments` say; the exit code."""
+    keyid, vkey = "", None
+    roots: dict[str, bytes] = {}
+    paths: list[str] = []
+    try:
+        while arguments:
+            word, arguments = arguments[0], arguments[1:]
+            if word in ("--key", "--log", "--root"):
+                value, arguments = arguments[0], arguments[1:]
+            if word == "--key":
+                keyid = value.replace("-", "").lower()
+                if not re.fullmatch("[0-9a-f]{64}", keyid):
+                    raise ValueError("--key: a key id has 64 hexadecimal digits")
+            elif word == "--log":
+                name, mark, code = value.split("+", 2)
+                raw = unbase64(code.encode("ascii"))
+                if (
+                    raw[:1] != b"\x01"
+                    or not strong(raw[1:])
+                    or hashlib.sha256(name.encode() + b"\n" + raw).hexdigest()[:8] != mark
+                ):
+                    raise ValueError("--log: not the key of a log")
+                vkey = (name, raw[1:])
+            elif word == "--root":
+                name, _, path = value.partition("=")
+                with open(path, "rb") as file:
+                    roots[name] = file.read()
+            elif word.startswith("-"):
+                raise ValueError("unknown: " + word)
+            else:
+                paths.append(word)
+        (path,) = paths or [os.path.dirname(os.path.abspath(__file__))]
+        if shutil.which("openssl") is None:
+            raise ValueError("openssl is missing")
+        check = Check(say)
+        source = Folder(path, check) if os.path.isdir(path) else Zip(path, check)
+    except (ValueError, IndexError, OSError) as problem:
+        print("verify.py: %s\n\n%s" % (problem, __doc__), file=sys.stderr)
+        return 2
+    try:
+        check_packet(check, source, keyid, vkey, roots, time.time() if now is None else now)
+    finally:
+        source.close()
+    code = next((word for word in REFUSED if word in check.codes), "")
+    if code:
+        say("REFUSED " + code)
+        return 40
+    code = next((word for word in OPEN if word in check.doubts), "")
+    say("NOT ESTABLISHED " + code if code else "UNALTERED")
+    return 41 if code else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

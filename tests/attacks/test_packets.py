@@ -1,0 +1,190 @@
+"""Evidence packets: the two verifiers, which share no code, against every attack on a packet, and against every changed byte."""
+
+from __future__ import annotations
+
+import importlib.util
+import random
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from archives import NOW, write
+from attackcorpus import good
+from authorities import shared
+from packetcorpus import ATTACKS, PacketAttack, packet_of, plain, revisit_archive, revisit_packet, token_archive, zipped
+from preserve.adapters.folder import DiskFolder
+from preserve.adapters.packets import PacketZip, aids
+from preserve.flows.verify_packet import verify_packet
+from preserve.model.finding import Report
+from preserve.model.trust import TrustedKey
+from preserve.rules import verify_packet as rules
+from running import ROOT
+
+_VERIFIER = ROOT / "src" / "preserve" / "packet" / "verify.py"
+
+pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="the checker in a packet needs openssl")
+
+
+def _load(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location("packet_verifier", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def independent() -> ModuleType:
+    return _load(_VERIFIER)
+
+
+def _trusted() -> tuple[TrustedKey, ...]:
+    return (*good().trusted, shared("a").issuer.pinned("a"))
+
+
+def _ours(path: Path) -> Report:
+    if path.is_dir():
+        with DiskFolder(path) as folder:
+            return verify_packet(folder, (), _trusted(), [], NOW, aids())
+    with PacketZip(path) as packet:
+        return verify_packet(packet, list(packet.problems()), _trusted(), [], NOW, aids())
+
+
+def _theirs(independent: ModuleType, path: Path) -> tuple[int, list[str]]:
+    told: list[str] = []
+    trust = ["--key", good().signers[0].keyid, "--log", good().log.key.encode(), "--root", f"a={shared('a').root_file}"]
+    return independent.main([*trust, str(path)], say=told.append, now=NOW.timestamp()), told
+
+
+def _agree(independent: ModuleType, path: Path) -> tuple[int, str]:
+    """What both answer: exit code and word."""
+    report = _ours(path)
+    code, told = _theirs(independent, path)
+    words = told[-1].split()
+    mine = "\n".join(f"{f.result} {f.code} {f.subject}: {f.detail}" for f in report.findings)
+    assert (code, words[-1] if code else "") == (int(report.exit_code), report.refusal), f"{mine}\n\n" + "\n".join(told)
+    assert all("\x1b" not in line for line in told)
+    return code, report.refusal
+
+
+def _put(path: Path, made: object) -> Path:
+    path.write_bytes(made if isinstance(made, bytes) else zipped(made))  # type: ignore[arg-type] # the corpus makes nothing else
+    return path
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: plain(),
+        lambda: packet_of(good().runs[1], 2),
+        lambda: packet_of(token_archive().runs[0]),
+        lambda: packet_of(revisit_archive().runs[0]),
+        revisit_packet,
+    ],
+    ids=["first run", "second run", "stamped", "response", "revisit"],
+)
+def test_a_good_packet(make: Callable[[], dict[str, bytes]], independent: ModuleType, tmp_path: Path) -> None:
+    assert _agree(independent, _put(tmp_path / "packet.zip", make())) == (0, "")
+    write(tmp_path / "unpacked", make())
+    assert _agree(independent, tmp_path / "unpacked") == (0, "")
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
+def test_attack(attack: PacketAttack, independent: ModuleType, tmp_path: Path) -> None:
+    made = attack.make()
+    assert _agree(independent, _put(tmp_path / "packet.zip", made)) == (attack.exit, attack.says)
+    if isinstance(made, dict) and not any(name.startswith(("/", "..")) for name in made) and not attack.says.startswith("zip-"):
+        write(tmp_path / "unpacked", made)
+        assert _agree(independent, tmp_path / "unpacked") == (attack.exit, attack.says)
+
+
+def test_links_in_a_folder(independent: ModuleType, tmp_path: Path) -> None:
+    write(tmp_path / "unpacked", plain())
+    (tmp_path / "SEAL").write_bytes((tmp_path / "unpacked/SEAL").read_bytes())
+    (tmp_path / "unpacked/SEAL").unlink()
+    (tmp_path / "unpacked/SEAL").symlink_to(tmp_path / "SEAL")
+    assert _agree(independent, tmp_path / "unpacked") == (40, "not-a-file")
+
+
+def test_an_empty_folder_in_a_folder(independent: ModuleType, tmp_path: Path) -> None:
+    write(tmp_path / "unpacked", plain())
+    (tmp_path / "unpacked/more").mkdir()
+    assert _agree(independent, tmp_path / "unpacked") == (40, "unlisted-file")
+
+
+def test_every_code_is_met() -> None:
+    """Each word has an attack, but for the one that needs a memory, and each is documented."""
+    elsewhere = {"log-fork"}
+    assert {attack.says for attack in ATTACKS} == set(rules.REFUSED) - elsewhere | set(rules.OPEN)
+    page = (ROOT / "docs/formats/packet.md").read_text(encoding="utf-8")
+    rows = [line.split("`")[1] for line in page.splitlines() if line.startswith("| `") and line.count("`") >= 2]
+    codes = [*rules.REFUSED, *rules.OPEN]
+    assert [row for row in rows if row in codes] == codes
+
+
+def test_both_know_the_same_words(independent: ModuleType) -> None:
+    assert (tuple(independent.REFUSED), tuple(independent.OPEN)) == (rules.REFUSED, rules.OPEN)
+
+
+def test_what_is_not_asked_for_is_said(independent: ModuleType, tmp_path: Path) -> None:
+    path, told = _put(tmp_path / "packet.zip", packet_of(token_archive().runs[0])), list[str]()
+    assert independent.main([str(path)], say=told.append, now=NOW.timestamp()) == 41
+    assert told[-1] == "NOT ESTABLISHED signer-unknown"
+    assert independent.main(["--key", good().signers[0].keyid, str(path)], say=told.append, now=NOW.timestamp()) == 0
+    assert any("not checked: no --log" in line for line in told)
+    assert any("not checked: no --root" in line for line in told)
+    groups = "-".join(good().signers[0].keyid[at : at + 4] for at in range(0, 64, 4)).upper()
+    assert independent.main(["--key", groups, str(path)], say=told.append, now=NOW.timestamp()) == 0
+
+
+def test_called_wrongly(independent: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["--key"], ["--key", "12"], ["--what"], [str(tmp_path / "nowhere")], ["a", "b"], ["--log", "x"]):
+        assert independent.main(arguments) == 2
+        assert "--key KEYID" in capsys.readouterr().err
+
+
+# -------------------------------------------------------------------------------------------------------------- every byte
+
+
+def _change(data: bytes, place: int, chance: random.Random) -> bytes:
+    return data[:place] + bytes([data[place] ^ chance.randrange(1, 256)]) + data[place + 1 :]
+
+
+def _bytes_of_zip(independent: ModuleType, folder: Path, places: Callable[[int], list[int]]) -> None:
+    data, chance = zipped(plain()), random.Random("zip")
+    for place in places(len(data)):
+        path = _put(folder / "packet.zip", _change(data, place, chance))
+        code, word = _agree(independent, path)
+        assert code == 40, f"byte {place}: {word}"
+
+
+def test_some_bytes_of_the_zip(independent: ModuleType, tmp_path: Path) -> None:
+    _bytes_of_zip(independent, tmp_path, lambda size: sorted(random.Random(7).sample(range(size), 150)))
+
+
+@pytest.mark.long
+def test_every_byte_of_the_zip(independent: ModuleType, tmp_path: Path) -> None:
+    _bytes_of_zip(independent, tmp_path, lambda size: list(range(size)))
+
+
+def _bytes_of_files(independent: ModuleType, folder: Path, places: Callable[[int], list[int]]) -> None:
+    """Each byte of each file, in a ZIP that fits it."""
+    files, chance = plain(), random.Random("files")
+    for name, data in files.items():
+        for place in places(len(data)):
+            changed = {**files, name: _change(data, place, chance)}
+            code, word = _agree(independent, _put(folder / "packet.zip", zipped(changed)))
+            assert code == 40, f"{name} byte {place}: {word}"
+
+
+def test_a_byte_of_every_file(independent: ModuleType, tmp_path: Path) -> None:
+    _bytes_of_files(independent, tmp_path, lambda size: [random.Random(size).randrange(size) for _ in range(2)])
+
+
+@pytest.mark.long
+def test_many_bytes_of_every_file(independent: ModuleType, tmp_path: Path) -> None:
+    _bytes_of_files(independent, tmp_path, lambda size: list(range(0, size, max(1, size // 400))))

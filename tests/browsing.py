@@ -1,0 +1,310 @@
+"""Others' players, run for real: headless Chromium with ReplayWeb.page, and pywb; each on loopback, each with no way out.
+
+Chromium is driven over its own debugging pipe (Chrome DevTools Protocol, https://chromedevtools.github.io/devtools-protocol/), so
+that nothing but the browser is needed. All its traffic but that to this process goes to a proxy that refuses everything and
+remembers what it was asked for: a page that replays has not leaked to a live site.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, Self
+
+from running import ROOT
+from sites import wait_until
+
+ASSETS = Path(os.environ.get("REPLAY_ASSETS", ROOT / ".venv" / "replay"))
+"""Where `make replay-assets` puts ReplayWeb.page and pywb, which are no part of this project and never shipped with it."""
+PLAYER = ASSETS / "replaywebpage"
+PYWB = ASSETS / "pywb" / "bin"
+_FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--window-size=1100,800",
+    "--remote-debugging-pipe",
+)
+_ON_3_AND_4 = """
+import fcntl, os, sys
+from_us, to_us = (fcntl.fcntl(int(fd), fcntl.F_DUPFD, 100) for fd in sys.argv[1:3])
+os.dup2(from_us, 3)
+os.dup2(to_us, 4)
+os.execvp(sys.argv[3], sys.argv[3:])
+"""
+"""The browser reads its commands on descriptor 3 and answers on 4."""
+
+
+def chromium() -> str | None:
+    """The browser's program, where there is one."""
+    return shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+class RefusingProxy:
+    """A proxy that refuses; `asked` is what it was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        asked = self.asked
+
+        class Handler(BaseHTTPRequestHandler):
+            def refuse(self) -> None:
+                asked.append(self.path)
+                self.send_error(403)
+
+            do_GET = do_POST = do_CONNECT = do_HEAD = refuse  # noqa: N815 -- the names that http.server calls
+
+            def log_message(self, *_: object) -> None:
+                return
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.port: int = self._server.server_address[1]
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class Shelf:
+    """Files served on loopback with byte ranges, as a player wants them."""
+
+    def __init__(self, files: Mapping[str, Path]) -> None:
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                self._send(body=True)
+
+            def do_HEAD(self) -> None:
+                self._send(body=False)
+
+            def _send(self, *, body: bool) -> None:
+                path = files.get(self.path.split("?")[0])
+                if path is None:
+                    self.send_response(404)
+                    self.send_header("Content-Length", "0")
+                    self.end_headers()
+                    return
+                size = path.stat().st_size
+                start, end = 0, size - 1
+                asked = self.headers.get("Range", "")
+                if asked.startswith("bytes="):
+                    first, _, last = asked.removeprefix("bytes=").partition("-")
+                    start, end = (int(first), min(int(last or size), size - 1)) if first else (size - int(last), size - 1)
+                    self.send_response(206)
+                    self.send_header("Content-Range", f"bytes {start}-{end}/{size}")
+                else:
+                    self.send_response(200)
+                kind = {".html": "text/html", ".js": "text/javascript"}.get(path.suffix, "application/octet-stream")
+                self.send_header("Content-Type", kind)
+                self.send_header("Accept-Ranges", "bytes")
+                self.send_header("Content-Length", str(end - start + 1))
+                self.end_headers()
+                if body:
+                    with path.open("rb") as file:
+                        file.seek(start)
+                        self.wfile.write(file.read(end - start + 1))
+
+            def log_message(self, *_: object) -> None:
+                return
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.port: int = self._server.server_address[1]
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class Browser:
+    """One Chromium with a fresh profile and one page. `run` evaluates JavaScript in it."""
+
+    def __init__(self, profile: Path, proxy: int) -> None:
+        program = chromium()
+        assert program is not None, "there is no browser"
+        theirs_in, self._out = os.pipe()
+        self._in, theirs_out = os.pipe()
+        command = [sys.executable, "-c", _ON_3_AND_4, str(theirs_in), str(theirs_out), program, *_FLAGS]
+        command += [f"--user-data-dir={profile}", f"--proxy-server=127.0.0.1:{proxy}", "about:blank"]
+        self._process = subprocess.Popen(
+            command, pass_fds=(theirs_in, theirs_out), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        os.close(theirs_in)
+        os.close(theirs_out)
+        self._buffer = b""
+        self._number = 0
+        target = self._call("Target.createTarget", url="about:blank")["targetId"]
+        self._session = self._call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        self._call("Page.enable")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        self._process.wait(20)
+        os.close(self._in)
+        os.close(self._out)
+
+    def go(self, url: str) -> None:
+        self._call("Page.navigate", url=url)
+
+    def run(self, script: str) -> Any:
+        """The value of an expression in the page; None when it throws."""
+        done = self._call("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
+        return None if "exceptionDetails" in done else done["result"].get("value")
+
+    def screenshot(self, path: Path) -> None:
+        path.write_bytes(base64.b64decode(self._call("Page.captureScreenshot", format="png")["data"]))
+
+    def _call(self, method: str, **params: Any) -> dict[str, Any]:
+        self._number += 1
+        message: dict[str, Any] = {"id": self._number, "method": method, "params": params}
+        if hasattr(self, "_session"):
+            message["sessionId"] = self._session
+        os.write(self._out, json.dumps(message).encode() + b"\0")
+        while True:
+            while b"\0" not in self._buffer:
+                piece = os.read(self._in, 1 << 16)
+                assert piece, "the browser has ended"
+                self._buffer += piece
+            raw, _, self._buffer = self._buffer.partition(b"\0")
+            answer = json.loads(raw)
+            if answer.get("id") == self._number:
+                assert "error" not in answer, answer
+                found = answer["result"]
+                assert isinstance(found, dict)
+                return found
+
+
+# ------------------------------------------------------------------------------------------------------------ ReplayWeb.page
+
+_PAGE = """<!doctype html><meta charset=utf-8><title>replay</title><style>html,body{{margin:0;height:100%}}</style>
+<script src="ui.js"></script>
+<replay-web-page source="{source}" url="{url}" ts="{ts}" replayBase="./replay/" style="height:100%"></replay-web-page>
+"""
+_INNERMOST = """(() => {
+  const seen = [];
+  const look = (root) => {
+    for (const node of root.querySelectorAll('*')) {
+      if (node.shadowRoot) look(node.shadowRoot);
+      if (node.tagName === 'IFRAME' && node.contentDocument) {
+        if (/\\/w\\/[^/]+\\/.*mp_\\//.test(node.contentWindow.location.href)) seen.push(node.contentWindow);
+        else look(node.contentDocument);
+      }
+    }
+  };
+  look(document);
+  return seen[0];
+})()"""
+
+
+class ReplayWebPage:
+    """A bundle opened in ReplayWeb.page. The window of the page shown is `shown` in scripts given to `ask`."""
+
+    def __init__(self, browser: Browser, folder: Path, wacz: Path) -> None:
+        self._browser = browser
+        self._index = folder / "index.html"
+        self._files = {
+            "/": self._index,
+            "/ui.js": PLAYER / "ui.js",
+            "/replay/ui.js": PLAYER / "ui.js",
+            "/replay/sw.js": PLAYER / "sw.js",
+            "/bundle.wacz": wacz,
+        }
+        self.shelf = Shelf(self._files)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.shelf.__exit__()
+
+    def show(self, url: str, ts: str = "") -> None:
+        """Open a page of the bundle and wait until the player shows something."""
+        self._index.write_text(_PAGE.format(source="/bundle.wacz", url=url, ts=ts))
+        self._browser.go(f"http://127.0.0.1:{self.shelf.port}/")
+        wait_until(lambda: self.ask("shown.document.readyState") == "complete", timeout=30)
+
+    def ask(self, script: str) -> Any:
+        """The value of a script in which `shown` is the window of the replayed page; None while there is none."""
+        return self._browser.run(f"(async () => {{ const shown = {_INNERMOST}; return await ({script}); }})()")
+
+
+# ---------------------------------------------------------------------------------------------------------------------- pywb
+
+
+@contextmanager
+def pywb(folder: Path, *files: Path) -> Iterator[str]:
+    """pywb with a collection that holds these files; yields its address, to which "/TIMESTAMPid_/URL" is added."""
+    clean = {"PATH": os.environ["PATH"], "HOME": str(folder)}
+    subprocess.run([PYWB / "wb-manager", "init", "t"], cwd=folder, env=clean, check=True, capture_output=True)
+    for file in files:
+        unpack = ["--unpack-wacz"] if file.suffix == ".wacz" else []
+        command: list[str | Path] = [PYWB / "wb-manager", "add", *unpack, "t", file]
+        subprocess.run(command, cwd=folder, env=clean, check=True, capture_output=True)
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    server = subprocess.Popen(
+        [PYWB / "wayback", "-b", "127.0.0.1", "-p", str(port)],
+        cwd=folder,
+        env=clean,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_until(lambda: _listens(port), timeout=30)
+        yield f"http://127.0.0.1:{port}/t"
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except OSError:
+        return False
+    return True
+
+
+class _Stay(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+def fetched(url: str) -> tuple[int, Mapping[str, str], bytes]:
+    """(status, header, body) without following a redirect."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _Stay)
+    try:
+        with opener.open(url, timeout=20) as answer:
+            return answer.status, dict(answer.headers), answer.read()
+    except urllib.error.HTTPError as problem:
+        with problem:
+            return problem.code, dict(problem.headers), problem.read()
