@@ -7,9 +7,8 @@ import hashlib
 import json
 import zipfile
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -95,20 +94,22 @@ def flipped(data: bytes, at: float = 0.5) -> bytes:
     return data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]
 
 
-def package_of(entries: Entries, old: dict[str, Any]) -> bytes:
-    resources = [
-        {"name": name.lower(), "path": name, "hash": f"sha256:{hashlib.sha256(data).hexdigest()}", "bytes": len(data)}
+def package_of(entries: Entries, old: bytes) -> bytes:
+    """datapackage.json over these entries, as an honest maker would write it."""
+    package = wacz.decode_package(old)
+    resources = tuple(
+        wacz.Resource(path=name, bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
         for name, data in entries
         if name not in {wacz.PACKAGE, wacz.DIGEST}
-    ]
-    return json.dumps({**old, "resources": resources}).encode()
+    )
+    return wacz.encode_package(replace(package, resources=resources))
 
 
 def resigned(entries: Entries, *, pen: Pen | None) -> Entries:
     """What someone who has no key of ours makes of a changed bundle: hashes and both signatures anew. Without `pen` our
     statement is left as it was."""
     files = dict(entries)
-    package = package_of(entries, json.loads(files[wacz.PACKAGE]))
+    package = package_of(entries, files[wacz.PACKAGE])
     digest = hashlib.sha256(package).hexdigest()
     private = ec.generate_private_key(ec.SECP384R1())
     key = private.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
@@ -119,7 +120,7 @@ def resigned(entries: Entries, *, pen: Pen | None) -> Entries:
         signature = pen.sign(statement.encode())
         entries = [(name, data) for name, data in entries if not name.startswith(wacz.KEYS) or not name.endswith(".pem")]
         entries.append((f"{wacz.KEYS}{pen.keyid}.pem", pen.public.pem))
-        package = package_of(entries, json.loads(files[wacz.PACKAGE]))
+        package = package_of(entries, files[wacz.PACKAGE])
         digest = hashlib.sha256(package).hexdigest()
         statement = wacz.statement(key, digest)
         signature = pen.sign(statement.encode())

@@ -18,6 +18,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
 from archives import Archivist, Files, LogPen, Pen, data_files, member, seal_over
 from attacks_by_insiders import JSON_TRICKS
 from attacktools import good, join, split
@@ -25,7 +29,7 @@ from authorities import shared
 from preserve.adapters.packets import aids
 from preserve.formats import gzipmember, lines, manifest, merkle, packet, proof
 from preserve.formats.timestamp import read as read_token
-from preserve.model.trust import Manifest, TimestampEntry
+from preserve.model.trust import Manifest, SignerEntry, StartToken, TimestampEntry
 
 Packet = dict[str, bytes]
 PAGE = "http://station-1.example/page?run={}"
@@ -86,6 +90,35 @@ def token_archive() -> Archivist:
     )
     run = archivist.add_signed(files, manifest.encode(signed))
     run["timestamps/a.tsr"] = shared("a").stamp(run["SEAL"])
+    return archivist
+
+
+def signed_with(private: ec.EllipticCurvePrivateKey | MLDSA65PrivateKey, name: str, sign: Callable[[bytes], bytes]) -> Files:
+    """A run signed by the archivist and by a key of another algorithm, `name` in the manifest."""
+    archivist = Archivist()
+    der = private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    pem = private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    keyid, files = hashlib.sha256(der).hexdigest(), data_files(0, 3)
+    signed = archivist.manifest(files, 0, 3)
+    entry = SignerEntry(keyid=keyid, algorithm=name, name="Second key")
+    document = manifest.encode(replace(signed, signers=(*signed.signers, entry)))
+    run = archivist.seal(files, document)
+    run |= {f"keys/{keyid}.pem": pem, f"signatures/{keyid}.sig": sign(document)}
+    reseal(run)
+    archivist.append(run)
+    return run
+
+
+def start_token_archive() -> Archivist:
+    """An archive whose one run begins with a token and ends with another."""
+    archivist, files = Archivist(), data_files(0, 3)
+    signed = archivist.manifest(files, 0, 3)
+    start = shared("a").stamp(manifest.start_message(signed.run_id, signed.nonce))
+    named = StartToken(authority="a", file="timestamps/start-a.tsr", sha256=hashlib.sha256(start).hexdigest())
+    stamps = (TimestampEntry(authority="a"),)
+    signed = replace(signed, created=read_token(start).time, timestamps=stamps, start_tokens=(named,))
+    run = archivist.add_signed(files, manifest.encode(signed))
+    run |= {"timestamps/a.tsr": shared("a").stamp(run["SEAL"]), "timestamps/start-a.tsr": start}
     return archivist
 
 
@@ -634,17 +667,16 @@ def _(files: Packet) -> None:
     files["m\u0430nifest.json"] = b"x"
 
 
-def _twice(first: bool) -> list[tuple[str, bytes]]:
+def _twice(*, first: bool) -> list[tuple[str, bytes]]:
     files = list(plain().items())
     forged = ("proofs/capture.proof", b"forged\n")
     return [files[0], forged, *files[1:]] if first else [*files, forged]
 
 
-for _first in (True, False):
-    _where = "first" if _first else "last"
-    ATTACKS.append(
-        PacketAttack(name=f"a forged file twice, {_where}", says="duplicate-name", make=lambda first=_first: _twice(first))
-    )
+ATTACKS += [
+    PacketAttack(name="a forged file twice, first", says="duplicate-name", make=lambda: _twice(first=True)),
+    PacketAttack(name="a forged file twice, last", says="duplicate-name", make=lambda: _twice(first=False)),
+]
 
 
 def _linked() -> bytes:
@@ -662,12 +694,11 @@ ATTACKS.append(PacketAttack(name="symlinks", says="not-a-file", make=_linked))
 
 # --- validly signed, and still not to be accepted
 
-for _name, (_change, _) in JSON_TRICKS.items():
+for _name, (_change, _said) in JSON_TRICKS.items():
 
     def _seal(archivist: Archivist, change: Callable[[bytes], bytes] = _change) -> Files:
         files = data_files(2, 3)
-        run = archivist.add_signed(files, change(manifest.encode(archivist.manifest(files, 2, 3))))
-        return {**run, "manifest.json": run["manifest.json"]}
+        return archivist.add_signed(files, change(manifest.encode(archivist.manifest(files, 2, 3))))
 
     def _make(seal: Callable[[Archivist], Files] = _seal) -> Packet:
         run = seal(good())
@@ -850,6 +881,28 @@ def _(files: Packet) -> None:
 @on_stamped("a token whose signature has one bit changed", "token-invalid")
 def _(files: Packet) -> None:
     files["timestamps/a.tsr"] = flipped(files["timestamps/a.tsr"], -5)
+
+
+def on_started(name: str, says: str, exit_code: int = 40) -> Callable[[Callable[[Packet], None]], None]:
+    def keep(change: Callable[[Packet], None]) -> None:
+        def make() -> Packet:
+            files = packet_of(start_token_archive().runs[0])
+            change(files)
+            return files
+
+        ATTACKS.append(PacketAttack(name=name, says=says, make=make, exit=exit_code))
+
+    return keep
+
+
+@on_started("a start token missing", "token-missing", 41)
+def _(files: Packet) -> None:
+    del files["timestamps/start-a.tsr"]
+
+
+@on_started("a start token exchanged", "token-invalid")
+def _(files: Packet) -> None:
+    files["timestamps/start-a.tsr"] = shared("a").stamp(b"other bytes")
 
 
 def _claimed(shift: timedelta, authority: str = "a") -> Packet:

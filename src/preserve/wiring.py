@@ -133,7 +133,13 @@ def capture(
                 archive.clear_journal()
                 return CaptureResult(counts=counts)
             _begin_stamping(archive, journal, stamper)
-            counts, interrupted = _capture(options, archive, journal, clock, watcher, tell)
+            try:
+                counts, interrupted = _capture(options, archive, journal, clock, watcher, tell)
+            except ConfigError:
+                if not resumed:  # nothing was asked with settings that cannot be used: nothing is left open
+                    journal.close()
+                    archive.clear_journal()
+                raise
             if interrupted:
                 return CaptureResult(counts=counts, interrupted=True)
             return CaptureResult(counts=counts, sealed=finish(journal, interrupted=False), keyid=signer.keyid)
@@ -186,6 +192,8 @@ def _open_run(archive: Archive, ledger: LogFolder, stamper: Stamper) -> Journal 
         return None
     journal = Journal(archive.journal_file)
     identity = journal.identity()
+    if not journal.counts().total and not run.is_sealed(archive, journal):
+        identity = None  # a kill, or a mistake in what was given, came before anything was planned
     if identity is None or run.is_sealed(archive, journal):
         if identity is not None:
             run.settle(archive, journal, ledger, stamper)
@@ -225,7 +233,12 @@ def _capture(
         )
         try:
             with _stopped_by_signals(work.stop) as stopped:
-                counts = await work.run()
+                try:
+                    counts = await work.run()
+                except asyncio.CancelledError:
+                    if not stopped:
+                        raise
+                    return journal.counts(), True
                 return counts, bool(stopped) and counts.open > 0
         finally:
             await fetcher.aclose()
@@ -401,7 +414,7 @@ def _sha256(path: Path) -> str:
 
 
 def _new_id() -> str:
-    """A random UUID (RFC 9562 section 5.4). There are several for every address, and the library's takes thrice as long."""
+    """A random UUID (RFC 9562 section 5.4). There are several for every address, and the library's takes twice as long."""
     digits = secrets.token_hex(16)
     variant = "89ab"[int(digits[16], 16) & 3]
     return f"urn:uuid:{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"

@@ -10,11 +10,26 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey
 
 from archives import NOW, write
 from attackcorpus import good
 from authorities import shared
-from packetcorpus import ATTACKS, PacketAttack, packet_of, plain, revisit_archive, revisit_packet, token_archive, zipped
+from packetcorpus import (
+    ATTACKS,
+    PacketAttack,
+    packet_of,
+    plain,
+    reseal,
+    revisit_archive,
+    revisit_packet,
+    signed_with,
+    start_token_archive,
+    token_archive,
+    zipped,
+)
 from preserve.adapters.folder import DiskFolder
 from preserve.adapters.packets import PacketZip, aids
 from preserve.flows.verify_packet import verify_packet
@@ -79,13 +94,14 @@ def _put(path: Path, made: object) -> Path:
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: plain(),
-        lambda: packet_of(good().runs[1], 2),
+        plain,
+        lambda: packet_of(good().runs[1], capture=2),
         lambda: packet_of(token_archive().runs[0]),
+        lambda: packet_of(start_token_archive().runs[0]),
         lambda: packet_of(revisit_archive().runs[0]),
         revisit_packet,
     ],
-    ids=["first run", "second run", "stamped", "response", "revisit"],
+    ids=["first run", "second run", "stamped", "stamped at its start too", "response", "revisit"],
 )
 def test_a_good_packet(make: Callable[[], dict[str, bytes]], independent: ModuleType, tmp_path: Path) -> None:
     assert _agree(independent, _put(tmp_path / "packet.zip", make())) == (0, "")
@@ -100,6 +116,31 @@ def test_attack(attack: PacketAttack, independent: ModuleType, tmp_path: Path) -
     if isinstance(made, dict) and not any(name.startswith(("/", "..")) for name in made) and not attack.says.startswith("zip-"):
         write(tmp_path / "unpacked", made)
         assert _agree(independent, tmp_path / "unpacked") == (attack.exit, attack.says)
+
+
+def _p256() -> dict[str, bytes]:
+    private = ec.generate_private_key(ec.SECP256R1())
+    return packet_of(
+        signed_with(private, "ecdsa-p256-sha256", lambda document: private.sign(document, ec.ECDSA(hashes.SHA256())))
+    )
+
+
+def _ml_dsa() -> dict[str, bytes]:
+    private = MLDSA65PrivateKey.generate()
+    return packet_of(signed_with(private, "ml-dsa-65", private.sign))
+
+
+@pytest.mark.parametrize("make", [_p256, _ml_dsa], ids=["P-256", "ML-DSA-65"])
+def test_other_algorithms(make: Callable[[], dict[str, bytes]], independent: ModuleType, tmp_path: Path) -> None:
+    files = make()
+    assert _agree(independent, _put(tmp_path / "packet.zip", files)) == (0, "")
+    name = max((name for name in files if name.startswith("signatures/")), key=lambda name: len(files[name]))
+    changed = {**files, name: _change(files[name], len(files[name]) - 1, random.Random(1))}
+    assert _agree(independent, _put(tmp_path / "packet.zip", changed)) == (40, "seal-hash")
+    if make is _p256:
+        reseal(changed)
+        changed["log/seal.tlog-proof"] = files["log/seal.tlog-proof"]
+        assert _agree(independent, _put(tmp_path / "packet.zip", changed)) == (40, "bad-signature")
 
 
 def test_links_in_a_folder(independent: ModuleType, tmp_path: Path) -> None:

@@ -191,3 +191,16 @@ def test_json_rows_are_one_line_each_and_ascii_safe(folder: Path) -> None:
     done: Finished = run_preserve(folder, "cite", "--json", "paper.txt")
     for line in done.stdout.splitlines():
         assert json.loads(line)["document"] == "paper.txt"
+
+
+def test_many_documents_are_read_in_their_order_and_each_failure_is_named(tmp_path: Path) -> None:
+    for number in range(150):  # more than are handed to the processes at a time
+        text = f"The ferry runs.1\n\n1 Weir, https://www.ferry.example.org/{number}.\n"
+        (tmp_path / f"paper-{number:03}.txt").write_bytes(b"" if number == 70 else text.encode())
+    done = run_preserve(tmp_path, "cite", "--json", ".", "missing.txt")
+    assert done.code == 10
+    assert [row["url"] for row in done.lines] == [f"https://www.ferry.example.org/{n}" for n in range(150) if n != 70]
+    said = done.stderr.splitlines()
+    assert said[:149] == [f"paper-{n:03}.txt: 1 note, 1 cited URL" for n in range(150) if n != 70]
+    assert "paper-070.txt: the file is empty (0 bytes)" in said[149]
+    assert "missing.txt: No such file or directory" in said[151]

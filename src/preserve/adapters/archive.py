@@ -141,7 +141,7 @@ class Archive:
             if path.is_file() and path.stat().st_size == len(data):
                 return
             durable.make_folders(folder)
-            durable.write_file(path, data)
+            durable.write_file(path, data, beside=folder / ".part")  # a name may be as long as names can be
             durable.sync_folder(folder)
 
     @property

@@ -10,6 +10,7 @@ import importlib
 import os
 import signal
 import sys
+from pathlib import Path
 from typing import NoReturn
 
 import click
@@ -46,6 +47,14 @@ class _Lazy(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # The reader of our stdout went away (`| head`): no complaint, and what a shell calls it. click would exit with 1.
+            _abandon_stdout()
+            return 128 + signal.SIGPIPE
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(_COMMANDS.items()))
@@ -68,7 +77,16 @@ def group() -> None:
 
 def main() -> NoReturn:
     """Run the command line and exit with a code of ExitCode."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # it was closed when we were started
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - stays open as long as we run
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # whatever is under way ends as after Ctrl-C
     sys.exit(_run())
+
+
+def _abandon_stdout() -> None:
+    """Nobody takes our output any more: then the flush at exit must not fail either."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run() -> int:
@@ -85,8 +103,9 @@ def _run() -> int:
         if problem.hint:
             click.echo(f"  {printable(problem.hint)}", err=True)
         return problem.exit_code
-    except BrokenPipeError:
-        # The reader of our stdout went away (`| head`): no complaint, but the flush at exit must not fail either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + signal.SIGPIPE
+    except OSError as problem:
+        # Adapters translate what their files say; what is left is our own output, on a full disk for one.
+        _abandon_stdout()
+        click.echo(f"preserve: the output cannot be written: {problem.strerror or problem}", err=True)
+        return ExitCode.STORE
     return result if isinstance(result, int) else ExitCode.DONE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 import time
 from pathlib import Path
@@ -34,7 +35,17 @@ def _size(text: str) -> int:
     return int(number) * _SIZES[unit]
 
 
-_POSITIVE = click.FloatRange(min=0, min_open=True)
+class _Seconds(click.FloatRange):
+    """A finite number of seconds: NaN passes every comparison of a range, and nobody waits for ever."""
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        seconds: float = super().convert(value, param, ctx)
+        if not math.isfinite(seconds):
+            self.fail(f"{seconds} is not a number of seconds", param, ctx)
+        return seconds
+
+
+_POSITIVE = _Seconds(min=0, min_open=True)
 
 
 @click.command()
@@ -77,9 +88,7 @@ _POSITIVE = click.FloatRange(min=0, min_open=True)
 )
 @click.option("--concurrency", type=click.IntRange(1, 1000), default=32, show_default=True, help="Targets at once.")
 @click.option("--per-host", type=click.IntRange(1, 100), default=2, show_default=True, help="Requests at once to one host.")
-@click.option(
-    "--delay", type=click.FloatRange(min=0), default=0.5, show_default=True, help="Seconds between two requests to a host."
-)
+@click.option("--delay", type=_Seconds(min=0), default=0.5, show_default=True, help="Seconds between two requests to a host.")
 @click.option(
     "--timeout", type=_POSITIVE, default=30.0, show_default=True, help="Give up after so many seconds without a byte."
 )
@@ -242,7 +251,10 @@ def _read(paths: tuple[str, ...], *, quiet: bool) -> tuple[tuple[Input, ...], in
 
 def _addresses(urls: tuple[str, ...], lists: tuple[str, ...]) -> Iterator[str]:
     """The addresses of `--url`, then those of each list: one a line, empty lines and lines that begin with # left out."""
-    yield from urls
+    for url in urls:
+        if not _is_text(url):
+            raise UsageError(f"--url {url}: not UTF-8 text", "write the odd bytes as %XX")
+        yield url
     for name in lists:
         for line in _lines(name):
             text = line.strip()
@@ -251,16 +263,23 @@ def _addresses(urls: tuple[str, ...], lists: tuple[str, ...]) -> Iterator[str]:
 
 
 def _lines(name: str) -> Iterator[str]:
-    if name == "-":
-        yield from sys.stdin
-        return
     try:
-        with Path(name).open(encoding="utf-8-sig") as file:
-            yield from file
+        with sys.stdin.buffer if name == "-" else Path(name).open("rb") as file:
+            for number, line in enumerate(file):
+                yield line.decode("utf-8" if number else "utf-8-sig")
     except OSError as problem:
         raise ConfigError(f"{name}: {problem.strerror}", "give --url-list a text file with one address a line") from problem
     except UnicodeDecodeError as problem:
         raise FormatError(f"{name} is not UTF-8 text", "give --url-list a text file with one address a line") from problem
+
+
+def _is_text(text: str) -> bool:
+    """Whether it can be written at all: the system hands over bytes that are not UTF-8 as half surrogate pairs."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _watcher(*, as_json: bool, verbose: bool, quiet: bool) -> Bar | Plain | Quiet:

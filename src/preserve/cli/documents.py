@@ -203,7 +203,8 @@ def _bytes(path: str) -> tuple[str, bytes]:
         raise FormatError(f"{path}: no such path ({problem})", "check the path") from problem
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or len(data) != after.st_size:
         raise FormatError(f"{path}: it changed while it was read", "wait until it is written, then try again")
-    return Path(path).name, data
+    # The name goes into signed text: bytes of it that are not UTF-8 are written as \\xNN.
+    return os.fsencode(Path(path).name).decode("utf-8", "backslashreplace"), data
 
 
 def _open(path: str) -> int:

@@ -42,7 +42,7 @@ def remark(capture: Capture) -> str | None:
     if fine and not capture.signals:
         return None
     notes = ", ".join(dict.fromkeys(cited.note for cited in capture.target.cited_by if cited.note))
-    where = f"note {notes}" if notes else "-"
+    where = f"note {printable(notes)}" if notes else "-"
     status = f"{capture.status}  " if capture.status is not None else ""
     what = capture.reason or ", ".join(capture.signals)
     word = capture.outcome.value if capture.outcome is not Outcome.CAPTURED else (capture.verdict or Verdict.OK).value

@@ -8,9 +8,11 @@ a column the runs of one base line are one line, and a raised mark belongs to th
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 from preserve.documents.flow import RAISED
 from preserve.documents.pdf_page import Area, Page, Word
@@ -18,6 +20,8 @@ from preserve.model.document import Link
 
 _MARK = re.compile(r"\d{1,4}(?:[,;–-]\d{1,4})*\Z")
 _HYPHENS = str.maketrans({"\ufffe": "-", "\x02": "-"})
+_MOST_IN_LINE = 200
+"""Runs; a table's row has fewer."""
 _RAISED = 0.93
 """A raised mark is at most so large beside its text; some programs make it hardly smaller."""
 _FARTHEST = 20_000
@@ -154,7 +158,7 @@ def _parts(runs: list[Run]) -> list[tuple[float, float, list[Run]]]:
     edges = [run.base for run in crossing]
     bands: dict[int, list[Run]] = {}
     for run in beside:
-        bands.setdefault(sum(edge < run.base for edge in edges), []).append(run)
+        bands.setdefault(bisect_left(edges, run.base), []).append(run)
     for band in range(len(crossing) + 1):
         if band and (not parts or parts[-1][0:2] != (left, right) or band - 1 in bands):
             parts.append((left, right, []))
@@ -178,10 +182,11 @@ def _gutter(runs: list[Run], left: float, right: float) -> tuple[float, float] |
     if len(runs) < 2 * _LEAST_IN_COLUMN or width < 120:
         return None
     step = 2.0
-    cover = [0] * (int(width / step) + 2)
+    changes = [0] * (int(width / step) + 3)
     for run in runs:
-        for bin_ in range(int((run.left - left) / step), int((run.right - left) / step) + 1):
-            cover[bin_] += 1
+        changes[int((run.left - left) / step)] += 1
+        changes[int((run.right - left) / step) + 1] -= 1
+    cover = list(accumulate(changes))
     allowed = 0.15 * max(cover)
     best: tuple[int, int] | None = None
     first = None
@@ -231,6 +236,8 @@ def _grouped(runs: list[Run]) -> list[list[Run]]:
     groups: list[list[Run]] = []
     for run in sorted(runs, key=lambda run: run.base):
         for group in reversed(groups[-3:]):
+            if len(group) > _MOST_IN_LINE:
+                continue
             main = max(group, key=lambda each: (each.size, each.right - each.left))
             size = max(main.size, run.size)
             shift = run.base - main.base

@@ -181,10 +181,10 @@ def _records(run: SealedRun, shown: Sequence[tuple[str, int, str]], at: str) -> 
     trees = {
         warc: proof.Tree(proof.Kind.RECORD, warc, run.leaves(warc)) for warc in dict.fromkeys(warc for warc, _, _ in shown)
     }
-    proofs = [trees[warc].prove(index, run.leaves(warc)[index]) for warc, index, _ in shown if run.place(warc, index)]
+    places = [run.place(warc, index) for warc, index, _ in shown]
+    proofs = [trees[warc].prove(index, run.leaves(warc)[index]) for warc, index, _ in shown]
     yield Member(name=at + packet.RECORDS, content=proof.encode(proofs))
-    for number, (warc, index, kind) in enumerate(shown):
-        place = run.place(warc, index)
+    for number, ((warc, _, kind), place) in enumerate(zip(shown, places, strict=True)):
         content = Slice(path=run.at + warc, offset=place.offset, length=place.length, sha256=place.sha256)
         yield Member(name=at + packet.record_name(number, kind), content=content)
 

@@ -1,4 +1,4 @@
-"""Some records and lines of a sealed run, each with the proof that it is of that run (docs/formats/proofs.md).
+"""Some records and lines of a sealed run, each with the proof that it is of that run (docs/formats/packet.md section 2).
 
 What is shown is held to the same rules as in a whole run: each record is the stored bytes that were sealed and one sound WARC record,
 each line leads to the root that the manifest signs. What is not shown is said, never guessed.

@@ -13,6 +13,7 @@ from typing import Any
 
 from preserve.errors import FormatError
 from preserve.formats.printable import printable
+from preserve.formats.strictjson import MAX_INTEGER
 from preserve.model.document import Candidate, Citation, CitationKind, Where
 
 FIELDS = tuple(field.name for field in fields(Citation))
@@ -95,6 +96,8 @@ def _check_types(found: dict[str, Any]) -> None:
     for name in _NUMBERS:
         if not isinstance(found.get(name), int | None) or isinstance(found.get(name), bool):
             raise FormatError(f"`{name}` is neither a number nor null")
+        if not 0 <= (found.get(name) or 0) <= MAX_INTEGER:
+            raise FormatError(f"`{name}` is no number of a {name}")
     if not isinstance(found.get("uncertain", False), bool):
         raise FormatError("`uncertain` is neither true nor false")
     candidates = found.get("candidates", [])

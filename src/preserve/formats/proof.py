@@ -1,4 +1,4 @@
-"""Disclosure proofs: one record, or one line, shown to be of a sealed run without showing the others (docs/formats/proofs.md).
+"""Disclosure proofs: one record, or one line, shown to be of a sealed run without showing the others (docs/formats/packet.md section 2).
 
     preserve-record-proof/v1                         preserve-line-proof/v1
     warc data/a-0001.warc.gz                         file data/captures.jsonl

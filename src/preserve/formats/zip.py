@@ -91,7 +91,8 @@ def read(source: Read, size: int) -> ZipLayout:
     if length > MAX_DIRECTORY:
         raise FormatError(f"ZIP: the directory has {length} bytes, more than is read")
     found = list(_directory(source(start, length), count, problems))
-    entries, expected = [], 0
+    entries: list[ZipEntry] = []
+    expected = 0
     for central in sorted(found, key=lambda item: item.at):
         central = replace(central, at=central.at + shift)  # noqa: PLW2901 -- the same entry, where it lies
         if central.at != expected + (shift if not entries else 0):

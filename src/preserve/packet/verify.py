@@ -78,8 +78,7 @@ class Check:
     def note(self, what: str) -> None:
         self.say("      " + what)
 
-    def fail(self, code: str, where: str, what: str) -> Any:
-        """Always None, for callers that end with it."""
+    def fail(self, code: str, where: str, what: str) -> None:
         self.codes.append(code)
         self.say("FAIL  %s  %s: %s" % (code, where, what))
 
@@ -87,7 +86,6 @@ class Check:
         self.doubts.append(code)
         self.say("open  %s  %s: %s" % (code, where, what))
 
-    @property
     def refused(self) -> bool:
         return any(code != "aid-differs" for code in self.codes)
 
@@ -291,13 +289,17 @@ def read_key(check: Check, run: Run, name: str, keyid: str) -> bytes | None:
     text = base64.b64encode(der)
     rows = [text[at : at + 64] for at in range(0, len(text), 64)]
     if b"\n".join([b"-----BEGIN PUBLIC KEY-----"] + rows + [b"-----END PUBLIC KEY-----", b""]) != pem or not algorithm(der):
-        return check.fail("key-format", run.at + name, "not a public key in its one spelling, or of an unknown algorithm")
+        check.fail("key-format", run.at + name, "not a public key in its one spelling, or of an unknown algorithm")
+        return None
     if algorithm(der) == "ed25519" and not strong(der[12:]):
-        return check.fail("weak-key", run.at + name, "a weak key: one signature would fit every message")
+        check.fail("weak-key", run.at + name, "a weak key: one signature would fit every message")
+        return None
     if algorithm(der) == "ecdsa-p256-sha256" and not openssl("pkey -pubin -inform DER -in key -noout".split(), key=der)[0]:
-        return check.fail("key-format", run.at + name, "not a point on P-256")
+        check.fail("key-format", run.at + name, "not a point on P-256")
+        return None
     if hashlib.sha256(der).hexdigest() != keyid:
-        return check.fail("key-mismatch", run.at + name, "another key under this key's name")
+        check.fail("key-mismatch", run.at + name, "another key under this key's name")
+        return None
     return der
 
 
@@ -424,18 +426,15 @@ def several(check: Rule) -> Rule:
 def fields(*first: tuple[str, Rule], **more: Rule) -> Rule:
     """An object with just these members, in this order (lines of a .jsonl file have theirs sorted)."""
     wanted = [*first, *more.items()]
-    return lambda value: (
-        type(value) is dict
-        and list(value) == [name for name, _ in wanted]
-        and all(check(value[name]) for name, check in wanted)
-    )
+    names = [name for name, _ in wanted]
+    return lambda value: type(value) is dict and list(value) == names and all(check(value[name]) for name, check in wanted)
 
 
 def moment(value: Any) -> bool:
     if not form(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")(value) or not value.isascii():
         return False
     try:
-        return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds(value))) == value[:19]
+        return bool(time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds(value))) == value[:19])
     except (ValueError, OverflowError):
         return False
 
@@ -644,11 +643,13 @@ def check_lines(check: Check, run: Run) -> Any:
     try:
         proofs = list(read_proofs(run.read("proofs/capture.proof", LARGE)))
     except ValueError:
-        return check.fail("line-proof", "proofs/capture.proof", "not a file of proofs")
+        check.fail("line-proof", "proofs/capture.proof", "not a file of proofs")
+        return None
     if len(proofs) != 1 or not proven(proofs[0], b"file ", run.manifest["captures"]):
-        return check.fail("line-proof", "proofs/capture.proof", "it does not lead to what was signed")
+        check.fail("line-proof", "proofs/capture.proof", "it does not lead to what was signed")
+        return None
     last = {"requisite_of": number} if b'"requisite_of":' in proofs[0][4] else {"cited_in": several(CITED)}
-    capture = None
+    capture: Any = {}
     try:
         capture = strict(proofs[0][4], line=True)
         shape = fields(*sorted(list(CAPTURE.items()) + list(last.items()), key=lambda item: item[0]))
@@ -657,7 +658,8 @@ def check_lines(check: Check, run: Run) -> Any:
     except ValueError:
         good = False
     if not good:
-        return check.fail("line-form", "proofs/capture.proof", "the line is not that of a capture, or of another one")
+        check.fail("line-form", "proofs/capture.proof", "the line is not that of a capture, or of another one")
+        return None
     wanted = sorted({cited["citation"] for cited in capture.get("cited_in", ())})
     if not wanted:
         return capture
@@ -690,7 +692,8 @@ def check_lines(check: Check, run: Run) -> Any:
 def check_records(check: Check, run: Run, capture: Any, called: set[str]) -> Found:
     """Every record that the capture names, then originals. Returns {file: (header fields, whether it is an original)}."""
     named = [(record["warc"], record["index"], record["type"]) for record in (capture or {}).get("records", ())]
-    where, found = run.at + "proofs/records.proof", {}  # type: str, Found
+    where = run.at + "proofs/records.proof"
+    found: Found = {}
     proofs: list[Proof] = []
     if "proofs/records.proof" in run.names:
         called.add(where)
@@ -709,9 +712,14 @@ def check_records(check: Check, run: Run, capture: Any, called: set[str]) -> Fou
         leaf = re.fullmatch(
             rb"preserve-record/v1 (0|[1-9][0-9]{0,15}) (0|[1-9][0-9]{0,15}) ([1-9][0-9]{0,15}) ([0-9a-f]{64})", proof[4]
         )
-        good = warc is not None and leaf is not None and int(leaf[1]) == proof[3] and int(leaf[2]) + int(leaf[3]) <= warc["bytes"]
-        good = good and proven(proof, b"warc ", dict(warc["records"], file=warc["path"]))
-        if not good or (place < len(named) and (proof[1], proof[3]) != named[place][:2]):
+        if (
+            warc is None
+            or leaf is None
+            or int(leaf[1]) != proof[3]
+            or int(leaf[2]) + int(leaf[3]) > warc["bytes"]
+            or not proven(proof, b"warc ", dict(warc["records"], file=warc["path"]))
+            or (place < len(named) and (proof[1], proof[3]) != named[place][:2])
+        ):
             check.fail("record-proof", where, "proof %d does not lead to what was signed" % (place + 1))
             return found
         kind = named[place][2] if place < len(named) else "original"
@@ -894,9 +902,11 @@ def check_token(check: Check, run: Run, name: str, message: bytes, roots: dict[s
     try:
         kind, digest, stamped = read_token(reply)
     except (ValueError, IndexError):
-        return check.fail(code, where, "not a granted time-stamp")
+        check.fail(code, where, "not a granted time-stamp")
+        return None
     if hashlib.new(kind, message).digest() != digest:
-        return check.fail(code, where, "it is over other bytes")
+        check.fail(code, where, "it is over other bytes")
+        return None
     said = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(stamped))
     authority = re.sub(r"^timestamps/(start-)?|\.tsr$", "", name)
     if authority not in roots:
@@ -908,7 +918,8 @@ def check_token(check: Check, run: Run, name: str, message: bytes, roots: dict[s
     arguments = ["ts", "-verify", "-data", "data", "-in", "reply", "-CAfile", "root", "-attime", str(int(stamped))]
     good, why = openssl(arguments, data=message, reply=reply, root=roots[authority])
     if not good:
-        return check.fail(code, where, "openssl ts -verify: " + why.strip().replace("\n", " ")[-200:])
+        check.fail(code, where, "openssl ts -verify: " + why.strip().replace("\n", " ")[-200:])
+        return None
     check.ok("%s: %s, says %s" % (where, said, authority))
     return stamped
 
@@ -969,24 +980,30 @@ def check_log(check: Check, run: Run, vkey: tuple[str, bytes] | None) -> None:
         if len(signatures) > 64 or len({(name, raw[:4]) for name, raw in signatures}) != len(signatures):
             raise ValueError
     except (ValueError, IndexError):
-        return check.fail("log-proof", where, "not a proof")
+        check.fail("log-proof", where, "not a proof")
+        return
     if body[0] != manifest["log"]["origin"]:
-        return check.fail("log-signature", where, "a checkpoint of another log")
+        check.fail("log-signature", where, "a checkpoint of another log")
+        return
     if index != manifest["log"]["size_before"] or not leads_to(run.seal, index, size, path, root):
         check.fail("log-proof", where, "SEAL is not the entry of that log that the manifest says")
     if vkey is None:
-        return check.note(
+        check.note(
             "%s: entry %d of %s, if its checkpoint is to be believed; not checked: no --log"
             % (where, index, printable(body[0]))
         )
+        return
     name, raw = vkey
     if name != body[0]:
-        return check.doubt("log-unknown", where, "the key that you gave is that of another log")
+        check.doubt("log-unknown", where, "the key that you gave is that of another log")
+        return
     mark = hashlib.sha256(name.encode() + b"\n\x01" + raw).digest()[:4]
     good = [ed25519(raw, words + b"\n", said[4:]) for who, said in signatures if (who, said[:4]) == (name, mark)]
     if good != [True]:
-        return check.fail("log-signature", where, "its checkpoint is not signed by the log's key")
-    return check.ok("%s: entry %d of %s, whose checkpoint is signed by the log's key" % (where, index, printable(name)))
+        check.fail("log-signature", where, "its checkpoint is not signed by the log's key")
+        return
+    check.ok("%s: entry %d of %s, whose checkpoint is signed by the log's key" % (where, index, printable(name)))
+    return
 
 
 def signature_line(row: str) -> tuple[str, bytes]:
@@ -1006,7 +1023,7 @@ def check_names(check: Check, names: list[str]) -> list[str]:
             check.fail("unsafe-name", printable(name), "names here are of a-z, 0-9, '.', '_' and '-'")
         elif name not in OF_PACKET and not OF_RUN.fullmatch(RUN.sub("", name, count=1) if RUN.match(name) else name):
             check.fail("unlisted-file", name, "a packet has no such file")
-    runs = sorted({""} | {RUN.match(name).group(0) for name in names if RUN.match(name)})
+    runs = sorted({""} | {found.group(0) for found in map(RUN.match, names) if found})
     wanted = ["packet", "README.md", "verify.py", "proofs/capture.proof"]
     wanted += [at + name for at in runs for name in ("manifest.json", "SEAL", "log/seal.tlog-proof")]
     for name in wanted + [at + "proofs/records.proof" for at in runs if at]:
@@ -1051,7 +1068,7 @@ def open_run(
         if named[keyid] != (algorithm(keys[keyid]) or "ml-dsa-65"):
             check.fail("signer-algorithm", at + "keys/%s.pem" % keyid, "it is of another algorithm than the manifest says")
     check_times(check, run, roots, now)
-    return (None, {}) if check.refused else (run, keys)
+    return (None, {}) if check.refused() else (run, keys)
 
 
 def check_packet(
@@ -1062,10 +1079,10 @@ def check_packet(
     roots: dict[str, bytes],
     now: float,
 ) -> None:
-    if check.refused:
+    if check.refused():
         return
     at_all = check_names(check, source.names)
-    if check.refused:
+    if check.refused():
         return
     packet = Run(source)
     shown = check_aids(check, packet)
@@ -1096,13 +1113,13 @@ def check_packet(
         found.update(check_records(check, other, None, called))
         runs.append(other)
         signers.append(keys)
-    if not check.refused:
+    if not check.refused():
         check_originals(check, found)
-    for run, keys in zip(runs, signers):
+    for run in runs:
         called |= {run.at + name for name in ("manifest.json", "SEAL", "log/seal.tlog-proof")}
         called |= {run.at + token["file"] for token in run.manifest["start_tokens"]}
         called |= {run.at + name for name in run.names if TOKEN.fullmatch(name) or name.startswith(("keys/", "signatures/"))}
-    for name in () if check.refused else source.names:
+    for name in [] if check.refused() else source.names:
         if name not in called:
             check.fail("unlisted-file", name, "nothing in the packet calls for it")
     for run, keys in zip(runs, signers):
@@ -1113,12 +1130,21 @@ def check_packet(
         if not known:
             why = "the key that you gave did not sign it" if keyid else "no --key was given: anybody could have made this"
             check.doubt("signer-unknown", run.at + "manifest.json", why)
-    if not check.refused:
+    if not check.refused():
         check.ok(
             "capture %d of run %d, %s" % (capture["capture"], main.manifest["archive"]["sequence"], printable(capture["url"]))
         )
         check.ok("%d records are byte for byte what was signed" % len(found))
         check.note("a packet shows one capture; what else its run holds cannot be seen in it")
+
+
+def read_vkey(value: str) -> tuple[str, bytes]:
+    """Name and key of a log."""
+    name, mark, code = value.split("+", 2)
+    raw = unbase64(code.encode("ascii"))
+    if raw[:1] != b"\x01" or not strong(raw[1:]) or hashlib.sha256(name.encode() + b"\n" + raw).hexdigest()[:8] != mark:
+        raise ValueError("not the key of a log")
+    return name, raw[1:]
 
 
 def main(arguments: list[str], say: Callable[[str], object] = print, now: float | None = None) -> int:
@@ -1127,26 +1153,16 @@ def main(arguments: list[str], say: Callable[[str], object] = print, now: float 
     roots: dict[str, bytes] = {}
     paths: list[str] = []
     try:
-        while arguments:
-            word, arguments = arguments[0], arguments[1:]
-            if word in ("--key", "--log", "--root"):
-                value, arguments = arguments[0], arguments[1:]
+        waiting = iter(arguments)
+        for word in waiting:
             if word == "--key":
-                keyid = value.replace("-", "").lower()
+                keyid = next(waiting, "").replace("-", "").lower()
                 if not re.fullmatch("[0-9a-f]{64}", keyid):
                     raise ValueError("--key: a key id has 64 hexadecimal digits")
             elif word == "--log":
-                name, mark, code = value.split("+", 2)
-                raw = unbase64(code.encode("ascii"))
-                if (
-                    raw[:1] != b"\x01"
-                    or not strong(raw[1:])
-                    or hashlib.sha256(name.encode() + b"\n" + raw).hexdigest()[:8] != mark
-                ):
-                    raise ValueError("--log: not the key of a log")
-                vkey = (name, raw[1:])
+                vkey = read_vkey(next(waiting, ""))
             elif word == "--root":
-                name, _, path = value.partition("=")
+                name, _, path = next(waiting, "").partition("=")
                 with open(path, "rb") as file:
                     roots[name] = file.read()
             elif word.startswith("-"):
@@ -1158,13 +1174,13 @@ def main(arguments: list[str], say: Callable[[str], object] = print, now: float 
             raise ValueError("openssl is missing")
         check = Check(say)
         source = Folder(path, check) if os.path.isdir(path) else Zip(path, check)
-    except (ValueError, IndexError, OSError) as problem:
+        try:
+            check_packet(check, source, keyid, vkey, roots, time.time() if now is None else now)
+        finally:
+            source.close()
+    except (ValueError, OSError) as problem:
         print("verify.py: %s\n\n%s" % (problem, __doc__), file=sys.stderr)
         return 2
-    try:
-        check_packet(check, source, keyid, vkey, roots, time.time() if now is None else now)
-    finally:
-        source.close()
     code = next((word for word in REFUSED if word in check.codes), "")
     if code:
         say("REFUSED " + code)
