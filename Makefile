@@ -62,6 +62,7 @@ $(RUN): constraints.txt pyproject.toml $(VENV)/made-in
 	@echo 'Installing preserve and what it needs'
 	@$(INSTALL) -r constraints.txt
 	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@$(PY) -m compileall -q src
 	@touch $@
 
 $(TEST): constraints-test.txt $(RUN)

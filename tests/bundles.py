@@ -126,7 +126,7 @@ def resigned(entries: Entries, *, pen: Pen | None) -> Entries:
         signature = pen.sign(statement.encode())
     signed = wacz.encode_digest(
         digest,
-        created="2026-11-22T00:00:00Z",
+        created=wacz.decode_package(package).created,
         software="preserve/0",
         key=key,
         signature=wacz.raw_signature(private.sign(wacz.signed_text(digest), ec.ECDSA(hashes.SHA256()))),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import gzip
+import hashlib
 import re
 import shutil
 import subprocess
@@ -209,11 +211,10 @@ def test_another_key_is_not_this_key(preserve: Run, archive: Path, tmp_path: Pat
 
 
 def test_the_checker_knows_its_readme_and_nothing_of_preserve() -> None:
-    import hashlib
-
     brought = aids()
     source = brought.verifier.decode("ascii")
     assert hashlib.sha256(brought.readme).hexdigest() in source, "README.md has changed: put its SHA-256 into verify.py"
     imports = re.findall(r"^\s*(?:from|import) ([a-z0-9_]+)", source, re.MULTILINE)
     assert set(imports) <= sys.stdlib_module_names
+    ast.parse(source, feature_version=(3, 8))
     assert brought.readme.count(b"\nK={KEYID}\n") >= 1

@@ -136,6 +136,7 @@ _BODY_MARKS = {
     Style.PAREN: re.compile(r"\((\d{1,4})\)"),
     Style.WORD: re.compile(r"\[(?:footnote |fn\.? ?)?(\d{1,4})\]", re.IGNORECASE),
 }
+_ANY_DIGIT = re.compile(rf"[\d{_SUPER}]")
 
 
 def body_marks(found: list[Row], style: Style, starts: list[Start]) -> dict[int, list[int]]:
@@ -146,7 +147,7 @@ def body_marks(found: list[Row], style: Style, starts: list[Start]) -> dict[int,
         patterns.append(_BODY_MARKS[Style.PLAIN])
     marks: dict[int, list[int]] = {}
     for at, row in enumerate(found):
-        if row.furniture or row.blank:
+        if row.furniture or not _ANY_DIGIT.search(row.text):
             continue
         for pattern in patterns:
             for match in pattern.finditer(row.text, own.get(at, 0)):

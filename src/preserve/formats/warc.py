@@ -215,11 +215,14 @@ def _parse_date(text: str) -> datetime:
         raise FormatError(f"not a WARC-Date: {text[:40]!r}") from error
 
 
+_BLOCK_DIGEST: Final = re.compile(rb"\r\nWARC-Block-Digest: (sha256:[0-9a-f]{64})\r\n")
+
+
 def written(data: bytes, limit: int) -> tuple[str, str] | None:
     """Type and id of the record in a slice that `header` and `pack` wrote, None when it holds more than `limit` bytes.
 
-    The fast way for a slice that is known by its hash: exactly one member, its CRC-32 holds, the record is as long as it says.
-    `MemberCheck` is for everybody's records, of any size, and computes the digests as well. Raises FormatError.
+    The fast way for a slice that is known by its hash: exactly one member, its CRC-32 holds, the record is as long as it says, and
+    its block digest holds. `MemberCheck` is for everybody's records, of any size. Raises FormatError.
     """
     content = unpack(data, limit)
     if content is None:
@@ -229,6 +232,9 @@ def written(data: bytes, limit: int) -> tuple[str, str] | None:
         raise FormatError("no WARC/1.1 header of ours")
     if len(content) != head.end() + int(head[3]) + len(END) or not content.endswith(END):
         raise FormatError("the record is not as long as its Content-Length says")
+    stated = _BLOCK_DIGEST.search(content, 0, head.end())
+    found = hashlib.sha256(memoryview(content)[head.end() : -len(END)]).hexdigest()
+    _hold("WARC-Block-Digest", stated[1].decode() if stated else None, found)
     return head[1].decode(), head[2].decode()
 
 
