@@ -16,7 +16,7 @@ LOCK := $(VENV)/lock/bin/python
 COMPILE := $(LOCK) -W ignore -m piptools compile --quiet --upgrade --generate-hashes --strip-extras --allow-unsafe \
 	--no-header --no-emit-options --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
-.PHONY: help capture install test test-long lint format reference constraints clean
+.PHONY: help capture install test test-long replay-assets lint format reference constraints clean
 .DELETE_ON_ERROR:
 
 # A virtual environment cannot be moved, nor outlive its Python: then it is made again.
@@ -29,6 +29,7 @@ help:
 	@echo 'make capture DOCS="paper.txt"   the same on your documents and the real web'
 	@echo 'make test                       lint, types, floors, tests'
 	@echo 'make test-long                  the tests that take minutes'
+	@echo 'make replay-assets              fetch the players that test-long replays with'
 	@echo 'make reference                  weave the help of every command into docs/reference.md'
 	@echo 'make constraints                lock the dependencies anew; make clean removes .venv and caches'
 
@@ -40,8 +41,12 @@ install: $(RUN)
 test: lint
 	$(PYTEST) -m 'not long'
 
-test-long: $(TEST)
+test-long: $(TEST) replay-assets
 	$(PYTEST) -m long
+
+# Others' players, for the tests that replay: never part of this project. Where they cannot be had, those tests say so and are skipped.
+replay-assets: $(VENV)/made-in
+	@tools/replay-assets $(VENV)/replay $(PY)
 
 lint: $(TEST)
 	$(PY) -m ruff check .

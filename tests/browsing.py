@@ -252,6 +252,12 @@ class ReplayWebPage:
         self._browser.go(f"http://127.0.0.1:{self.shelf.port}/")
         wait_until(lambda: self.ask("shown.document.readyState") == "complete", timeout=30)
 
+    def signature(self) -> Any:
+        """The public key of the signature that the player read, as it tells it."""
+        collection = "shown.location.pathname.split('/w/')[1].split('/')[0]"
+        about = f"shown.parent.fetch('/replay/w/api/c/' + {collection} + '?all=1').then(answer => answer.json())"
+        return self.ask(f"{about}.then(told => told.verify.publicKey)")
+
     def ask(self, script: str) -> Any:
         """The value of a script in which `shown` is the window of the replayed page; None while there is none."""
         return self._browser.run(f"(async () => {{ const shown = {_INNERMOST}; return await ({script}); }})()")

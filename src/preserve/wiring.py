@@ -194,11 +194,12 @@ def _open_run(archive: Archive, ledger: LogFolder, stamper: Stamper) -> Journal 
     identity = journal.identity()
     if not journal.counts().total and not run.is_sealed(archive, journal):
         identity = None  # a kill, or a mistake in what was given, came before anything was planned
-    if identity is None or run.is_sealed(archive, journal):
-        if identity is not None:
-            run.settle(archive, journal, ledger, stamper)
+    if identity is None:
         journal.close()
-        archive.clear_journal()
+        archive.clear_unbegun()
+        return None
+    if run.is_sealed(archive, journal):
+        run.settle(archive, journal, ledger, stamper)
         return None
     run.check_foundation(archive, ledger)
     staging = archive.staging(identity.name)

@@ -38,7 +38,7 @@ def test_a_second_ctrl_c_ends_at_once_and_leaves_the_run_open(
     assert running.returncode == 130, said
     assert "Traceback" not in said
     assert "--resume" in said
-    site.route("/slow", respond(b"a page"))
+    site.route("/slow", text("a page"))
     done = preserve(*_args(site, "--json", "--resume"))
     assert (done.code, [line["url"] for line in done.lines[:-1]]) == (0, ["http://a.example/slow"])
     assert preserve("verify", "archive").code == 0
@@ -152,3 +152,26 @@ def test_the_mark_of_a_note_cannot_steer_the_terminal(preserve: Run, tmp_path: P
     assert done.code == 10
     assert "note \\u{1b}[31m1\\u{202e}" in done.stderr
     assert "\x1b" not in done.stderr
+
+
+def test_records_without_their_journal_are_never_thrown_away(
+    preserve: Run, config_home: Path, tmp_path: Path, site: AnyHostSite
+) -> None:
+    site.route("/slow", slow(respond(b"a page"), pause=4))
+    running = _begin(tmp_path, *_args(site, "--json", "--url", "http://b.example/", "--url", "http://a.example/slow"))
+    assert running.stdout is not None
+    running.stdout.readline()
+    running.kill()
+    running.communicate(timeout=10)
+    (warc,) = (tmp_path / "archive" / "journal").glob("*/data/*.warc.gz")
+    kept = warc.read_bytes()
+    assert kept
+    for path in (tmp_path / "archive" / "journal").glob("journal.sqlite*"):
+        path.unlink()
+    for journal in (False, True):
+        if journal:
+            (tmp_path / "archive" / "journal" / "journal.sqlite").touch()
+        done = preserve(*_args(site, "--url", "http://b.example/"))
+        assert done.code == 30
+        assert "no journal that knows them" in done.stderr
+        assert warc.read_bytes() == kept

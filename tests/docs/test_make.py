@@ -74,7 +74,8 @@ def checkout(tmp_path: Path) -> Path:
     checkout = tmp_path / "check out"
     _program(
         checkout / ".venv" / "bin" / "preserve",
-        'for word in "$@"; do echo "<$word>"; done\ntest -n "$NOTHING" || mkdir -p "$3"\nexit ${CODE:-0}',
+        'test "$1" != bundle || exit ${BUNDLE:-0}\nfor word in "$@"; do echo "<$word>"; done\n'
+        'test -n "$NOTHING" || mkdir -p "$3"\nexit ${CODE:-0}',
     )
     shutil.copytree(ROOT / "tools", checkout / "tools")
     return checkout
@@ -90,7 +91,11 @@ def _capture(checkout: Path, **variables: str) -> subprocess.CompletedProcess[st
 def test_without_documents_it_is_the_demonstration(checkout: Path) -> None:
     done = _capture(checkout, PRESERVE_ARCHIVE="real-archive")
     assert done.returncode == 0
-    assert done.stdout.splitlines() == ["<demo>", "<--archive>", "<demo-archive>", f"archive: {checkout}/demo-archive"]
+    assert done.stdout.splitlines() == [
+        *("<demo>", "<--archive>", "<demo-archive>"),
+        f"archive: {checkout}/demo-archive",
+        f"bundle: {checkout}/demo-archive.wacz",
+    ]
 
 
 def test_documents_are_handed_on(checkout: Path) -> None:
@@ -99,9 +104,10 @@ def test_documents_are_handed_on(checkout: Path) -> None:
     assert one.stdout.splitlines() == [
         *("<capture>", "<--archive>", "<the archive>", "<-->", "<my paper.txt>"),
         f"archive: {checkout}/the archive",
+        f"bundle: {checkout}/the archive.wacz",
     ]
     several = _capture(checkout, DOCS="a.txt -b.md")
-    assert several.stdout.splitlines()[-3:] == ["<a.txt>", "<-b.md>", f"archive: {checkout}/archive"]
+    assert several.stdout.splitlines()[-4:-1] == ["<a.txt>", "<-b.md>", f"archive: {checkout}/archive"]
 
 
 @pytest.mark.parametrize(
@@ -112,7 +118,13 @@ def test_exit_codes_are_handed_on_and_explained(checkout: Path, code: str, said:
     done = _capture(checkout, DOCS="a.txt", CODE=code)
     assert done.returncode == int(code)
     assert said in done.stderr
-    assert done.stdout.splitlines()[-1] == f"archive: {checkout}/archive"
+    bundled = [f"bundle: {checkout}/archive.wacz"] if code == "10" else []
+    assert done.stdout.splitlines()[-1 - len(bundled) :] == [f"archive: {checkout}/archive", *bundled]
+
+
+def test_no_bundle_is_named_that_could_not_be_made(checkout: Path) -> None:
+    done = _capture(checkout, DOCS="a.txt", BUNDLE="40")
+    assert (done.returncode, "bundle:" in done.stdout) == (0, False)
 
 
 def test_no_archive_is_named_that_is_not_there(checkout: Path) -> None:

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import json
 import struct
+import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -117,6 +118,9 @@ def test_everything_replays_in_replaywebpage(handed: Handed, browser: Browser, p
         assert player.ask("shown.getComputedStyle(shown.document.querySelector('h1')).color") == "rgb(1, 2, 3)"
         assert player.ask("shown.document.title") == "scripted"
         assert player.ask("shown.fetch('/bg.png').then(answer => answer.status)") == 200
+
+        digest = json.loads(zipfile.ZipFile(handed.wacz).read("datapackage-digest.json"))
+        assert player.signature() == digest["signedData"]["publicKey"]
 
         player.show(f"{HOST}/old")
         assert player.ask("shown.document.querySelector('h1').textContent") == "Harbour", "the redirect was not followed"

@@ -186,6 +186,9 @@ def test_a_row_comes_back_as_it_was_and_steers_no_terminal(citation: Citation) -
         ('{"url": "a", "kind": "book"}', "book"),
         ('{"url": "a", "candidates": ["b"]}', "`candidates`"),
         ('{"url": null}', "no `problem`"),
+        ('{"url": "a", "page": -1}', "`page`"),
+        ('{"url": "a", "line": 9007199254740992}', "`line`"),
+        ('{"url": "a", "text": "' + "\u4e00" * 200_000 + '"}', "longer than"),
         ('{"url": "\\ud800"}', "not JSON"),
     ],
 )

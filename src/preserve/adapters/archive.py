@@ -155,7 +155,7 @@ class Archive:
 
     def make_journal(self) -> None:
         """Make room for the journal of a new run; what a killed `clear_journal` left goes first."""
-        self.clear_journal()
+        self.clear_unbegun()
         with translated(self.journal):
             durable.make_folders(self.journal)
 
@@ -205,6 +205,17 @@ class Archive:
             if not self.has_journal:
                 with contextlib.suppress(OSError):  # something lies there that is not ours to remove
                     self.journal.rmdir()
+
+    def clear_unbegun(self) -> None:
+        """Clear a journal in which no run was begun. Raises StoreError when records lie there all the same: then it was damaged."""
+        with translated(self.journal):
+            lost = next(self.journal.glob("*/data/*.warc.gz"), None)
+        if lost is not None:
+            raise StoreError(
+                f"{lost}: captured records, and no journal that knows them",
+                f"the disk lost the journal: move {self.journal} away and keep it, the WARC files in it are whole up to their last record",
+            )
+        self.clear_journal()
 
     def clear_journal(self) -> None:
         """The open run is sealed or was never begun: nothing of the journal is needed any more."""

@@ -30,6 +30,7 @@ _ARCHIVE = re.compile(
 _UUID = re.compile(r"(?<![0-9a-f-])(?=[0-9a-f-]{33,35}(?![0-9a-f-]))[0-9a-f]{4,12}(?:-?[0-9a-f]{4,12}){1,4}", re.IGNORECASE)
 _TOKEN = re.compile(r"[^\W_]{3,}")
 _KNOWN_PATHS = {"wpcontent": 2, "wpincludes": 2, "wpjson": 2, "cgibin": 3}
+_KNOWN = re.compile("|".join(_KNOWN_PATHS))
 _SMALL = frozenset(
     [
         "a",
@@ -323,7 +324,7 @@ class _Evidence:
         lower = token.lower()
         if len(token) == 8 and re.search(r"perma\.cc/\Z", self.found.printed[:start], re.IGNORECASE):
             return [_Split(9.0, start + 4, "a name at perma.cc has a hyphen there")]
-        known = re.match("|".join(_KNOWN_PATHS), lower)
+        known = _KNOWN.match(lower)
         if known and len(token) == known.end():
             return [
                 _Split(9.0, start + _KNOWN_PATHS[known[0]], f"`{token[: _KNOWN_PATHS[known[0]]]}-` is how that path is known")

@@ -32,6 +32,9 @@ _STARTS = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _FOREIGN = re.compile(r"[<>\"“”„«»{}|\\^`]")
+# What no address goes without: asked of each passage first, because most prose has none of it.
+_MAY_START = re.compile(r"[/?]|www|h(?:tt|xx)p", re.IGNORECASE)
+_MAY_BE_HOST = re.compile(r"\.[^\W\d_]{2}|\.xn--", re.IGNORECASE)
 _CUE = re.compile(
     r"(?:\b(?:online(?:\s*\([^()\n]{1,24}\))?|available(?: \w+)? (?:at|from|on)|accessible at|retrieved from|url|website|web ?site|web|link|"
     r"abrufbar unter|verfügbar unter|online unter|unter|disponible (?:sur|en|à l['’]adresse)|en ligne|en línea|"
@@ -79,7 +82,7 @@ def addresses(flat: Flat, width: Width | None, *, last: bool) -> list[Found]:
     found = list(_bracketed(flat))
     taken = Spans((address.start, address.end) for address in found)
     failed = 0
-    for match in _STARTS.finditer(flat.text):
+    for match in _STARTS.finditer(flat.text) if _MAY_START.search(flat.text) else ():
         start = match.start()
         if start < failed or taken.meets(start, start + 1) or (match["host"] and not is_named_host(match["host"])):
             continue
@@ -88,7 +91,7 @@ def addresses(flat: Flat, width: Width | None, *, last: bool) -> list[Found]:
             taken.add(bare.start, bare.end)
         elif run := _RUN.match(flat.text, start, start + _LIMIT_CHARS):
             failed = run.end()
-    for match in _BARE_HOST.finditer(flat.text):
+    for match in _BARE_HOST.finditer(flat.text) if _MAY_BE_HOST.search(flat.text) else ():
         host = match["host"]
         if taken.meets(*match.span()) or not is_named_host(host) or is_plain_file(host):
             continue

@@ -22,10 +22,10 @@ from preserve.formats.printable import printable
 _COMMANDS = {
     "cite": "list the citations of documents; no network",
     "capture": "the main job: cite, capture, seal",
-    "verify": "check that an archive or a run was not altered",
+    "verify": "check that an archive, run, bundle or packet was not altered",
     "status": "every document and footnote: captured, intact, sealed",
     "timestamp": "fetch the time-stamps that sealed runs lack",
-    "bundle": "hand over captures as a WACZ that players open",
+    "bundle": "hand over captures as a WACZ that replay tools open",
     "prove": "one capture in a packet that a stranger can check alone",
     "key": "make, list and export signing keys",
     "trust": "whose signatures and logs you accept",

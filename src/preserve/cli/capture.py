@@ -38,7 +38,7 @@ def _size(text: str) -> int:
 class _Seconds(click.FloatRange):
     """A finite number of seconds: NaN passes every comparison of a range, and nobody waits for ever."""
 
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+    def convert(self, value: float, param: click.Parameter | None, ctx: click.Context | None) -> float:
         seconds: float = super().convert(value, param, ctx)
         if not math.isfinite(seconds):
             self.fail(f"{seconds} is not a number of seconds", param, ctx)
@@ -151,9 +151,10 @@ def command(
 ) -> int:
     """Capture what documents cite, and seal it: the main job.
 
-    DOC is a document (PDF, DOCX, ODT, EPUB, HTML, Markdown, text) whose footnotes are read, or a plan printed by `preserve cite --json`. Every
-    address they cite is fetched into WARC files below DIR/runs, with hashes and times in a signed manifest and an entry in
-    the archive's log. Addresses can also be given with --url and --url-list.
+    DOC is anything that `preserve cite` reads: a document whose footnotes count, a bibliography, a list of addresses, or a plan printed
+    by `preserve cite --json`. Every address they cite is fetched into WARC files below DIR/runs, with hashes and times in a signed
+    manifest and an entry in the archive's log. Addresses can also be given with --url and --url-list. The first capture makes a
+    signing key when there is none.
 
     Exit code: 0 all captured; 10 sealed, but some are missing or worthless; 11 nothing captured; 130 interrupted, go on
     with --resume.

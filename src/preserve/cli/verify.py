@@ -82,7 +82,10 @@ def check(path: Path, *, require: frozenset[Claim] = frozenset(), workers: int |
     from preserve.places import config_folder, state_folder
 
     if not path.exists():
-        raise FormatError(f"{path}: no such file or folder", "name an archive, the folder of one run in its runs/, or a .wacz")
+        raise FormatError(
+            f"{path}: no such file or folder",
+            "name an archive, the folder of one run in its runs/, a .wacz, or an evidence packet",
+        )
     memories = (CheckpointMemory.seen(state_folder()), CheckpointMemory.signed(state_folder()))
     trusted = TrustStore(config_folder()).trusted_keys()
     if _is_packet(path):
@@ -140,7 +143,8 @@ def _check_file(
             now = datetime.now(UTC)
             return verify_bundle(container, (expected, indexed), trusted, memories, now, workers=workers, require=require)
     except FormatError as problem:
-        raise FormatError(f"{path}: {problem.message}", problem.hint) from None
+        hint = problem.hint or "name an archive, the folder of one run in its runs/, or a .wacz"
+        raise FormatError(f"{path}: {problem.message}", hint) from None
 
 
 def _json_lines(report: Report) -> Iterator[str]:

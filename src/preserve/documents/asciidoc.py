@@ -31,7 +31,9 @@ _MACRO = re.compile(
     re.IGNORECASE,
 )
 _QUOTES = {'"`': "“", '`"': "”", "'`": "‘", "`'": "’"}
-_BRACKET = re.compile(r"\\.|(?:https?://|link:|footnote(?:ref)?:|image:)[^\s\[\]]{0,4000}\[|\]", re.IGNORECASE | re.DOTALL)
+_BRACKET = re.compile(
+    r"\\.|(?:https?://|link:|mailto:|footnote(?:ref)?:|image:)[^\s\[\]]{0,4000}\[|\]", re.IGNORECASE | re.DOTALL
+)
 _DEEP = 4
 
 

@@ -138,9 +138,17 @@ def _record(key: str, fields: dict[str, str], number: int) -> Record:
         date=_date(fields),
         addresses=tuple(addresses),
         doi=address(fields.get("doi", "")),
-        arxiv=re.sub(r"(?i)\Aarxiv:\s*", "", eprint) if archive == "arxiv" or eprint.lower().startswith("arxiv:") else "",
+        arxiv=_arxiv(fields, archive, eprint),
         accessed=inline(fields.get("urldate") or fields.get("lastchecked") or fields.get("lastaccessed", "")).text,
     )
+
+
+def _arxiv(fields: dict[str, str], archive: str, eprint: str) -> str:
+    """The identifier at arXiv: an `eprint` there, or one that the journal's name holds ("arXiv preprint arXiv:1905.01234")."""
+    if archive == "arxiv" or eprint.lower().startswith("arxiv:"):
+        return re.sub(r"(?i)\Aarxiv:\s*", "", eprint)
+    named = re.search(r"\barxiv:\s*([\w.-]+(?:/\d{7})?(?:v\d+)?)", fields.get("journal", ""), re.IGNORECASE)
+    return named[1] if named else ""
 
 
 def _date(fields: dict[str, str]) -> str:

@@ -163,7 +163,7 @@ def _json(each: Mapping[str, Any], number: int) -> Record:
             (str(each[name]) for name in names if isinstance(each.get(name), str | int) and str(each[name]).strip()), ""
         )
 
-    key = text("citationKey", "citation-key", "citekey", "id")
+    key = text("citationKey", "citation-key", "citekey", "id", "key")
     people = each.get("author") or each.get("creators") or []
     if isinstance(each.get("accessed"), dict | list):
         accessed = _parts(each["accessed"])

@@ -60,8 +60,8 @@ _MACRO = re.compile(
     r"|\\(?:def|gdef)\s*\\(?P<plain>[A-Za-z]+)(?P<places>(?:#\d)*)\{"
 )
 _NAME = re.compile(r"\\([A-Za-z]+)\s*")
-_EXPANSIONS = 20_000
-"""Macros put in for one document; a book has thousands."""
+_EXPANSIONS = 4_000
+"""Macros put in for one document; after that they are taken for their arguments, as those of packages are."""
 _DEEP = 12
 """Notes within notes within arguments; deeper than anyone prints."""
 
@@ -174,7 +174,7 @@ class _Reader:
     def _command(self, out: Writing, name: str, at: int, stop: int, deep: int) -> int:
         """Do what a command says; where its part ends."""
         bare = name.removesuffix("*")
-        if bare in self._macros:
+        if bare in self._macros and deep < _DEEP and self._expansions < _EXPANSIONS:
             return self._expand(out, bare, at, stop, deep)
         if bare in {"begin", "end"}:
             return self._environment(out, bare, at, stop)
@@ -228,8 +228,6 @@ class _Reader:
             start, end, at = self._argument(at, stop)
             values.append(self.text[start:end])
         self._expansions += 1
-        if deep >= _DEEP or self._expansions > _EXPANSIONS:
-            return at
         written = re.sub(r"#(\d)", lambda slot: values[int(slot[1]) - 1] if 0 < int(slot[1]) <= count else "", body)
         outside = self.text, self._places, self._closes, self._first
         line = self._line(at - 1)

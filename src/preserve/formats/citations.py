@@ -21,6 +21,8 @@ FIELDS = tuple(field.name for field in fields(Citation))
 
 _TEXTS = ("document", "note", "note_inferred", "url", "url_as_printed", "text", "title", "date", "problem", "refers_to")
 _NUMBERS = ("page", "line")
+_LONGEST = 1 << 20
+"""Bytes of a citation in ASCII JSON: far from what a line of a sealed run may hold."""
 _NOT_PLAIN = re.compile("[^\\x00-\\x7e]")
 
 
@@ -48,8 +50,11 @@ def decode(line: str, document: str) -> Citation:
     try:
         found = json.loads(line, object_pairs_hook=_unique)
         json.dumps(found, ensure_ascii=False).encode()  # half a surrogate pair could never be written again
+        long = len(json.dumps(found))
     except (ValueError, RecursionError) as problem:
         raise FormatError(f"not JSON ({problem})") from problem
+    if long > _LONGEST:
+        raise FormatError(f"longer than {_LONGEST} bytes: no citation is")
     if not isinstance(found, dict) or "url" not in found:
         raise FormatError("not a citation: it has no field `url`")
     _check_types(found)

@@ -27,7 +27,6 @@ WAITING = ".new"
 TILE_WIDTH = 256
 TILE_HEIGHT = 8
 MAX_ENTRY = (1 << 16) - 1
-MAX_TILE = TILE_WIDTH * merkle.HASH_SIZE
 MAX_BUNDLE = TILE_WIDTH * (2 + MAX_ENTRY)
 
 PROOF_HEADER = "c2sp.org/tlog-proof@v1"

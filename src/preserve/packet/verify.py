@@ -1126,7 +1126,9 @@ def check_packet(
         check_log(check, run, vkey)
         known = keyid in keys and algorithm(keys[keyid]) in ("ed25519", "ecdsa-p256-sha256")
         for signer in sorted(keys):
-            check.note("%ssigned by key %s%s" % (run.at, signer, ", the one that you gave" if signer == keyid else ""))
+            check.note(
+                "%smanifest.json: signed by key %s%s" % (run.at, signer, ", the one that you gave" if signer == keyid else "")
+            )
         if not known:
             why = "the key that you gave did not sign it" if keyid else "no --key was given: anybody could have made this"
             check.doubt("signer-unknown", run.at + "manifest.json", why)

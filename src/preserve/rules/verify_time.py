@@ -27,7 +27,6 @@ MISSING = "missing: the manifest names it; whoever keeps the archive can fetch i
 
 TOKEN = re.compile(rf"timestamps/({AUTHORITY.pattern})\.tsr")
 """The path of a token over SEAL; the name of its authority."""
-START_TOKEN = re.compile(r"timestamps/start-.*\.tsr")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
