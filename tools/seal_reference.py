@@ -53,6 +53,9 @@ def main(target: Path) -> None:
             run("capture", str(demo / "bridge.md"), *stamps, *common)
         run("verify", str(archive))
         shutil.rmtree(archive / "index", ignore_errors=True)  # derived
+        (target / "roots").mkdir()
+        for name in ("one", "two"):
+            shutil.copy(Path(home) / name / "root.pem", target / "roots" / f"{name}.pem")
         shutil.copy(Path(home) / "config" / "preserve" / "trust.toml", target / "trust.toml")
 
 

@@ -52,7 +52,7 @@ def test_the_independent_check_agrees(run: Path, tmp_path: Path) -> None:
     (signer,) = trusted(version, "operator")
     (log,) = trusted(version, "log")
     script = ROOT / "manifests" / "verify.sh"
-    command = ["sh", str(script), str(run), signer["keyid"], log["vkey"]]
+    command = ["sh", str(script), str(run), signer["keyid"], log["vkey"], str(version / "roots")]
     assert subprocess.run(command, check=False, capture_output=True).returncode == 0
     copy = tmp_path / run.name
     shutil.copytree(run, copy)
