@@ -6,7 +6,6 @@ question itself could not be asked: the file is not a document, the disk is full
     PreserveError
     ├── UsageError            2   the command line makes no sense
     ├── ConfigError           3   configuration, keys or trust store cannot be used
-    │   └── MissingExtra      3   an optional package is not installed
     ├── FormatError          20   these bytes are not in a format of ours
     ├── StoreError           30   the archive cannot be read or written
     │   └── LockedError      30   another process is writing to it
@@ -54,10 +53,6 @@ class ConfigError(PreserveError):
     """The user's configuration, keys or trust store cannot be used as they are."""
 
     exit_code = ExitCode.CONFIG
-
-
-class MissingExtra(ConfigError):
-    """A feature needs an optional package; `hint` holds the `pip install` line."""
 
 
 class FormatError(PreserveError):

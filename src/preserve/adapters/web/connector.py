@@ -108,7 +108,9 @@ class Connector:
         if not allowed:
             address, why = next(iter(refusals.items()))
             raise NotConnected(
-                f"refused: {address} is not a public address ({why})", outcome=Outcome.REFUSED, resolution=resolution
+                f"refused: {address} is not a public address ({why}); --allow-private would ask it",
+                outcome=Outcome.REFUSED,
+                resolution=resolution,
             )
         return allowed
 
