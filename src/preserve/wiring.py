@@ -120,6 +120,10 @@ def capture(
         resumed = journal is not None
         if journal is None and inputs.empty:
             return CaptureResult(idle=not inputs.documents)
+        if journal is None and options.resume and run.answered(archive, inputs):
+            return CaptureResult(idle=True)
+        if journal is not None:
+            journal.amend(_resumed(journal.settings(), _settings(options)))
         if journal is None:
             archive.make_journal()
             journal = Journal(archive.journal_file)
@@ -345,6 +349,15 @@ def _identity(archive: Archive, clock: SystemClock) -> RunIdentity:
         nonce=secrets.token_hex(32),
         started=rfc3339(started),
     )
+
+
+def _resumed(begun: str, now: str) -> str:
+    """The settings of a run that goes on: those it began with and, where they differ, each other set it went on with."""
+    first = json.loads(begun)
+    later: list[object] = first.pop("resumed_with", [])
+    if json.loads(now) not in (first, *later):
+        later.append(json.loads(now))
+    return json.dumps(first | ({"resumed_with": later} if later else {}), sort_keys=True, separators=(",", ":"))
 
 
 def _settings(options: CaptureOptions) -> str:

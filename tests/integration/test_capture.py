@@ -43,9 +43,9 @@ def test_what_the_server_logged_is_what_the_archive_holds(preserve: Run, site: A
     done = preserve(*args(site, "--robots", "ignore", "--url", "http://a.example/page", "--url", "http://a.example/moved"))
     assert done.code == 0, done.stderr
     *targets, last = done.lines
-    assert [(line["url"], line["final_url"], line["outcome"], line["verdict"]) for line in targets] == [
-        ("http://a.example/page", "http://a.example/page", "captured", "ok"),
+    assert sorted((line["url"], line["final_url"], line["outcome"], line["verdict"]) for line in targets) == [
         ("http://a.example/moved", "http://b.example/page", "captured", "ok"),
+        ("http://a.example/page", "http://a.example/page", "captured", "ok"),
     ]
     run = run_folder(done)
     assert hashlib.sha256((run / "SEAL").read_bytes()).hexdigest() == last["seal_sha256"]
@@ -320,3 +320,40 @@ def test_a_clock_in_the_past_is_told_and_not_borne_out(preserve: Run, site: AnyH
     assert done.returncode == 0, done.stderr
     assert "clock" in done.stderr
     assert preserve("verify", "archive").code == 41
+
+
+def test_resuming_what_is_sealed_already_asks_nothing(preserve: Run, site: AnyHostSite, tmp_path: Path) -> None:
+    (tmp_path / "note.txt").write_text("A claim.1\n\n1 Ada Lund, online: <http://one.example/page>.\n")
+    options = args(site, "--robots", "ignore", "note.txt", "--url", "http://two.example/")
+    assert preserve(*options).code == 0
+    asked = len(site.served)
+    again = preserve(*options, "--resume")
+    assert (again.code, again.stdout) == (0, "")
+    assert len(site.served) == asked
+    more = preserve(*options, "--url", "http://three.example/", "--resume")
+    assert more.code == 0
+    assert len(list((tmp_path / "archive" / "runs").iterdir())) == 2
+
+
+def test_a_run_that_goes_on_with_other_settings_says_both(
+    preserve: Run, config_home: Path, tmp_path: Path, site: AnyHostSite, urls: list[str]
+) -> None:
+    site.otherwise(slow(respond(b"a page\n"), pause=0.05))
+    running = begin(tmp_path, *args(site, "--robots", "ignore", "--concurrency", "2", "--url-list", "urls"))
+    wait_until(lambda: done_targets(tmp_path) >= 3)
+    running.kill()
+    running.communicate()
+    done = preserve(*args(site, "--robots", "ignore", "--resume", "--per-host", "5"))
+    assert done.code == 0
+    infos = [block for kind, _, block in records(run_folder(done)) if kind == "warcinfo"]
+    assert len(infos) == 2
+    assert b'"resumed_with"' not in infos[0]
+    settings = json.loads(infos[1].split(b"preserve-settings: ")[1].split(b"\r\n")[0])
+    assert settings["manners"]["per_host"] == 2
+    assert [later["manners"]["per_host"] for later in settings["resumed_with"]] == [5]
+
+
+def test_a_line_without_end_is_sealed_so_that_it_verifies(preserve: Run, site: AnyHostSite, tmp_path: Path) -> None:
+    (tmp_path / "long.txt").write_text("See http://one.example/page " + "字符 " * 600_000)
+    assert preserve(*args(site, "--robots", "ignore", "long.txt")).code == 0
+    assert preserve("verify", "archive").code == 0

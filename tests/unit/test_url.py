@@ -35,7 +35,7 @@ def _parsed(text: str) -> Url:
         ("http://１２７.0.0.1/", "http://127.0.0.1/", "127.0.0.1:80", b"/"),
         ("http://example.org/?#a", "http://example.org/?", "example.org:80", b"/?"),
         ("http:///example.org/a", "http://example.org/a", "example.org:80", b"/a"),
-        ("http://example.org./", "http://example.org./", "example.org.:80", b"/"),
+        ("http://example.org./", "http://example.org./", "example.org:80", b"/"),
     ],
 )  # fmt: skip
 def test_what_goes_on_the_wire(text: str, address: str, host: str, target: bytes) -> None:

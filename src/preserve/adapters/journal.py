@@ -115,6 +115,11 @@ class Journal:
         for key, value in (("identity", json.dumps(asdict(identity))), ("settings", settings)):
             self._db.execute("INSERT INTO meta VALUES(?,?)", (key, value))
 
+    def amend(self, settings: str) -> None:
+        """Put the settings anew: the run goes on with others than it began with, and says both."""
+        with _translated(self._path):
+            self._db.execute("UPDATE meta SET value=? WHERE key='settings'", (settings,))
+
     def identity(self) -> RunIdentity | None:
         """The run that is open, or None when nothing was begun."""
         value = self._meta("identity")

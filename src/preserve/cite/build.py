@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from preserve.cite.context import Context, context
 from preserve.cite.flat import Flat, Layout, Spans
@@ -42,9 +42,25 @@ class _Reader:
     notes: list[Noted] = field(default_factory=list)
 
 
+MAX_TEXT = 20_000
+"""Characters of a citation's text; the longest footnotes of law reviews have a few thousand."""
+
+
 def citations(document: Document) -> tuple[Citation, ...]:
     """Everything that `document` cites, in reading order; a plan's own citations as they stand."""
-    return document.citations or tuple(located.citation for located in locate(document))
+    return document.citations or tuple(_shortened(located.citation) for located in locate(document))
+
+
+def _shortened(citation: Citation) -> Citation:
+    """A passage without end is cut, and shows it: what goes into a sealed line has bounds, and nobody reads on for pages."""
+    if len(citation.text) <= MAX_TEXT and len(citation.title or "") <= MAX_TEXT:
+        return citation
+    title = citation.title
+    return replace(
+        citation,
+        text=citation.text if len(citation.text) <= MAX_TEXT else f"{citation.text[:MAX_TEXT]} […]",
+        title=title if title is None or len(title) <= MAX_TEXT else f"{title[:MAX_TEXT]} […]",
+    )
 
 
 def locate(document: Document) -> tuple[Located, ...]:

@@ -15,7 +15,7 @@ from preserve.errors import ConfigError, ExitCode, FormatError, UsageError
 from preserve.formats.printable import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from preserve import wiring
     from preserve.cli.progress import Bar, Plain, Quiet
@@ -210,7 +210,7 @@ def command(
     read, problems = _read(documents, quiet=quiet)
     inputs = Inputs(
         documents=read,
-        urls=_addresses(urls, lists) if urls or lists else None,
+        urls=_given(urls, lists, resume=resume),
         where=None if where is None else Reach(where),
     )
     if problems and not (read or urls or lists):
@@ -248,6 +248,14 @@ def _read(paths: tuple[str, ...], *, quiet: bool) -> tuple[tuple[Input, ...], in
         source = Source(name=document.name, media_type=document.media_type, size=document.size, sha256=document.sha256)
         inputs.append(Input(source=source, data=entry.data, citations=found))
     return tuple(inputs), len(loaded.problems)
+
+
+def _given(urls: tuple[str, ...], lists: tuple[str, ...], *, resume: bool) -> Iterable[str] | None:
+    """What --url and --url-list name; None when nothing. To resume they are looked at twice, so they are kept."""
+    if not urls and not lists:
+        return None
+    given = _addresses(urls, lists)
+    return tuple(given) if resume else given
 
 
 def _addresses(urls: tuple[str, ...], lists: tuple[str, ...]) -> Iterator[str]:
@@ -327,7 +335,12 @@ def _conclude(result: wiring.CaptureResult, archive: Path, *, as_json: bool, qui
         return
     sealed = result.sealed
     if sealed is None:
-        _say("Nothing to do: no run is open." if result.idle else "Nothing to capture: no address to ask for.", quiet=quiet)
+        _say(
+            "Nothing to do: no run is open, and the newest holds what was asked for."
+            if result.idle
+            else "Nothing to capture: no address to ask for.",
+            quiet=quiet,
+        )
         return
     if as_json:
         manifest = (Path(sealed.folder) / "manifest.json").resolve()

@@ -17,7 +17,7 @@ from pathlib import PurePath
 from preserve.errors import TrustError
 from preserve.flows import seal
 from preserve.flows.stamp import Stamped, Stamper
-from preserve.formats import manifest
+from preserve.formats import lines, manifest
 from preserve.formats import url as url_format
 from preserve.formats.times import rfc3339
 from preserve.model.document import Citation
@@ -86,8 +86,8 @@ def plan(journal: Journal, archive: ArchiveStore, inputs: Inputs) -> None:
 def _target(journal: Journal, url: str) -> int:
     parsed = url_format.parse(url)
     if isinstance(parsed, url_format.BadUrl):
-        return journal.add_target(key=f"unusable {url}", url=url, address=None, host="")
-    return journal.add_target(key=parsed.address, url=url, address=parsed.address, host=parsed.host)
+        return journal.add_target(key=_key(url), url=url, address=None, host="")
+    return journal.add_target(key=_key(url), url=url, address=parsed.address, host=parsed.host)
 
 
 def finish(
@@ -167,6 +167,35 @@ def check_foundation(archive: ArchiveStore, ledger: Ledger) -> None:
             f"the newest run, {last[0]}, is not the last entry of the log",
             "runs or log were changed or put back: run `preserve verify`, then restore from a backup",
         )
+
+
+def answered(archive: ArchiveStore, inputs: Inputs) -> bool:
+    """Whether the newest run, sealed whole, already answers all of `inputs`: then there is nothing to resume.
+
+    A kill after the last step of sealing looks like this to whoever starts the same command again.
+    """
+    document = archive.last_manifest()
+    if document is None or (signed := manifest.decode(document)).interrupted:
+        return False
+    name = archive.run_names()[-1]
+    sizes = {file.path: file.bytes for file in signed.files}
+
+    def rows(path: str) -> bytes:
+        return archive.read_run(name, path, sizes[path]) or b""
+
+    sources = {line.sha256 for line in lines.read(rows(signed.sources.file), lines.decode_source)}
+    if any(given.source.sha256 not in sources for given in inputs.documents):
+        return False
+    if not inputs.urls:
+        return True
+    captured = {_key(line.url) for line in lines.read(rows(signed.captures.file), lines.decode_capture)}
+    return all(_key(url) in captured for url in inputs.urls)
+
+
+def _key(url: str) -> str:
+    """What duplicates are found by."""
+    parsed = url_format.parse(url)
+    return f"unusable {url}" if isinstance(parsed, url_format.BadUrl) else parsed.address
 
 
 def clock_doubt(archive: ArchiveStore, now: datetime) -> str:

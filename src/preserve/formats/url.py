@@ -49,8 +49,8 @@ class Url:
 
     @property
     def host(self) -> str:
-        """The queue this waits in: "host:port", IPv6 in brackets."""
-        return f"[{self.hostname}]:{self.port}" if ":" in self.hostname else f"{self.hostname}:{self.port}"
+        """The queue this waits in: "host:port", IPv6 in brackets; a dot at the end of a name makes no other host."""
+        return f"[{self.hostname}]:{self.port}" if ":" in self.hostname else f"{self.hostname.rstrip('.')}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
