@@ -108,7 +108,7 @@ class Connector:
         if not allowed:
             address, why = next(iter(refusals.items()))
             raise NotConnected(
-                f"refused: {address} is not a public address ({why}); --allow-private would ask it",
+                f"refused: {address} is not a public address ({why})",
                 outcome=Outcome.REFUSED,
                 resolution=resolution,
             )
