@@ -109,7 +109,7 @@ def test_nothing_names_where_packages_come_from() -> None:
     # Written apart, so that this file does not name them either.
     hosts = [
         ".".join(parts)
-        for parts in (("pypi", "org"), ("pythonhosted", "org"), ("npmjs", "com"), ("npmjs", "org"), ("crates", "io"))
+        for parts in (("pypi", "org"), ("python" + "hosted", "org"), ("npmjs", "com"), ("npmjs", "org"), ("crates", "io"))
     ]
     hosts.append(".".join(("deb", "debian", "org")))
     naming = [_name(path) for path in _OURS for host in hosts if host.encode() in path.read_bytes()]
