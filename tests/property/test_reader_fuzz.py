@@ -109,6 +109,11 @@ def test_bytes_behind_a_right_beginning(form: str, rest: bytes) -> None:
     survives(form, SMALL[form][:64] + rest)
 
 
+@pytest.mark.parametrize("edits", [[(0.1768170810259551, "flip", b"\xbc")], [(0.1875, "flip", b"\x1c\xfb")]])
+def test_letters_that_end_before_they_begin(edits: list[tuple[float, str, bytes]]) -> None:
+    survives("pdf", edited(large("pdf"), edits))
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("form", FORMS)
 @runs(1500)

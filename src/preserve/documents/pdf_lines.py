@@ -182,10 +182,13 @@ def _gutter(runs: list[Run], left: float, right: float) -> tuple[float, float] |
     if len(runs) < 2 * _LEAST_IN_COLUMN or width < 120:
         return None
     step = 2.0
-    changes = [0] * (int(width / step) + 3)
+    last = int(width / step) + 2
+    changes = [0] * (last + 1)
     for run in runs:
-        changes[int((run.left - left) / step)] += 1
-        changes[int((run.right - left) / step) + 1] -= 1
+        # A damaged file may have a run that ends before it begins: it covers nothing, wherever it says it is.
+        start = min(int((run.left - left) / step), last)
+        changes[start] += 1
+        changes[min(max(int((run.right - left) / step) + 1, start), last)] -= 1
     cover = list(accumulate(changes))
     allowed = 0.15 * max(cover)
     best: tuple[int, int] | None = None
