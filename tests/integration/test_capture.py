@@ -180,6 +180,16 @@ def done_targets(tmp_path: Path) -> int:
         return 0
 
 
+def kill_after(done: int, tmp_path: Path, site: AnyHostSite) -> None:
+    """Begin a capture of the list and kill it when that many targets are done."""
+    running = begin(tmp_path, *args(site, "--robots", "ignore", "--concurrency", "2", "--url-list", "urls"))
+    try:
+        wait_until(lambda: done_targets(tmp_path) >= done)
+    finally:
+        running.kill()
+        running.communicate()
+
+
 @pytest.fixture
 def urls(tmp_path: Path) -> list[str]:
     found = [f"http://h{number % 7}.example/{number}" for number in range(40)]
@@ -230,10 +240,7 @@ def test_an_open_run_is_sealed_as_interrupted_by_the_next_capture(
     preserve: Run, config_home: Path, tmp_path: Path, site: AnyHostSite, urls: list[str]
 ) -> None:
     site.otherwise(slow(respond(b"a page\n"), pause=0.05))
-    running = begin(tmp_path, *args(site, "--robots", "ignore", "--concurrency", "2", "--url-list", "urls"))
-    wait_until(lambda: done_targets(tmp_path) >= 3)
-    running.kill()
-    running.communicate()
+    kill_after(3, tmp_path, site)
     done = preserve(*args(site, "--robots", "ignore", "--url", "http://new.example/"))
     assert done.code == 0
     first, second = sorted((tmp_path / "archive" / "runs").iterdir())
@@ -290,10 +297,7 @@ def test_what_a_power_cut_took_is_noticed_and_asked_again(
     preserve: Run, config_home: Path, tmp_path: Path, site: AnyHostSite, urls: list[str]
 ) -> None:
     site.otherwise(slow(respond(b"a page\n" * 50), pause=0.02))
-    running = begin(tmp_path, *args(site, "--robots", "ignore", "--concurrency", "2", "--url-list", "urls"))
-    wait_until(lambda: done_targets(tmp_path) >= 10)
-    running.kill()
-    running.communicate()
+    kill_after(10, tmp_path, site)
     warc = next((tmp_path / "archive" / "journal").glob("*/data/*.warc.gz"))
     data = bytearray(warc.read_bytes())
     data[len(data) // 2 :] = bytes(len(data) - len(data) // 2)
@@ -339,10 +343,7 @@ def test_a_run_that_goes_on_with_other_settings_says_both(
     preserve: Run, config_home: Path, tmp_path: Path, site: AnyHostSite, urls: list[str]
 ) -> None:
     site.otherwise(slow(respond(b"a page\n"), pause=0.05))
-    running = begin(tmp_path, *args(site, "--robots", "ignore", "--concurrency", "2", "--url-list", "urls"))
-    wait_until(lambda: done_targets(tmp_path) >= 3)
-    running.kill()
-    running.communicate()
+    kill_after(3, tmp_path, site)
     done = preserve(*args(site, "--robots", "ignore", "--resume", "--per-host", "5"))
     assert done.code == 0
     infos = [block for kind, _, block in records(run_folder(done)) if kind == "warcinfo"]

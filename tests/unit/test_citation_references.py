@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from preserve.cite import citations, select
+from preserve.cite import citations
 from preserve.documents import read
-from preserve.model.document import Citation, CitationKind, Where
+from preserve.model.document import Citation, CitationKind
 
 
 def of(*notes: str) -> tuple[Citation, ...]:
@@ -125,11 +125,3 @@ def test_an_address_that_is_missing_is_reported() -> None:
     found = of("Weir, “The Winch” (2 May 2019), online (pdf):", FIRST)
     assert (found[0].url, found[0].url_as_printed, found[0].title, found[0].date) == (None, None, "The Winch", "2019-05-02")
     assert found[0].problem == "the address is missing: no address follows"
-
-
-def test_notes_are_chosen_unless_they_cite_nothing() -> None:
-    both = citations(read("a.txt", b"See https://b.example.org/x.[1]\n\nNotes\n\n[1] Weir, https://a.example.org/1.\n"))
-    assert [c.url for c in select(both, None)] == ["https://a.example.org/1"]
-    assert [c.url for c in select(both, Where.BODY)] == ["https://b.example.org/x"]
-    body = citations(read("a.txt", b"See https://b.example.org/x.[1]\n\nNotes\n\n[1] Weir, p. 3 (1931).\n"))
-    assert [c.url for c in select(body, None)] == ["https://b.example.org/x"]

@@ -59,6 +59,8 @@ CREATE TABLE circumstances(name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, W
 """
 _VERSION = 2
 _WAITING, _TAKEN, _DONE = 0, 1, 2
+_PATIENCE = 10.0
+"""Seconds to wait for somebody who reads the file. We alone write it, so nothing else can be in the way."""
 
 
 class Journal:
@@ -68,7 +70,7 @@ class Journal:
         """Open, or make, the journal at `path`. Raises StoreError when that cannot be, FormatError when it is something else."""
         self._path = path
         with _translated(path):
-            self._db = sqlite3.connect(path, isolation_level=None, timeout=0, cached_statements=64)
+            self._db = sqlite3.connect(path, isolation_level=None, timeout=_PATIENCE, cached_statements=64)
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=NORMAL")
             version = int(self._db.execute("PRAGMA user_version").fetchone()[0])

@@ -19,14 +19,5 @@ The form of the result is docs/formats/citations.md.
 from __future__ import annotations
 
 from preserve.cite.build import Located, citations, locate
-from preserve.model.document import Citation, Where
 
-__all__ = ["Located", "citations", "locate", "select"]
-
-
-def select(found: tuple[Citation, ...], where: Where | None) -> tuple[Citation, ...]:
-    """The citations in one part of a document; with None those in its notes, or all when its notes cite nothing."""
-    if where is None:
-        noted = tuple(citation for citation in found if citation.where is Where.NOTES)
-        return noted if any(not citation.kind.refers for citation in noted) else found
-    return tuple(citation for citation in found if citation.where is where)
+__all__ = ["Located", "citations", "locate"]

@@ -76,11 +76,6 @@ def dates(text: str) -> Iterator[Dated]:
             yield Dated(match.start(), match.end(), iso, bool(_ACCESS.search(text, max(0, match.start() - 60), match.start())))
 
 
-def access_date(text: str) -> str | None:
-    """The day somebody says to have looked at what `text` cites, or None."""
-    return next((date.iso for date in dates(text) if date.access), None)
-
-
 def _iso(match: re.Match[str]) -> str | None:
     kind = match.lastgroup and next(
         name for name in ("iso", "dmy", "mdy", "ymd", "dots", "slash", "my", "ym", "year") if match[name]

@@ -33,6 +33,8 @@ ELEMENTS = 1_500_000
 _BOMB = "it is made to exhaust memory, or damaged; get another copy"
 _DAMAGED = "get another copy of the file, or open it in the program that made it and save it again"
 _ENTRY = b"PK\x01\x02"
+_UNREADABLE = (zipfile.BadZipFile, ValueError, RuntimeError, OSError, IndexError)
+"""What zipfile raises for damage: RuntimeError (and what derives from it) for a version, a method or a cipher that it does not know."""
 
 
 class Package:
@@ -44,7 +46,7 @@ class Package:
             raise FormatError(f"{name}: more than {ENTRIES} entries in this ZIP file", _BOMB)
         try:
             self._zip = zipfile.ZipFile(io.BytesIO(data))
-        except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError, IndexError, OverflowError) as problem:
+        except (*_UNREADABLE, OverflowError) as problem:
             raise FormatError(f"{name}: a damaged ZIP file ({problem})", _DAMAGED) from problem
         self._parts: dict[str, zipfile.ZipInfo] = {}
         for entry in self._zip.infolist():
@@ -79,16 +81,7 @@ class Package:
         try:
             with self._zip.open(entry) as stream:
                 data = stream.read(size + 1)  # never more than the directory says, whatever the stream holds
-        except (
-            zipfile.BadZipFile,
-            zlib.error,
-            ValueError,
-            NotImplementedError,
-            OSError,
-            EOFError,
-            RuntimeError,
-            IndexError,
-        ) as problem:
+        except (*_UNREADABLE, zlib.error, EOFError) as problem:
             raise FormatError(f"{self.name}: the part {part} is damaged ({problem})", _DAMAGED) from problem
         except (MemoryError, OverflowError) as problem:
             raise FormatError(f"{self.name}: the part {part} cannot be unpacked", _BOMB) from problem

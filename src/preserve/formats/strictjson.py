@@ -1,7 +1,7 @@
 """JSON for signed documents: two readers of the same bytes must see the same thing.
 
 Python's `json` accepts duplicate keys (last one wins), NaN, byte order marks, UTF-16 and numbers that lose digits elsewhere.
-None of that may pass under a signature. Written is ASCII with `\\uXXXX` escapes, so that no look-alike or bidirectional text stands
+None of that may pass under a signature. Written is ASCII with `\\u` escapes, so that no look-alike or bidirectional text stands
 in the signed view; numbers are integers within ±(2^53 - 1), which every JSON reader keeps exactly (RFC 8259 section 6,
 RFC 7493 sections 2.2 and 2.3).
 
@@ -56,7 +56,7 @@ def decode(data: bytes) -> Json:
     if data.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
         raise FormatError("byte order mark: JSON here is plain ASCII")
     if not data.isascii():
-        raise FormatError("not ASCII: JSON here writes other characters as \\uXXXX")
+        raise FormatError("not ASCII: JSON here writes other characters as \\u and four hexadecimal digits")
     _check_depth(data)
     try:
         value: Json = json.loads(

@@ -49,7 +49,6 @@ MAX_PACKAGE: Final = 1 << 28
 MAX_DIGEST: Final = 1 << 20
 
 _HASH = re.compile(r"sha256:([0-9a-f]{64})")
-_STATEMENT = re.compile(r"preserve-wacz-key/v1 ([0-9a-f]{64}) ([0-9a-f]{64})\n")
 _MAX_DEPTH = 32
 
 
@@ -216,10 +215,6 @@ def signed_text(package_sha256: str) -> bytes:
 def statement(key: bytes, package_sha256: str) -> str:
     """What the archive's signer says of a bundle's own key (DER) and of the hash of its datapackage.json."""
     return f"preserve-wacz-key/v1 {hashlib.sha256(key).hexdigest()} {package_sha256}\n"
-
-
-def is_statement(text: str) -> bool:
-    return _STATEMENT.fullmatch(text) is not None
 
 
 def raw_signature(der: bytes) -> bytes:

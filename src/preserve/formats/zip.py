@@ -28,8 +28,6 @@ MAX_DIRECTORY: Final = 1 << 28
 """Bytes of the directory: some two million entries."""
 BIG: Final = 0xFFFFFFFF
 """Sizes and offsets from here on stand in a ZIP64 field."""
-CRC_AT: Final = 14
-"""Where a local header keeps CRC-32 and sizes."""
 
 _LOCAL = struct.Struct("<4s5H3L2H")
 _CENTRAL = struct.Struct("<4s6H3L5H2L")
@@ -278,7 +276,7 @@ def _doubles(entries: Sequence[ZipEntry]) -> Iterator[tuple[str, str]]:
 
 
 def local_header(name: str, moment: datetime, *, crc32: int, size: int, wide: bool) -> bytes:
-    """The header of a stored entry, at whose `CRC_AT` the CRC-32 lies. `wide`: sizes stand in a ZIP64 field."""
+    """The header of a stored entry. `wide`: sizes stand in a ZIP64 field."""
     raw = name.encode("ascii")
     extra = struct.pack("<2H2Q", 1, 16, size, size) if wide else b""
     short = BIG if wide else size
