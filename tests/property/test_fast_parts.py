@@ -9,12 +9,12 @@ import ada_url
 from hypothesis import given
 from hypothesis import strategies as st
 
-from preserve import wiring
 from preserve.errors import FormatError
 from preserve.formats.gzipmember import pack, unpack
 from preserve.formats.url import BadUrl, parse
 from preserve.formats.warc import END, MemberCheck, header, written
 from preserve.model.web import Memory, Record
+from preserve.wiring.facts import new_id
 
 LIMIT = 1 << 20
 BODIES = st.one_of(
@@ -99,7 +99,7 @@ def test_an_address_comes_apart_as_its_parser_would_take_it_apart(text: str) -> 
 
 
 def test_record_ids_are_random_uuids() -> None:
-    ids = [wiring._new_id().removeprefix("urn:uuid:") for _ in range(2000)]
+    ids = [new_id().removeprefix("urn:uuid:") for _ in range(2000)]
     assert len(set(ids)) == 2000
     for text in ids:
         assert str(uuid.UUID(text)) == text

@@ -162,7 +162,7 @@ def command(
     from preserve import __version__, wiring
     from preserve.cli.authorities import configured, user_agent_of
     from preserve.cli.passphrase import opener
-    from preserve.flows.capture import Manners
+    from preserve.flows.manners import Manners
     from preserve.flows.run import Inputs
     from preserve.model.settings import FetchSettings, TlsMode
     from preserve.rules.plan import Reach

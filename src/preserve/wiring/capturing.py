@@ -1,0 +1,210 @@
+"""The main job put together: what was left open is settled, the inputs are planned, captured, sealed."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+
+from preserve.adapters.archive import Archive
+from preserve.adapters.clock import SystemClock
+from preserve.adapters.journal import Journal
+from preserve.adapters.log import LogFolder
+from preserve.adapters.payloads import PayloadIndex
+from preserve.adapters.warcfile import WarcWriter
+from preserve.adapters.warcfile import resume as cut_back
+from preserve.adapters.web.fetcher import HttpFetcher
+from preserve.errors import ConfigError, StoreError
+from preserve.flows import recover, run
+from preserve.flows.capture import CaptureRun
+from preserve.flows.stamp import Stamper
+from preserve.flows.watching import Watcher
+from preserve.formats.times import rfc3339
+from preserve.model.run import Counts
+from preserve.rules import record
+from preserve.wiring import facts
+from preserve.wiring.options import CaptureOptions, CaptureResult, PassphraseOf, Tell
+from preserve.wiring.signing import ledger_of, signer_of
+from preserve.wiring.stamping import begin_stamping, stamper_of
+
+
+def capture(
+    options: CaptureOptions, inputs: run.Inputs, watcher: Watcher, tell: Tell, passphrase: PassphraseOf
+) -> CaptureResult:
+    """The main job. `tell` is given what a person should know beside the progress.
+
+    Raises StoreError (locked, disk full), ConfigError (keys), TrustError (the archive does not verify well enough to build on).
+    """
+    clock = SystemClock()
+    archive = Archive(options.archive)
+    if inputs.empty and not (options.resume and archive.exists):
+        return CaptureResult(idle=options.resume and not inputs.documents)
+    with archive.lock("capture", rfc3339(clock.now())):
+        signer = signer_of(options, clock, tell, passphrase)
+        ledger = ledger_of(archive, clock, tell, passphrase)
+        stamper = stamper_of(options.authorities, options.fetch.user_agent, options.fetch.cacert, clock, tell)
+        journal = _open_run(archive, ledger, stamper)
+        if journal is None:
+            run.check_foundation(archive, ledger)
+        if doubt := run.clock_doubt(archive, clock.now()):
+            tell(doubt)
+        finish = partial(
+            run.finish,
+            archive,
+            ledger=ledger,
+            signer=signer,
+            about=partial(facts.about, archive),
+            clock=clock,
+            salt=facts.salt,
+            stamper=stamper,
+        )
+        if journal is not None and not options.resume:
+            sealed = finish(journal, interrupted=True)
+            tell(f"The run that was left open is sealed as it was: {sealed.folder}")
+            journal = None
+        resumed = journal is not None
+        if journal is None and inputs.empty:
+            return CaptureResult(idle=not inputs.documents)
+        if journal is None and options.resume and run.answered(archive, inputs):
+            return CaptureResult(idle=True)
+        if journal is not None:
+            journal.amend(facts.resumed(journal.settings(), facts.settings(options)))
+        if journal is None:
+            archive.make_journal()
+            journal = Journal(archive.journal_file)
+            with journal.planning():
+                journal.begin(facts.identify(archive, clock), facts.settings(options))
+        try:
+            run.plan(journal, archive, inputs)
+            counts = journal.counts()
+            if not counts.total and not resumed:
+                journal.close()
+                archive.clear_journal()
+                return CaptureResult(counts=counts)
+            begin_stamping(archive, journal, stamper)
+            try:
+                counts, interrupted = _capture(options, archive, journal, clock, watcher, tell)
+            except ConfigError:
+                if not resumed:  # nothing was asked with settings that cannot be used: nothing is left open
+                    journal.close()
+                    archive.clear_journal()
+                raise
+            if interrupted:
+                return CaptureResult(counts=counts, interrupted=True)
+            return CaptureResult(counts=counts, sealed=finish(journal, interrupted=False), keyid=signer.keyid)
+        finally:
+            journal.close()
+
+
+def _open_run(archive: Archive, ledger: LogFolder, stamper: Stamper) -> Journal | None:
+    """The journal of a run that a capture left open, made sound; None when there is none. One that was sealed gets its place."""
+    if not archive.has_journal:
+        return None
+    journal = Journal(archive.journal_file)
+    identity = journal.identity()
+    if not journal.counts().total and not run.is_sealed(archive, journal):
+        identity = None  # a kill, or a mistake in what was given, came before anything was planned
+    if identity is None:
+        journal.close()
+        archive.clear_unbegun()
+        return None
+    if run.is_sealed(archive, journal):
+        run.settle(archive, journal, ledger, stamper)
+        return None
+    run.check_foundation(archive, ledger)
+    staging = archive.staging(identity.name)
+    recover.recover(journal, staging, lambda warc, length: cut_back(staging.folder / warc, length))
+    return journal
+
+
+def _capture(
+    options: CaptureOptions, archive: Archive, journal: Journal, clock: SystemClock, watcher: Watcher, tell: Tell
+) -> tuple[Counts, bool]:
+    identity = journal.identity()
+    assert identity is not None, "the run was begun"
+    staging = archive.staging(identity.name)
+    settings = journal.settings()
+
+    async def go() -> tuple[Counts, bool]:
+        fetcher = HttpFetcher(options.fetch, clock, archive.journal)
+        store = WarcWriter(
+            staging.folder,
+            f"{archive.slug}-{identity.name}",
+            warcinfo=lambda name: facts.warcinfo(name, identity, settings, clock),
+        )
+        work = CaptureRun(
+            journal=journal,
+            fetcher=fetcher,
+            store=store,
+            clock=clock,
+            manners=options.manners,
+            watcher=watcher,
+            new_id=facts.new_id,
+            earlier=earlier,
+        )
+        try:
+            with _stopped_by_signals(work.stop) as stopped:
+                try:
+                    counts = await work.run()
+                except asyncio.CancelledError:
+                    if not stopped:
+                        raise
+                    return journal.counts(), True
+                return counts, bool(stopped) and counts.open > 0
+        finally:
+            await fetcher.aclose()
+            store.close()
+
+    earlier = _earlier(archive, tell)
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            return runner.run(go())
+    finally:
+        if earlier is not None:
+            earlier.close()
+
+
+def _earlier(archive: Archive, tell: Tell) -> PayloadIndex | None:
+    """What the sealed runs hold; None when there are none, or when it cannot be known: then equal bodies are kept again."""
+    names = archive.run_names()
+    if not names:
+        return None
+    try:
+        index = PayloadIndex(archive.index, archive.runs, worth=record.WORTH_A_REVISIT)
+        index.update(names)
+    except StoreError as problem:
+        tell(f"The index of what the archive holds cannot be used, so equal bodies are kept again: {problem.message}")
+        return None
+    return index
+
+
+@contextmanager
+def _stopped_by_signals(stop: Callable[[], None]) -> Iterator[list[int]]:
+    """SIGINT and SIGTERM end the run in good order; a second one ends it at once. Yields the signals that came."""
+    loop, came = asyncio.get_running_loop(), list[int]()
+    task = asyncio.current_task()
+
+    def on_signal(number: int) -> None:
+        came.append(number)
+        stop()
+        if len(came) > 1 and task is not None:
+            task.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, on_signal, number)
+    try:
+        yield came
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop's where it is installed (the extra `speed`), else asyncio's own."""
+    try:
+        from uvloop import new_event_loop
+    except ImportError:
+        return None
+    return new_event_loop

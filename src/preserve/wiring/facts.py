@@ -1,0 +1,127 @@
+"""What a run says about itself: its name, its settings, the program and the place that made it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import secrets
+import sys
+import uuid
+from dataclasses import asdict
+from importlib import metadata
+from pathlib import Path
+
+import preserve
+from preserve.adapters.archive import Archive
+from preserve.errors import ConfigError
+from preserve.flows import seal
+from preserve.formats.times import rfc3339
+from preserve.model.run import RunIdentity
+from preserve.model.trust import Case, Environment, Operator, Tool
+from preserve.model.web import Record
+from preserve.ports import Clock
+from preserve.rules import record
+from preserve.wiring.options import CaptureOptions
+
+_LIBRARIES = ("ada-url", "cryptography", "httpx", "isal")
+"""Those whose version could matter to what a capture holds."""
+
+
+def identify(archive: Archive, clock: Clock) -> RunIdentity:
+    last = archive.last_seal()
+    sequence, started = (0 if last is None else last[0] + 1), clock.now()
+    return RunIdentity(
+        name=f"{sequence:06d}-{started:%Y%m%dt%H%M%Sz}",
+        sequence=sequence,
+        run_id=str(uuid.uuid4()),
+        nonce=secrets.token_hex(32),
+        started=rfc3339(started),
+    )
+
+
+def resumed(begun: str, now: str) -> str:
+    """The settings of a run that goes on: those it began with and, where they differ, each other set it went on with."""
+    first = json.loads(begun)
+    later: list[object] = first.pop("resumed_with", [])
+    if json.loads(now) not in (first, *later):
+        later.append(json.loads(now))
+    return json.dumps(first | ({"resumed_with": later} if later else {}), sort_keys=True, separators=(",", ":"))
+
+
+def settings(options: CaptureOptions) -> str:
+    """The settings of a run in one spelling: their hash stands in the manifest, their text in every warcinfo record."""
+    fetch = asdict(options.fetch)
+    cacert = fetch.pop("cacert")
+    settings = {
+        "fetch": {**fetch, "cacert": None if cacert is None else _sha256(Path(cacert))},
+        "manners": asdict(options.manners),
+        "operator": options.operator,
+        "organisation": options.organisation,
+        "role": options.role,
+        "case": options.case,
+        "authorities": [authority.name for authority in options.authorities],
+    }
+    return json.dumps(settings, sort_keys=True, separators=(",", ":"))
+
+
+def about(archive: Archive, settings: str, previous_seal_sha256: str | None) -> seal.About:
+    said = json.loads(settings)
+    return seal.About(
+        archive_id=archive.describe().id,
+        previous_seal_sha256=previous_seal_sha256,
+        operator=Operator(name=said["operator"], organisation=said["organisation"], role=said["role"]),
+        case=Case(reference=said["case"], legal_basis=None, notes=""),
+        tool=Tool(
+            name="preserve",
+            version=preserve.__version__,
+            source_sha256=_source_sha256(),
+            python=platform.python_version(),
+            platform=sys.platform,
+            config_sha256=hashlib.sha256(settings.encode()).hexdigest(),
+            dependencies=tuple((name, metadata.version(name)) for name in _LIBRARIES),
+        ),
+        environment=Environment(hostname_sha256=None, egress_ip=None, vantage="local", user_agent=said["fetch"]["user_agent"]),
+    )
+
+
+def _source_sha256() -> str:
+    """Over the program's own modules, as `sha256sum` would list them from the package's folder, sorted by path."""
+    home = Path(preserve.__file__).parent
+    listing = "".join(
+        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(home).as_posix()}\n"
+        for path in sorted(home.rglob("*.py"), key=lambda path: path.relative_to(home).as_posix())
+    )
+    return hashlib.sha256(listing.encode()).hexdigest()
+
+
+def warcinfo(name: str, identity: RunIdentity, settings: str, clock: Clock) -> Record:
+    said = json.loads(settings)
+    facts = (
+        ("operator", said["operator"] or ""),
+        ("isPartOf", f"run {identity.name} ({identity.run_id})"),
+        ("description", said["case"] or ""),
+        ("robots", said["manners"]["robots"]),
+        ("http-header-user-agent", said["fetch"]["user_agent"]),
+        ("preserve-settings", settings),
+    )
+    return record.warcinfo(name, at=clock.now(), software=f"preserve/{preserve.__version__}", settings=facts, new_id=new_id)
+
+
+def _sha256(path: Path) -> str:
+    """What a file holds, without saying where it lies: a path may name a person."""
+    try:
+        return f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
+    except OSError as problem:
+        raise ConfigError(f"{path}: {problem.strerror}", "--cacert names a PEM file") from problem
+
+
+def new_id() -> str:
+    """A random UUID (RFC 9562 section 5.4). There are several for every address, and the library's takes twice as long."""
+    digits = secrets.token_hex(16)
+    variant = "89ab"[int(digits[16], 16) & 3]
+    return f"urn:uuid:{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
+
+
+def salt() -> str:
+    return secrets.token_hex(16)
