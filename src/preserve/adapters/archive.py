@@ -15,6 +15,7 @@ import os
 import re
 import shutil
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +27,8 @@ from preserve.formats import description as description_format
 from preserve.model.archive import Description
 
 _RUN_NAME = re.compile(r"(\d{6,})-\d{8}t\d{6}z", re.ASCII)
+_PATIENCE = 5.0
+"""Seconds that a lock is waited for whose taker is gone: the processes it shared a run with hold it until they have ended too."""
 
 
 class Archive:
@@ -64,7 +67,7 @@ class Archive:
     def create(self, description: Description) -> None:
         """Make the folder an archive. Raises StoreError when something else lies there."""
         with translated(self.root):
-            strangers = sorted({entry.name for entry in self.root.iterdir()} - {"lock", "journal"})
+            strangers = sorted({entry.name for entry in self.root.iterdir()} - {"lock", "journal", "schedules.toml", "index"})
             if strangers:
                 raise StoreError(
                     f"{self.root} is not an archive and not empty (it holds {strangers[0]!r})",
@@ -74,8 +77,11 @@ class Archive:
             durable.sync_folder(self.root)
 
     @contextmanager
-    def lock(self, purpose: str, since: str) -> Iterator[None]:
-        """Be the one writer. Raises LockedError naming the owner when somebody else is."""
+    def lock(self, purpose: str, since: str) -> Iterator[int]:
+        """Be the one writer. Raises LockedError naming the owner when somebody else is.
+
+        Given is the handle that holds the lock: whoever inherits it holds it too, until the last of them has closed it.
+        """
         path = self.root / "lock"
         with translated(self.root):
             durable.make_folders(self.root)
@@ -84,12 +90,13 @@ class Archive:
             os.ftruncate(handle, 0)
             os.pwrite(handle, json.dumps(owner).encode(), 0)
         try:
-            yield
+            yield handle
         finally:
             path.unlink(missing_ok=True)
             os.close(handle)
 
     def _locked(self, path: Path) -> int:
+        patience = time.monotonic() + _PATIENCE
         while True:
             handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
             try:
@@ -99,6 +106,9 @@ class Archive:
                 os.close(handle)
                 if problem.errno not in {errno.EWOULDBLOCK, errno.EACCES}:
                     raise
+                if _is_gone(owner) and time.monotonic() < patience:
+                    time.sleep(0.02)
+                    continue
                 raise LockedError(
                     f"{self.root} is being written to by {_owner(owner)}", "wait for it to end, or stop it"
                 ) from None
@@ -285,6 +295,20 @@ def translated(path: Path) -> Iterator[None]:
             errno.EROFS: "the file system is read-only",
         }.get(problem.errno or 0, "")
         raise StoreError(f"{problem.filename or path}: {problem.strerror or problem}", hint) from problem
+
+
+def _is_gone(owner: bytes) -> bool:
+    """Whether the process that took the lock has ended: then those it shared the lock with are about to."""
+    try:
+        said = json.loads(owner)
+        if said["host"] != socket.gethostname():
+            return False
+        os.kill(int(said["pid"]), 0)
+    except ProcessLookupError:
+        return True
+    except (ValueError, KeyError, TypeError, OSError):
+        return False
+    return False
 
 
 def _owner(data: bytes) -> str:

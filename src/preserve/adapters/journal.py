@@ -5,6 +5,8 @@ the file may hold more than the journal (a torn tail, cut off and kept aside) bu
 and the disk at the next `sync`; a power cut loses at most what came since, and `records()` lets the recovery notice it.
 The frontier lives in the table `targets`, handed out in windows and ordered by turn: the n-th target of every host comes before
 the (n+1)-th of any, which is fair to hosts and keeps memory flat for any number of addresses.
+Several processes may share a run: each writes WARC files of its own, and takes the targets of its part of the hosts alone. SQLite
+lets one write at a time, and the order of the entries of one file is the order in it, whoever else writes in between.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ from preserve.model.web import (
     Capture,
     CitedBy,
     Hop,
+    Memento,
     Need,
     Original,
     Outcome,
@@ -34,9 +37,11 @@ from preserve.model.web import (
     Stored,
     Target,
     TlsSummary,
+    Tried,
     Truncation,
     Verdict,
 )
+from preserve.rules.partition import part_of
 
 _SCHEMA = """
 CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -44,9 +49,9 @@ CREATE TABLE sources(id INTEGER PRIMARY KEY, name TEXT NOT NULL, media_type TEXT
   sha256 TEXT NOT NULL, UNIQUE(sha256, name)) STRICT;
 CREATE TABLE hosts(name TEXT PRIMARY KEY, targets INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE targets(id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, url TEXT NOT NULL, address TEXT, host TEXT NOT NULL,
-  turn INTEGER NOT NULL, state INTEGER NOT NULL DEFAULT 0, result TEXT,
+  part INTEGER NOT NULL, turn INTEGER NOT NULL, state INTEGER NOT NULL DEFAULT 0, result TEXT,
   needed_by INTEGER, page INTEGER, level INTEGER NOT NULL DEFAULT 0, requisites INTEGER NOT NULL DEFAULT 0) STRICT;
-CREATE INDEX frontier ON targets(state, turn, id) WHERE state = 0;
+CREATE INDEX frontier ON targets(part, turn, id) WHERE state = 0;
 CREATE TABLE citations(id INTEGER PRIMARY KEY, source INTEGER NOT NULL REFERENCES sources(id), citation TEXT NOT NULL,
   target INTEGER REFERENCES targets(id), not_captured TEXT) STRICT;
 CREATE INDEX answers ON citations(target);
@@ -57,7 +62,7 @@ CREATE TABLE payloads(sha256 BLOB PRIMARY KEY, url TEXT NOT NULL, date TEXT NOT 
   idx INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE circumstances(name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 """
-_VERSION = 2
+_VERSION = 3
 _WAITING, _TAKEN, _DONE = 0, 1, 2
 _PATIENCE = 10.0
 """Seconds to wait for somebody who reads the file. We alone write it, so nothing else can be in the way."""
@@ -66,9 +71,13 @@ _PATIENCE = 10.0
 class Journal:
     """ports.Journal in one SQLite file. Not thread-safe: it belongs to the flow that opened it."""
 
-    def __init__(self, path: Path) -> None:
-        """Open, or make, the journal at `path`. Raises StoreError when that cannot be, FormatError when it is something else."""
+    def __init__(self, path: Path, part: int | None = None) -> None:
+        """Open, or make, the journal at `path`; with `part`, join the process that opened it and divided its targets.
+
+        Raises StoreError when that cannot be, FormatError when it is something else.
+        """
         self._path = path
+        self._part = part or 0
         with _translated(path):
             self._db = sqlite3.connect(path, isolation_level=None, timeout=_PATIENCE, cached_statements=64)
             self._db.execute("PRAGMA journal_mode=WAL")
@@ -80,7 +89,25 @@ class Journal:
                 raise FormatError(
                     f"{path}: a journal of version {version}, not {_VERSION}", "finish it with the release that began it"
                 )
-            self._db.execute("UPDATE targets SET state=? WHERE state=?", (_WAITING, _TAKEN))
+            if part is None:
+                self._db.execute("UPDATE targets SET state=? WHERE state=?", (_WAITING, _TAKEN))
+            self._parts = int(self._meta("parts") or 1)
+
+    def divide(self, parts: int) -> None:
+        """Divide what waits among so many processes; each joins with its number, from 0."""
+        if parts == self._parts:
+            return
+        with self.planning():
+            self._parts = parts
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES('parts',?)", (str(parts),))
+            self._db.create_function("part_of", 1, lambda host: part_of(host, parts), deterministic=True)
+            self._db.execute("UPDATE targets SET part=part_of(host) WHERE state=?", (_WAITING,))
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a target of any part waits, or is under way."""
+        with _translated(self._path):
+            return self._db.execute("SELECT 1 FROM targets WHERE state<>? LIMIT 1", (_DONE,)).fetchone() is not None
 
     def close(self) -> None:
         self._db.close()
@@ -156,8 +183,8 @@ class Journal:
         ).fetchone()[0]
         number = self._next("targets")
         self._db.execute(
-            "INSERT INTO targets(id,key,url,address,host,turn,state,needed_by,page,level) VALUES(?,?,?,?,?,?,?,?,?,?)",
-            (number, key, url, address, host, turn, _WAITING, *(need or (None, None, 0))),
+            "INSERT INTO targets(id,key,url,address,host,part,turn,state,needed_by,page,level) VALUES(?,?,?,?,?,?,?,?,?,?,?)",
+            (number, key, url, address, host, part_of(host, self._parts), turn, _WAITING, *(need or (None, None, 0))),
         )
         return number
 
@@ -173,9 +200,9 @@ class Journal:
         """Up to `limit` waiting targets in fair order; they are not handed out again while this journal is open."""
         with _translated(self._path):
             rows = self._db.execute(
-                "UPDATE targets SET state=? WHERE id IN (SELECT id FROM targets WHERE state=? ORDER BY turn,id LIMIT ?)"  # noqa: S608 - our own words
+                "UPDATE targets SET state=? WHERE id IN (SELECT id FROM targets WHERE part=? AND state=0 ORDER BY turn,id LIMIT ?)"  # noqa: S608 - our own words
                 f" RETURNING turn,id,url,address,host,{_NEED}",
-                (_TAKEN, _WAITING, limit),
+                (_TAKEN, self._part, limit),
             ).fetchall()
             asked = json.dumps([row[1] for row in rows])
             of_these = f"{_CITED} WHERE c.target IN (SELECT value FROM json_each(?)) ORDER BY 1,2"  # noqa: S608 - our own words
@@ -248,6 +275,11 @@ class Journal:
         return tuple(sorted({row[0] for row in rows if row[0] is not None}))
 
     # What there is
+
+    def cited(self, target: int) -> tuple[Citation, ...]:
+        """The citations that this target answers, in their order."""
+        rows = self._db.execute("SELECT citation FROM citations WHERE target=? ORDER BY id", (target,))
+        return tuple(_citation(row[0]) for row in rows)
 
     def counts(self) -> Counts:
         """How the run stands."""
@@ -426,7 +458,38 @@ def _pack(capture: Capture) -> str:
             "tls": None if tls is None else (tls.version, tls.cipher, tls.chain_sha256, tls.problem),
             "http_date": capture.http_date,
             "retries": capture.retries,
+            **_pack_judged(capture),
         }
+    )
+
+
+def _pack_judged(capture: Capture) -> dict[str, object]:
+    """What only doubtful and dead addresses have."""
+    packed: dict[str, object] = {}
+    if capture.candidates:
+        packed["candidates"] = [(each.url, each.outcome, each.status, each.verdict, each.why) for each in capture.candidates]
+        packed["chosen"] = capture.chosen
+    if (memento := capture.memento) is not None:
+        taken = None if memento.taken is None else memento.taken.isoformat()
+        requested = memento.requested.isoformat()
+        packed["memento"] = (memento.archive, requested, memento.url, taken, memento.payload_sha256, memento.problem)
+    return packed
+
+
+def _tried(url: str, outcome: str, status: int | None, verdict: str | None, why: str) -> Tried:
+    return Tried(
+        url=url, outcome=Outcome(outcome), status=status, verdict=None if verdict is None else Verdict(verdict), why=why
+    )
+
+
+def _memento(archive: str, requested: str, url: str | None, taken: str | None, sha256: str | None, problem: str) -> Memento:
+    return Memento(
+        archive=archive,
+        requested=date.fromisoformat(requested),
+        url=url,
+        taken=None if taken is None else datetime.fromisoformat(taken),
+        payload_sha256=sha256,
+        problem=problem,
     )
 
 
@@ -452,4 +515,7 @@ def _unpack(text: str, target: Target, records: tuple[Stored, ...]) -> Capture:
         tls=None if tls is None else TlsSummary(version=tls[0], cipher=tls[1], chain_sha256=tuple(tls[2]), problem=tls[3]),
         http_date=fields["http_date"],
         retries=fields["retries"],
+        candidates=tuple(_tried(*each) for each in fields.get("candidates", ())),
+        chosen=fields.get("chosen"),
+        memento=_memento(*fields["memento"]) if "memento" in fields else None,
     )

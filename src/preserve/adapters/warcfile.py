@@ -161,7 +161,7 @@ class WarcWriter:
     """ports.WarcStore: the WARC files of one run, `data/<prefix>-0001.warc.gz` and on. `prefix` is "<slug>-<run>".
 
     `warcinfo` makes the record at the head of a file, given the file's name. Files of an interrupted run are left as they are;
-    a new writer begins the next one, with a warcinfo of its own.
+    a new writer begins the next one, with a warcinfo of its own. Several writers may share a run: each has files of its own.
     """
 
     def __init__(self, folder: Path, prefix: str, *, warcinfo: Callable[[str], Record], max_size: int = MAX_SIZE) -> None:
@@ -183,9 +183,8 @@ class WarcWriter:
         async with self._turn:
             if self._file is not None and self._file.size < self._max_size:
                 return await self._file.append(records, warcinfo_id=self._warcinfo_id)
-            path = self._next_path()
+            path, file = self._begin()
             info = self._warcinfo(path.name)
-            file = WarcFile(path, f"data/{path.name}")
             try:
                 stored = await file.append((info, *records), warcinfo_id=info.id)
                 _sync_folder(path.parent)
@@ -217,6 +216,16 @@ class WarcWriter:
             for file in (*self._full, *((self._file,) if self._file else ())):
                 file.close()
             self._full, self._file = [], None
+
+    def _begin(self) -> tuple[Path, WarcFile]:
+        """The next file. Where several processes share a run, another may have taken the number in between."""
+        while True:
+            path = self._next_path()
+            try:
+                return path, WarcFile(path, f"data/{path.name}")
+            except StoreError as problem:
+                if not isinstance(problem.__cause__, FileExistsError):
+                    raise
 
     def _next_path(self) -> Path:
         data = self._folder / "data"

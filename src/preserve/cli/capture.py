@@ -3,118 +3,29 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from preserve.errors import ConfigError, ExitCode, FormatError, UsageError
+from preserve.cli import captureoptions
+from preserve.errors import ExitCode, UsageError
 from preserve.formats.printable import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from preserve import wiring
     from preserve.cli.progress import Bar, Plain, Quiet
-    from preserve.flows.run import Input
+    from preserve.flows.run import Input, Inputs
     from preserve.model.web import Capture
-
-_SIZES = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "t": 1000**4}
-
-
-def _size(text: str) -> int:
-    """Bytes: a number with k, M, G or T behind it."""
-    value = text.strip().lower().removesuffix("b")
-    unit = value[-1:] if value[-1:].isalpha() else ""
-    number = value.removesuffix(unit) if unit else value
-    if unit not in _SIZES or not number.isascii() or not number.isdigit() or int(number) == 0:
-        raise click.BadParameter(f"{text!r} is not a size; write for example 500M or 2G")
-    return int(number) * _SIZES[unit]
-
-
-class _Seconds(click.FloatRange):
-    """A finite number of seconds: NaN passes every comparison of a range, and nobody waits for ever."""
-
-    def convert(self, value: float, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        seconds: float = super().convert(value, param, ctx)
-        if not math.isfinite(seconds):
-            self.fail(f"{seconds} is not a number of seconds", param, ctx)
-        return seconds
-
-
-_POSITIVE = _Seconds(min=0, min_open=True)
 
 
 @click.command()
-@click.argument("documents", nargs=-1, metavar="[DOC]...")
-@click.option(
-    "--archive",
-    envvar="PRESERVE_ARCHIVE",
-    default="archive",
-    show_default="$PRESERVE_ARCHIVE, else ./archive",
-    metavar="DIR",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Where captures are kept; made when it is not there.",
-)
-@click.option("--url", "urls", multiple=True, metavar="U", help="Capture this address too; repeatable.")
-@click.option(
-    "--url-list", "lists", multiple=True, metavar="FILE", help="Capture the addresses in FILE, one a line; - is stdin."
-)
-@click.option(
-    "--where",
-    type=click.Choice(["notes", "body", "all"]),
-    help="Which citations count.  [default: notes, or all in a document without notes]",
-)
-@click.option(
-    "--resolve", multiple=True, metavar="HOST:PORT:ADDR", help="Connect to ADDR for HOST and PORT, as in curl; * is any name."
-)
-@click.option("--connect-to", multiple=True, metavar="H1:P1:H2:P2", help="Connect to H2:P2 instead of H1:P1, as in curl.")
-@click.option(
-    "--cacert",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    metavar="FILE",
-    help="Trust these certificate authorities (PEM) instead of the bundled ones.",
-)
-@click.option("--allow-private", is_flag=True, help="Let cited addresses lead to this machine and to private networks.")
-@click.option(
-    "--tls",
-    type=click.Choice(["require", "record"]),
-    default="require",
-    show_default=True,
-    help="What an invalid certificate means: no capture, or a capture that is marked.",
-)
-@click.option("--concurrency", type=click.IntRange(1, 1000), default=32, show_default=True, help="Targets at once.")
-@click.option("--per-host", type=click.IntRange(1, 100), default=2, show_default=True, help="Requests at once to one host.")
-@click.option("--delay", type=_Seconds(min=0), default=0.5, show_default=True, help="Seconds between two requests to a host.")
-@click.option(
-    "--timeout", type=_POSITIVE, default=30.0, show_default=True, help="Give up after so many seconds without a byte."
-)
-@click.option("--total-timeout", type=_POSITIVE, default=900.0, show_default=True, help="Seconds for one target in all.")
-@click.option("--max-size", type=_size, metavar="SIZE", default="2G", show_default=True, help="Cut a body after so many bytes.")
-@click.option(
-    "--robots",
-    type=click.Choice(["record", "obey", "ignore"]),
-    default="record",
-    show_default=True,
-    help="Ask for robots.txt and note its answer, obey it, or do not ask.",
-)
-@click.option("--no-requisites", is_flag=True, help="Fetch the pages alone, not the images, styles and scripts they need.")
-@click.option(
-    "--tsa",
-    multiple=True,
-    envvar="PRESERVE_TSA",
-    metavar="[NAME=]URL",
-    help="Have the run stamped by this time-stamp authority (RFC 3161); repeatable, two are better."
-    "  [default: $PRESERVE_TSA, else config.toml]",
-)
-@click.option("--no-timestamp", is_flag=True, help="Ask no time-stamp authority: the times are self-asserted.")
-@click.option("--user-agent", metavar="TEXT", help="What to say who is asking.")
-@click.option("--key", metavar="ID", help="Sign with this key; see `preserve key list`.")
-@click.option("--operator", metavar="NAME", help="Who stands for this capture; signed.")
-@click.option("--case", metavar="REF", help="What this capture belongs to; signed.")
+@captureoptions.inputs
+@captureoptions.options
 @click.option("--resume", is_flag=True, help="Finish the run that an interruption left open.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON line for each target as it ends.")
 @click.option("-v", "--verbose", is_flag=True, help="Name every capture, not only what needs a look.")
@@ -124,30 +35,11 @@ def command(
     archive: Path,
     urls: tuple[str, ...],
     lists: tuple[str, ...],
-    where: str | None,
-    resolve: tuple[str, ...],
-    connect_to: tuple[str, ...],
-    cacert: Path | None,
-    allow_private: bool,
-    tls: str,
-    concurrency: int,
-    per_host: int,
-    delay: float,
-    timeout: float,
-    total_timeout: float,
-    max_size: int,
-    robots: str,
-    no_requisites: bool,
-    tsa: tuple[str, ...],
-    no_timestamp: bool,
-    user_agent: str | None,
-    key: str | None,
-    operator: str | None,
-    case: str | None,
     resume: bool,
     as_json: bool,
     verbose: bool,
     quiet: bool,
+    **given: Any,
 ) -> int:
     """Capture what documents cite, and seal it: the main job.
 
@@ -159,73 +51,46 @@ def command(
     Exit code: 0 all captured; 10 sealed, but some are missing or worthless; 11 nothing captured; 130 interrupted, go on
     with --resume.
     """
-    from preserve import __version__, wiring
-    from preserve.cli.authorities import configured, user_agent_of
-    from preserve.cli.passphrase import opener
-    from preserve.flows.manners import Manners
     from preserve.flows.run import Inputs
-    from preserve.model.settings import FetchSettings, TlsMode
     from preserve.rules.plan import Reach
-    from preserve.rules.robots import Robots
-    from preserve.rules.route import parse_connect_to, parse_resolve
 
     if not (documents or urls or lists or resume):
         raise UsageError("nothing to capture", "name a document, or give --url or --url-list; try `preserve demo` first")
-    config, authorities = configured(tsa)
-    agent = user_agent or user_agent_of(config, __version__)
-    options = wiring.CaptureOptions(
-        archive=archive,
-        fetch=FetchSettings(
-            user_agent=agent,
-            timeout=timeout,
-            max_size=max_size,
-            allow_private=allow_private,
-            tls=TlsMode(tls),
-            cacert=cacert,
-            per_host=per_host,
-            resolve=tuple(parse_resolve(rule) for rule in resolve),
-            connect_to=tuple(parse_connect_to(rule) for rule in connect_to),
-        ),
-        manners=Manners(
-            concurrency=concurrency,
-            per_host=per_host,
-            delay=delay,
-            total_timeout=total_timeout,
-            robots=Robots(robots),
-            requisites=not no_requisites,
-            user_agent=agent,
-        ),
-        key=key,
-        operator=operator or config.operator.name,
-        organisation=config.operator.organisation,
-        role=config.operator.role,
-        case=case,
-        authorities=() if no_timestamp else authorities,
-        resume=resume,
-    )
+    said = captureoptions.Given(**given)
+    options = said.settle(archive, resume=resume)
     if len(options.authorities) == 1:
         _say(
             "One time-stamp authority alone: name a second, independent one, so that nobody has to trust just it.", quiet=quiet
         )
-    read, problems = _read(documents, quiet=quiet)
+    read, problems = read_documents(documents, quiet=quiet)
     inputs = Inputs(
         documents=read,
         urls=_given(urls, lists, resume=resume),
-        where=None if where is None else Reach(where),
+        where=None if said.where is None else Reach(said.where),
     )
     if problems and not (read or urls or lists):
         return ExitCode.FORMAT
+    return perform(options, inputs, problems=problems, as_json=as_json, verbose=verbose, quiet=quiet)[1]
+
+
+def perform(
+    options: wiring.CaptureOptions, inputs: Inputs, *, problems: int, as_json: bool, verbose: bool, quiet: bool
+) -> tuple[wiring.CaptureResult, int]:
+    """Capture, and say what comes of it; also the exit code. `problems` is how many documents could not be read."""
+    from preserve import wiring
+    from preserve.cli.passphrase import opener
+
     started = time.monotonic()
     watcher = _watcher(as_json=as_json, verbose=verbose, quiet=quiet)
     try:
         result = wiring.capture(options, inputs, watcher, lambda words: _say(words, quiet=quiet), opener())
     finally:
         watcher.close()
-    _conclude(result, archive, as_json=as_json, quiet=quiet, seconds=time.monotonic() - started)
-    return _exit_code(result, problems=problems)
+    _conclude(result, options.archive, as_json=as_json, quiet=quiet, seconds=time.monotonic() - started)
+    return result, _exit_code(result, problems=problems)
 
 
-def _read(paths: tuple[str, ...], *, quiet: bool) -> tuple[tuple[Input, ...], int]:
+def read_documents(paths: tuple[str, ...], *, quiet: bool) -> tuple[tuple[Input, ...], int]:
     """The documents with their citations, and how many could not be read (each was said)."""
     if not paths:
         return (), 0
@@ -254,41 +119,8 @@ def _given(urls: tuple[str, ...], lists: tuple[str, ...], *, resume: bool) -> It
     """What --url and --url-list name; None when nothing. To resume they are looked at twice, so they are kept."""
     if not urls and not lists:
         return None
-    given = _addresses(urls, lists)
+    given = captureoptions.addresses(urls, lists)
     return tuple(given) if resume else given
-
-
-def _addresses(urls: tuple[str, ...], lists: tuple[str, ...]) -> Iterator[str]:
-    """The addresses of `--url`, then those of each list: one a line, empty lines and lines that begin with # left out."""
-    for url in urls:
-        if not _is_text(url):
-            raise UsageError(f"--url {url}: not UTF-8 text", "write the odd bytes as %XX")
-        yield url
-    for name in lists:
-        for line in _lines(name):
-            text = line.strip()
-            if text and not text.startswith("#"):
-                yield text
-
-
-def _lines(name: str) -> Iterator[str]:
-    try:
-        with sys.stdin.buffer if name == "-" else Path(name).open("rb") as file:
-            for number, line in enumerate(file):
-                yield line.decode("utf-8" if number else "utf-8-sig")
-    except OSError as problem:
-        raise ConfigError(f"{name}: {problem.strerror}", "give --url-list a text file with one address a line") from problem
-    except UnicodeDecodeError as problem:
-        raise FormatError(f"{name} is not UTF-8 text", "give --url-list a text file with one address a line") from problem
-
-
-def _is_text(text: str) -> bool:
-    """Whether it can be written at all: the system hands over bytes that are not UTF-8 as half surrogate pairs."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _watcher(*, as_json: bool, verbose: bool, quiet: bool) -> Bar | Plain | Quiet:

@@ -20,7 +20,7 @@ from preserve.flows.manners import Manners
 from preserve.flows.originals import KnownBodies, payloads
 from preserve.flows.pursuit import Pursuit, Slot
 from preserve.flows.trail import Trail
-from preserve.flows.watching import Watcher
+from preserve.flows.watching import Company, Watcher
 from preserve.formats.entity import entity
 from preserve.formats.url import BadUrl, Url, parse
 from preserve.model.run import Counts
@@ -32,6 +32,8 @@ _AT_ONCE = 1 << 16
 """Bytes of a body up to which it is read for requisites on the spot; larger ones are read beside the event loop."""
 _TOGETHER = 0.01
 """Seconds in which targets that end are gathered for the journal: one transaction costs hardly more than one entry."""
+_LOOK_AGAIN = 0.05
+"""Seconds until a process with nothing to do looks whether another one found something for it."""
 
 
 class CaptureRun:
@@ -48,14 +50,16 @@ class CaptureRun:
         watcher: Watcher,
         new_id: Callable[[], str],
         earlier: Originals | None = None,
+        company: Company | None = None,
     ) -> None:
-        """`earlier` finds what sealed runs of the archive hold."""
+        """`earlier` finds what sealed runs of the archive hold. In `company` the run goes on until it is stopped."""
         self._journal = journal
         self._store = store
         self._clock = clock
         self._manners = manners
         self._watcher = watcher
         self._new_id = new_id
+        self._company = company
         self._counts = Counts()
         self._stored = 0
         self._ended: list[_Ended] = []
@@ -67,7 +71,14 @@ class CaptureRun:
         self._stopping = False
         window = max(64, 4 * manners.concurrency)
         self._pursuit = Pursuit(journal=journal, fetcher=fetcher, clock=clock, manners=manners, keep=self._keep_aside)
-        self._frontier = Frontier(journal.take, clock.monotonic, per_host=manners.per_host, delay=manners.delay, window=window)
+        self._frontier = Frontier(
+            journal.take,
+            clock.monotonic,
+            per_host=manners.per_host,
+            delay=manners.delay,
+            window=window,
+            patience=manners.patience,
+        )
 
     def stop(self) -> None:
         """Begin nothing new; what is under way is finished."""
@@ -104,19 +115,30 @@ class CaptureRun:
                 self._give_up(problem)
             self._wake.set()
 
-        limit = self._manners.concurrency
+        limit, idle = self._manners.concurrency, False
         while True:
             self._wake.clear()
-            while not self._stopping and len(tasks) < limit and (target := self._frontier.poll()) is not None:
+            while not self._stopping and len(tasks) - self._frontier.resting < limit and (target := self._frontier.poll()) is not None:
                 task = asyncio.create_task(self._target(target))
                 tasks.add(task)
                 task.add_done_callback(ended)
             if not tasks and (self._stopping or self._frontier.exhausted):
-                if not self._ended:
+                if self._ended:
+                    self._enter()  # what ended last may need something
+                    continue
+                if self._stopping or self._company is None:
                     return
-                self._enter()  # what ended last may need something
+                if not idle:
+                    self._company.idle()
+                    idle = True
+                await self._sleep(self._clock.monotonic() + _LOOK_AGAIN)
+                self._frontier.more()
                 continue
-            soonest = self._frontier.soonest() if len(tasks) < limit and not self._stopping else None
+            if idle and self._company is not None:
+                self._company.busy()
+                idle = False
+            full = self._stopping or len(tasks) - self._frontier.resting >= limit
+            soonest = None if full else self._frontier.soonest()
             await self._sleep(soonest)
 
     async def _sleep(self, until: float | None) -> None:
@@ -139,6 +161,9 @@ class CaptureRun:
                 self._give_up(problem)
                 return
             self._watcher.progress(self._counts, self._stored, self._frontier.busy)
+            if self._company is not None:
+                self._frontier.more()
+                self._wake.set()
 
     def _give_up(self, problem: BaseException) -> None:
         self._problem = self._problem or problem

@@ -29,11 +29,14 @@ def recover(journal: Journal, staging: Staging, cut: Callable[[str, int], PurePa
     there = {path for path in staging.files() if path.startswith("data/") and path.endswith(".warc.gz")}
     bad: dict[str, int] = {}
     lost: set[str] = set()
-    for warc in known:  # a revisit comes after its original: in the same file, or in a later one
-        first = _first_bad(journal, staging, warc, lost) if warc in there else 0
-        if first is not None:
-            bad[warc] = first
-            lost.update(record.record_id for record in journal.records(warc) if record.index >= first)
+    before = -1
+    while before < len(lost):  # the original of a revisit may lie in any file: what one loses, another may refer to
+        before = len(lost)
+        for warc in known:
+            first = _first_bad(journal, staging, warc, lost) if warc in there else 0
+            if first is not None:
+                bad[warc] = first
+                lost.update(record.record_id for record in journal.records(warc) if record.index >= first)
     with journal.planning():
         for warc, first in bad.items():
             targets = journal.strike(warc, first)

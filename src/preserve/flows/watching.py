@@ -22,3 +22,15 @@ class Watcher(Protocol):
     def progress(self, counts: Counts, stored: int, hosts: int) -> None:
         """About once a second: `stored` bytes of WARC so far, requests under way to `hosts` hosts."""
         ...
+
+
+class Company(Protocol):
+    """The other processes that share a run: what one of them finds may be for another to ask."""
+
+    def idle(self) -> None:
+        """Nothing of ours is left; we look again until `CaptureRun.stop`."""
+        ...
+
+    def busy(self) -> None:
+        """There is something for us again."""
+        ...

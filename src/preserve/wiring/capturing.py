@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
 
 from preserve.adapters.archive import Archive
@@ -13,9 +11,7 @@ from preserve.adapters.clock import SystemClock
 from preserve.adapters.journal import Journal
 from preserve.adapters.log import LogFolder
 from preserve.adapters.payloads import PayloadIndex
-from preserve.adapters.warcfile import WarcWriter
 from preserve.adapters.warcfile import resume as cut_back
-from preserve.adapters.web.fetcher import HttpFetcher
 from preserve.errors import ConfigError, StoreError
 from preserve.flows import recover, run
 from preserve.flows.capture import CaptureRun
@@ -23,9 +19,10 @@ from preserve.flows.stamp import Stamper
 from preserve.flows.watching import Watcher
 from preserve.formats.times import rfc3339
 from preserve.model.run import Counts
-from preserve.rules import record
 from preserve.wiring import facts
+from preserve.wiring.engine import Engine
 from preserve.wiring.options import CaptureOptions, CaptureResult, PassphraseOf, Tell
+from preserve.wiring.parts import capture_in_parts
 from preserve.wiring.signing import ledger_of, signer_of
 from preserve.wiring.stamping import begin_stamping, stamper_of
 
@@ -41,7 +38,7 @@ def capture(
     archive = Archive(options.archive)
     if inputs.empty and not (options.resume and archive.exists):
         return CaptureResult(idle=options.resume and not inputs.documents)
-    with archive.lock("capture", rfc3339(clock.now())):
+    with archive.lock("capture", rfc3339(clock.now())) as lock:
         signer = signer_of(options, clock, tell, passphrase)
         ledger = ledger_of(archive, clock, tell, passphrase)
         stamper = stamper_of(options.authorities, options.fetch.user_agent, options.fetch.cacert, clock, tell)
@@ -85,7 +82,7 @@ def capture(
                 return CaptureResult(counts=counts)
             begin_stamping(archive, journal, stamper)
             try:
-                counts, interrupted = _capture(options, archive, journal, clock, watcher, tell)
+                counts, interrupted = _capture(options, archive, journal, watcher, tell, lock)
             except ConfigError:
                 if not resumed:  # nothing was asked with settings that cannot be used: nothing is left open
                     journal.close()
@@ -120,91 +117,51 @@ def _open_run(archive: Archive, ledger: LogFolder, stamper: Stamper) -> Journal 
 
 
 def _capture(
-    options: CaptureOptions, archive: Archive, journal: Journal, clock: SystemClock, watcher: Watcher, tell: Tell
+    options: CaptureOptions, archive: Archive, journal: Journal, watcher: Watcher, tell: Tell, lock: int
 ) -> tuple[Counts, bool]:
-    identity = journal.identity()
-    assert identity is not None, "the run was begun"
-    staging = archive.staging(identity.name)
-    settings = journal.settings()
-
-    async def go() -> tuple[Counts, bool]:
-        fetcher = HttpFetcher(options.fetch, clock, archive.journal)
-        store = WarcWriter(
-            staging.folder,
-            f"{archive.slug}-{identity.name}",
-            warcinfo=lambda name: facts.warcinfo(name, identity, settings, clock),
-        )
-        work = CaptureRun(
-            journal=journal,
-            fetcher=fetcher,
-            store=store,
-            clock=clock,
-            manners=options.manners,
-            watcher=watcher,
-            new_id=facts.new_id,
-            earlier=earlier,
-        )
-        try:
-            with _stopped_by_signals(work.stop) as stopped:
-                try:
-                    counts = await work.run()
-                except asyncio.CancelledError:
-                    if not stopped:
-                        raise
-                    return journal.counts(), True
-                return counts, bool(stopped) and counts.open > 0
-        finally:
-            await fetcher.aclose()
-            store.close()
-
-    earlier = _earlier(archive, tell)
+    """How the run stands when nothing is left to ask, or when a signal ended it (then True)."""
+    engine = Engine(archive=archive.root, fetch=options.fetch, manners=options.manners)
+    earlier = _earlier(engine, archive, tell)
     try:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            return runner.run(go())
+        if options.workers > 1:
+            return capture_in_parts(engine, journal, watcher, options.workers, lock)
+        journal.divide(1)
+        return _capture_alone(engine, journal, watcher, earlier)
     finally:
         if earlier is not None:
             earlier.close()
 
 
-def _earlier(archive: Archive, tell: Tell) -> PayloadIndex | None:
-    """What the sealed runs hold; None when there are none, or when it cannot be known: then equal bodies are kept again."""
-    names = archive.run_names()
-    if not names:
-        return None
+def _capture_alone(engine: Engine, journal: Journal, watcher: Watcher, earlier: PayloadIndex | None) -> tuple[Counts, bool]:
+    """SIGINT and SIGTERM end the run in good order; a second one ends it at once."""
+    came: list[int] = []
+
+    def attend(work: CaptureRun, task: asyncio.Task[Counts]) -> None:
+        def on_signal(number: int) -> None:
+            came.append(number)
+            work.stop()
+            if len(came) > 1:
+                task.cancel()
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, on_signal, number)
+
     try:
-        index = PayloadIndex(archive.index, archive.runs, worth=record.WORTH_A_REVISIT)
-        index.update(names)
+        counts = engine.run(journal, watcher, attend, earlier=earlier)
+    except asyncio.CancelledError:
+        if not came:
+            raise
+        return journal.counts(), True
+    return counts, bool(came) and counts.open > 0
+
+
+def _earlier(engine: Engine, archive: Archive, tell: Tell) -> PayloadIndex | None:
+    """What the sealed runs hold; None when there are none, or when it cannot be known: then equal bodies are kept again."""
+    try:
+        index = engine.earlier()
+        if index is not None:
+            index.update(archive.run_names())
     except StoreError as problem:
         tell(f"The index of what the archive holds cannot be used, so equal bodies are kept again: {problem.message}")
         return None
     return index
-
-
-@contextmanager
-def _stopped_by_signals(stop: Callable[[], None]) -> Iterator[list[int]]:
-    """SIGINT and SIGTERM end the run in good order; a second one ends it at once. Yields the signals that came."""
-    loop, came = asyncio.get_running_loop(), list[int]()
-    task = asyncio.current_task()
-
-    def on_signal(number: int) -> None:
-        came.append(number)
-        stop()
-        if len(came) > 1 and task is not None:
-            task.cancel()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, on_signal, number)
-    try:
-        yield came
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop's where it is installed (the extra `speed`), else asyncio's own."""
-    try:
-        from uvloop import new_event_loop
-    except ImportError:
-        return None
-    return new_event_loop

@@ -32,6 +32,8 @@ class CaptureOptions:
     case: str | None = None
     authorities: tuple[Authority, ...] = ()
     resume: bool = False
+    workers: int = 1
+    """Processes that share the run, each with its part of the hosts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

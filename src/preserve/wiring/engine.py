@@ -1,0 +1,98 @@
+"""What captures: the flow over its adapters, in one process, whether it has the run for itself or shares it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from preserve.adapters.archive import Archive
+from preserve.adapters.clock import SystemClock
+from preserve.adapters.journal import Journal
+from preserve.adapters.payloads import PayloadIndex
+from preserve.adapters.warcfile import WarcWriter
+from preserve.adapters.web.fetcher import HttpFetcher
+from preserve.flows.capture import CaptureRun
+from preserve.flows.manners import Manners
+from preserve.flows.watching import Company, Watcher
+from preserve.model.run import Counts
+from preserve.model.settings import FetchSettings
+from preserve.rules import record
+from preserve.wiring import facts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """All that a process needs to know to capture for the open run. Nothing of it is a secret: no key is among it."""
+
+    archive: Path
+    fetch: FetchSettings
+    manners: Manners
+
+    def run(
+        self,
+        journal: Journal,
+        watcher: Watcher,
+        attend: Callable[[CaptureRun, asyncio.Task[Counts]], None],
+        *,
+        earlier: PayloadIndex | None,
+        company: Company | None = None,
+    ) -> Counts:
+        """Capture until there is nothing left, or until the run is stopped; how the run stands then.
+
+        `attend` is given the run and its task when they begin, so that signals and messages reach them. Raises StoreError,
+        ConfigError, and asyncio.CancelledError when the task was cancelled.
+        """
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            return runner.run(self._run(journal, watcher, attend, earlier, company))
+
+    def earlier(self) -> PayloadIndex | None:
+        """What the sealed runs hold; None when there are none. Raises StoreError when it cannot be known."""
+        archive = Archive(self.archive)
+        names = archive.run_names()
+        return PayloadIndex(archive.index, archive.runs, worth=record.WORTH_A_REVISIT) if names else None
+
+    async def _run(
+        self,
+        journal: Journal,
+        watcher: Watcher,
+        attend: Callable[[CaptureRun, asyncio.Task[Counts]], None],
+        earlier: PayloadIndex | None,
+        company: Company | None,
+    ) -> Counts:
+        clock, archive, identity, settings = SystemClock(), Archive(self.archive), journal.identity(), journal.settings()
+        assert identity is not None, "the run was begun"
+        fetcher = HttpFetcher(self.fetch, clock, archive.journal)
+        store = WarcWriter(
+            archive.staging(identity.name).folder,
+            f"{archive.slug}-{identity.name}",
+            warcinfo=lambda name: facts.warcinfo(name, identity, settings, clock),
+        )
+        work = CaptureRun(
+            journal=journal,
+            fetcher=fetcher,
+            store=store,
+            clock=clock,
+            manners=self.manners,
+            watcher=watcher,
+            new_id=facts.new_id,
+            earlier=earlier,
+            company=company,
+        )
+        task = asyncio.create_task(work.run())
+        attend(work, task)
+        try:
+            return await task
+        finally:
+            await fetcher.aclose()
+            store.close()
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop's where it is installed (the extra `speed`), else asyncio's own."""
+    try:
+        from uvloop import new_event_loop
+    except ImportError:
+        return None
+    return new_event_loop
