@@ -1,4 +1,4 @@
-"""The start tags of a page, in order, with their attributes.
+"""The start tags of a page, in order, with their attributes; and, for those who read it, its end tags and text between them.
 
 The tokenizer of the HTML Living Standard (section 13.2.5), without the tree: whoever wants to know which images a page names needs
 no tree, and a hostile page can make a tree builder take time that grows with the square of its size (docs/adr/0024). Comments and the
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from html import unescape
 from html.entities import html5
 from typing import NamedTuple
 
@@ -77,6 +78,52 @@ def tags(text: str, *, xml: bool = False) -> Iterator[Tag]:
             ending = _RAW_END[name].search(text, place)
             inside, place = place, ending.start() if ending else len(text)
             yield Tag(name, raw, text[inside:place] if name == "style" else "")
+
+
+class EndTag(NamedTuple):
+    """An end tag: its name in lower case."""
+
+    name: str
+
+
+def pieces(text: str) -> Iterator[Tag | EndTag | str]:
+    """A page as a reader without scripts gets it: start tags, end tags, and the text between, its references unresolved.
+
+    What stands inside a raw text element (`script`, `style`, `title`, `textarea`) is its start tag's `text`. A page that ends inside a
+    tag ends before it.
+    """
+    place = said = foreign = 0
+    while markup := _MARKUP.search(text, place):
+        name, raw, closed, ended, end_closed, other = markup.groups()
+        if markup.start() > said:
+            yield text[said : markup.start()]
+        place = said = markup.end()
+        if other:
+            if not (place := _past(text, place, other)):
+                return
+            said = place
+        elif not (closed or end_closed):
+            return
+        elif ended:
+            foreign -= foreign > 0 and ended.lower() in _FOREIGN
+            yield EndTag(ended.lower())
+        elif (name := name.lower()) in _RAW_TEXT and not (foreign and raw[-1:] == "/"):
+            ending = _RAW_END[name].search(text, place)
+            inside, place = place, ending.start() if ending else len(text)
+            said = place
+            yield Tag(name, raw, text[inside:place])
+        else:
+            foreign += name in _FOREIGN and raw[-1:] != "/"
+            yield Tag(name, raw)
+            if name == "plaintext":
+                break
+    if said < len(text):
+        yield text[said:]
+
+
+def resolve(text: str) -> str:
+    """Text with its character references resolved."""
+    return unescape(text) if "&" in text else text
 
 
 def _past(text: str, place: int, other: str) -> int:

@@ -1,33 +1,268 @@
-"""What a captured response is worth, as far as its status and head tell.
+"""What a captured response is worth.
 
-A complete response is evidence whatever it says; the verdict tells a reader whether it is evidence *of the cited page*. Each
-verdict comes with its signals, so that a person can disagree. Nothing here reads the page itself.
+A complete response is evidence whatever it says; the verdict tells a reader whether it is evidence *of the cited page*. Each verdict comes with
+its signals, so that a person can disagree (docs/guide/verdicts.md). The head decides first, then the page: challenge, login-wall, empty-shell,
+soft-404, mismatch, in this order. With little evidence the verdict is `ok`, and what was noticed all the same is a signal: nobody is accused on
+a guess. Words that a "not found" page may use never decide alone; an article about such pages uses them too.
 """
 
 from __future__ import annotations
 
+import re
+
+from rapidfuzz import fuzz
+
+from preserve.model.page import Answer, Evidence, Fit, Judgement, Media, NotFound, Page, Presence
 from preserve.model.web import Exchange, Verdict
+from preserve.rules import guards
+from preserve.rules.fit import authored, dated, fit, named
+from preserve.rules.tongues import NOT_FOUND
+from preserve.rules.words import coverage, normal, shorter, telling, vocabulary
 
 _LOGIN = frozenset({401, 407, 511})
 _BLOCKED = frozenset({403, 406, 429, 451, 503})
+_SMALL = 1 << 16
+"""Bytes on the wire below which a page may be a wall or a shell: these are short."""
+_HOME = re.compile(r"/(?:(?:index|default|home|main|startseite|accueil|inicio)(?:\.\w{2,5})?/?)?|/[a-z]{2}(?:[-_][a-z]{2,4})?(?:/(?:index|home|default)(?:\.\w{2,5})?)?/?", re.IGNORECASE)  # fmt: skip
+_ERROR = re.compile(
+    r"(?:\A|[/_.?=&-])(?:404|410|error-?404|404-?error|not-?found|page-?not-?found|file-?not-?found|pagenotfound|notfound|error-?pages?|errors?|oops|missing|nicht-gefunden"
+    r"|introuvable|no-encontrad[ao]|nao-encontrad[ao]|non-trovata)(?:\Z|[/_.?=&-])",
+    re.IGNORECASE,
+)
+_PARTS = re.compile(r"\s+[|\u2013\u2014\u00b7\u2022-]+\s+|\s+::\s+")
+_SHORT, _VERY_SHORT = 700, 250
+"""Extents of main text below which a page that calls itself "not found" may be just that."""
+_LONGEST = 400
+"""Characters of a signal: titles and addresses in it come from outside."""
+_WWW = re.compile(r"\A(?:www\d?|m|mobile|amp)\.")
 
 
-def judge(exchange: Exchange) -> tuple[Verdict, tuple[str, ...]]:
-    """The verdict on a complete response and the signals that led to it (RFC 9110 section 15 for the meaning of a status)."""
-    status = exchange.status
-    assert status is not None
-    mitigated = exchange.header(b"cf-mitigated")
-    if mitigated is not None and mitigated.strip().lower() == b"challenge":
-        return Verdict.CHALLENGE, (f"status {status}", "header cf-mitigated: challenge")
+def answer(exchange: Exchange) -> Answer:
+    """What the head of a complete response tells."""
+    assert exchange.status is not None
+    return Answer(address=exchange.url, status=exchange.status, headers=exchange.headers, size=exchange.entity_size)
+
+
+def judge(evidence: Evidence) -> Judgement:
+    """The verdict and the signals that led to it, or that were noticed in spite of it."""
+    judged = _judge(evidence)
+    signals = (signal if len(signal) <= _LONGEST else f"{signal[:_LONGEST]}…" for signal in judged.signals)
+    return Judgement(verdict=judged.verdict, signals=tuple(dict.fromkeys(signals)))
+
+
+def _judge(evidence: Evidence) -> Judgement:
+    if (decided := _by_head(evidence.answer)) is not None:
+        return decided
+    page = evidence.page
+    home = _sent_home(evidence.asked, evidence.answer.address)
+    if page is None:
+        return (
+            Judgement(verdict=Verdict.SOFT_404, signals=home)
+            if home and not evidence.described.judgeable
+            else _unread(evidence, home)
+        )
+    fits = fit(page, evidence.described)
+    found = _stands_before(page, evidence, fits)
+    return found or _soft_404(page, evidence, fits, home) or _mismatch(page, evidence, fits)
+
+
+def needs_page(evidence: Evidence) -> bool:
+    """Whether the page has to be read for `judge` to say all it can; cheap, from the head and what is cited alone."""
+    head = evidence.answer
+    if evidence.page is not None or _by_head(head) is not None:
+        return False
+    kind = head.header(b"content-type").partition(";")[0].strip().lower()
+    if kind.startswith(("image/", "audio/", "video/", "font/")):
+        return False
+    if evidence.described.judgeable:
+        return True
+    text = kind in {"", "text/html", "application/xhtml+xml", "application/octet-stream"}
+    return text and (head.size <= _SMALL or head.address != evidence.asked or head.status != 200)
+
+
+def wants_probe(evidence: Evidence) -> bool:
+    """Whether the host's answer to a made-up address could matter: a page came, and something cited is there to judge it by."""
+    kind = evidence.answer.header(b"content-type").partition(";")[0].strip().lower()
+    return (
+        evidence.described.judgeable
+        and evidence.answer.status < 300
+        and _by_head(evidence.answer) is None
+        and kind in {"", "text/html", "application/xhtml+xml"}
+    )
+
+
+def _by_head(head: Answer) -> Judgement | None:
+    """What status and headers decide (RFC 9110 section 15)."""
+    status, said = head.status, f"status {head.status}"
+    if headers := guards.by_head(head):
+        return Judgement(verdict=Verdict.CHALLENGE, signals=(said, *headers))
     if status in _LOGIN:
-        return Verdict.LOGIN_WALL, (f"status {status}",)
+        return Judgement(verdict=Verdict.LOGIN_WALL, signals=(said,))
     if status in _BLOCKED:
-        return Verdict.CHALLENGE, (f"status {status}",)
+        return Judgement(verdict=Verdict.CHALLENGE, signals=(said,))
     if status >= 400:
-        return Verdict.GONE, (f"status {status}",)
+        return Judgement(verdict=Verdict.GONE, signals=(said,))
     if status >= 300:
         # A redirect that the flow could follow never ends here; 300, 304 and their like carry no page.
-        return Verdict.GONE, (f"status {status}", "a redirection without a page")
-    if exchange.entity_size == 0:
-        return Verdict.EMPTY_SHELL, (f"status {status}", "empty body")
-    return Verdict.OK, ()
+        return Judgement(verdict=Verdict.GONE, signals=(said, "a redirection without a page"))
+    if head.size == 0:
+        return Judgement(verdict=Verdict.EMPTY_SHELL, signals=(said, "empty body"))
+    return None
+
+
+def _unread(evidence: Evidence, home: tuple[str, ...]) -> Judgement:
+    unread = ("the page was not read",) if evidence.described.judgeable else ()
+    return Judgement(verdict=Verdict.OK, signals=(*home, *unread))
+
+
+def _stands_before(page: Page, evidence: Evidence, fits: Fit) -> Judgement | None:
+    """A wall in front of the page, or a shell without it."""
+    if signals := guards.shell(page) if page.media is Media.EMPTY else ():
+        return Judgement(verdict=Verdict.EMPTY_SHELL, signals=signals)
+    if page.media is not Media.HTML or fits.quote is Presence.PRESENT:
+        return None
+    if signals := guards.challenge(page):
+        return Judgement(verdict=Verdict.CHALLENGE, signals=signals)
+    if any(named(page, title) for title in evidence.described.titles):
+        missed, there = False, True
+    else:
+        missed, there = evidence.described.judgeable and fits.title is not Presence.PRESENT, False
+    asked, head = evidence.asked, evidence.answer
+    if not there and (
+        signals := guards.login(page, asked, head, missed=missed) or guards.consent(page, asked, head, missed=missed)
+    ):
+        return Judgement(verdict=Verdict.LOGIN_WALL, signals=signals)
+    if not guards.parked(page, head) and (signals := guards.shell(page)):
+        return Judgement(verdict=Verdict.EMPTY_SHELL, signals=signals)
+    return None
+
+
+def _soft_404(page: Page, evidence: Evidence, fits: Fit, home: tuple[str, ...]) -> Judgement | None:
+    """A page that stands for "not here" although its status says otherwise."""
+    if parked := guards.parked(page, evidence.answer):
+        return Judgement(verdict=Verdict.SOFT_404, signals=parked)
+    probe = evidence.not_found
+    alike = _alike(page, probe) if probe is not None else ()
+    cited, missing = _cited(page, evidence, fits, probe if alike else None)
+    sent = home or _sent_to_error(evidence.asked, evidence.answer.address)
+    if sent and not cited:
+        return Judgement(verdict=Verdict.SOFT_404, signals=(*sent, *alike, *fits.reasons))
+    says = _says_not_found(page)
+    if missing and not cited and alike:
+        return Judgement(verdict=Verdict.SOFT_404, signals=(*alike, *says, *fits.reasons))
+    # A host that tells a made-up address the truth would have told this one too.
+    honest = probe is not None and probe.answer.status >= 400
+    if says and not honest and not cited and evidence.described.judgeable and Presence.PRESENT not in {fits.title, fits.quote}:
+        return Judgement(
+            verdict=Verdict.SOFT_404, signals=(*says, *fits.reasons, f"{len(page.main_text)} characters of main text")
+        )
+    noticed = (*sent, *alike, *says)
+    if noticed and (cited or not evidence.described.judgeable or not missing):
+        return Judgement(verdict=Verdict.OK, signals=(*noticed, *fits.reasons))
+    return None
+
+
+def _cited(page: Page, evidence: Evidence, fits: Fit, probe: NotFound | None) -> tuple[bool, bool]:
+    """Whether what is cited is there, and whether it is missed. What the "not found" page says as well proves nothing."""
+    there = fits.quote is Presence.PRESENT or any(named(page, title) for title in evidence.described.titles)
+    if probe is not None and probe.page is not None and there:
+        other = fit(probe.page, evidence.described)
+        if other.quote is not Presence.PRESENT and other.title is not Presence.PRESENT:
+            return True, False
+        return False, True
+    missing = fits.title is Presence.ABSENT or (fits.title is Presence.UNKNOWN and fits.quote is Presence.ABSENT)
+    return there, missing or (probe is not None and evidence.described.judgeable and not there)
+
+
+def _mismatch(page: Page, evidence: Evidence, fits: Fit) -> Judgement:
+    """Whether the page is what the footnote describes."""
+    described = evidence.described
+    signals = fits.reasons
+    if page.unread and described.judgeable:
+        signals = (page.unread,)
+    if Presence.PRESENT in {fits.title, fits.quote} or not described.judgeable:
+        return Judgement(verdict=Verdict.OK, signals=signals)
+    other = (dated(page, described), authored(page, described))
+    if fits.title is Presence.ABSENT and other == (None, None):
+        return Judgement(verdict=Verdict.MISMATCH, signals=signals)
+    if not described.titles and fits.quote is Presence.ABSENT and other == (None, None):
+        # Quoted words may come from elsewhere: they accuse a page only where hardly any of them is on it.
+        text = vocabulary(normal("\n".join((*page.titles, page.text))))
+        shares = [coverage(telling(quote), text) for quote in described.quotes if len(telling(quote)) >= 4]
+        if shares and max(shares) < 0.4 and len(page.main_text) >= 300:
+            return Judgement(verdict=Verdict.MISMATCH, signals=signals)
+    return Judgement(verdict=Verdict.OK, signals=signals)
+
+
+def _sent_home(asked: str, final: str) -> tuple[str, ...]:
+    """A redirect from somewhere deep to the home page of the same host."""
+    before, after = _split(asked), _split(final)
+    if asked == final or _WWW.sub("", before[0]) != _WWW.sub("", after[0]):
+        return ()
+    deep = not _HOME.fullmatch(before[1]) or bool(before[2])
+    if deep and _HOME.fullmatch(after[1]) and not after[2] and before[1] != after[1]:
+        return (f"redirected to the home page, {final}",)
+    return ()
+
+
+def _sent_to_error(asked: str, final: str) -> tuple[str, ...]:
+    """A redirect to an address that itself says "not found"."""
+    before, after = _split(asked), _split(final)
+    if asked == final or _ERROR.search(before[1] + "?" + before[2]) or not _ERROR.search(after[1] + "?" + after[2][:200]):
+        return ()
+    return (f"redirected to the address of an error page, {final}",)
+
+
+def _split(address: str) -> tuple[str, str, str]:
+    rest = address.partition("://")[2].partition("#")[0]
+    rest, _, query = rest.partition("?")
+    host, _, path = rest.partition("/")
+    return host.lower(), "/" + path, query
+
+
+def _says_not_found(page: Page) -> tuple[str, ...]:
+    """The title or heading by which a short page says that something was not found, and says little else."""
+    if not shorter(page.main_text, _SHORT):
+        return ()
+    bare = shorter(page.main_text, _VERY_SHORT)
+    title = (f"the title is “{page.title}”",) if _mostly_not_found(page.title, bare=bare) else ()
+    heading = next((each for each in page.headings[:3] if _mostly_not_found(each, bare=bare)), None)
+    return (*title, *((f"a heading is “{heading}”",) if heading is not None else ()))
+
+
+def _mostly_not_found(name: str, *, bare: bool) -> bool:
+    """Whether the words for "not found" are most of a name, or the page is so short that it has no room for anything else."""
+    for part in _PARTS.split(name):
+        said = sum(len(match[0]) for match in NOT_FOUND.finditer(part))
+        if said and (said * 5 >= len(part) * 2 or bare):
+            return True
+    return False
+
+
+def _alike(page: Page, probe: NotFound) -> tuple[str, ...]:
+    """Whether the page is what the host answers to an address that was made up."""
+    other = probe.page
+    if probe.answer.address != probe.asked and probe.answer.address == page.address:
+        return (f"the host sends a made-up address to the same place, {page.address}",)
+    if other is None or other.media is not page.media or other.media is not Media.HTML:
+        return ()
+    mine, its = (page.main_text, other.main_text)
+    if min(len(mine), len(its)) < 40:
+        mine, its = page.text, other.text
+    mine, its = _comparable(_without_names(mine, page)), _comparable(_without_names(its, other))
+    share = fuzz.ratio(mine, its) if mine and its else 0.0
+    same_title = _comparable(page.title) == _comparable(other.title)
+    if share >= (90 if same_title else 97):
+        return (f"the page is like the host's answer to a made-up address ({share:.0f} of 100)",)
+    return ()
+
+
+def _without_names(text: str, page: Page) -> str:
+    """Text without the lines that only say what the page is called: an entry that nobody wrote has a name too."""
+    names = {*page.titles, *page.headings}
+    return "\n".join(line for line in text.splitlines() if line not in names)
+
+
+def _comparable(text: str) -> str:
+    """Text without what changes from one answer to the next: numbers, long runs of letters and digits."""
+    return re.sub(r"\S*\d\S*|\S{30,}", "", normal(text[:6000]))

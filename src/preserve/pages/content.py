@@ -1,0 +1,69 @@
+"""The main text of a page: what is left without navigation, banners, footers.
+
+trafilatura looks for it where the page is of a size and depth that it handles in a bounded time; where it finds little of what the
+markup itself calls the main part, or where it fails, the blocks outside of navigation with few links are taken (docs/adr/0120).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import lru_cache
+from types import ModuleType
+
+from preserve.model.page import Page
+from preserve.pages.markup import Block, Reading, fold
+
+_MAX_SIZE, _MAX_DEPTH, _MAX_ELEMENTS = 600_000, 200, 12_000
+_SHORT = 200
+
+
+def with_main_text(reading: Reading, text: str) -> Page:
+    """The page of `reading` with its main text; `text` is its markup."""
+    page = reading.page
+    own = plain_main(reading.blocks)
+    found = "" if len(page.text) < _SHORT else _extracted(page, text)
+    return dataclasses.replace(page, main_text=found if len(found) * 3 >= len(own) else own)
+
+
+def plain_main(blocks: tuple[Block, ...]) -> str:
+    """The blocks of the main part if it is marked and holds something, else those outside navigation that are not mostly links."""
+    kept = [block for block in blocks if not block.aside and block.linked * 2 <= len(block.text)]
+    marked = [block.text for block in kept if block.main]
+    whole = marked if sum(map(len, marked)) >= _SHORT else [block.text for block in kept]
+    return "\n".join(whole)
+
+
+def _extracted(page: Page, text: str) -> str:
+    markup = page.markup
+    if len(text) > _MAX_SIZE or markup.depth > _MAX_DEPTH or markup.elements > _MAX_ELEMENTS or "\0" in text:
+        return ""
+    trafilatura, problems = _trafilatura()
+    try:
+        found = trafilatura.bare_extraction(text, include_comments=False, with_metadata=False, fast=True)
+    except problems:
+        return ""
+    if found is None or not found.text:
+        return ""
+    return "\n".join(line for line in map(fold, found.text.splitlines()) if line)
+
+
+@lru_cache(maxsize=1)
+def _trafilatura() -> tuple[ModuleType, tuple[type[Exception], ...]]:
+    """trafilatura and what it lets through for odd pages. It takes 0.2 s to import, and talks through `logging`."""
+    import logging  # noqa: PLC0415
+
+    import trafilatura  # noqa: PLC0415
+    from lxml.etree import LxmlError  # noqa: PLC0415
+
+    for name in ("trafilatura", "htmldate", "courlan"):
+        logging.getLogger(name).addHandler(logging.NullHandler())
+    return trafilatura, (
+        ArithmeticError,
+        AssertionError,
+        AttributeError,
+        LookupError,
+        RecursionError,
+        TypeError,
+        ValueError,
+        LxmlError,
+    )
