@@ -43,6 +43,7 @@ class Peer:
         self.stream = stream
         self.sent = bytearray()
         self.stays = False
+        self.request = b""
         self._ending = ending
 
     def say(self, *pieces: bytes | float) -> None:
@@ -110,6 +111,16 @@ class Case:
     """It ends when the client gives up."""
     tls_note: str = ""
     """A further note that is expected over TLS."""
+    ends: Outcome | None = None
+    """What a capture makes of it, which follows redirects and asks again; None: the same."""
+    final: int | None = None
+    """The status at the end of that; None: the same."""
+    reason: str = ""
+    """Words that the capture's reason contains."""
+    signal: str = ""
+    """Words that one of its signals contains."""
+    hops: int = 1
+    """How many exchanges the capture has on the way."""
 
 
 def say(*pieces: bytes | float) -> Script:
@@ -175,6 +186,23 @@ def whole(body: bytes, *lines: bytes) -> bytes:
     return fields(*lines, b"Content-Length: %d" % len(body)) + body
 
 
+def _moved(status: bytes, *lines: bytes) -> bytes:
+    """A whole response without a body."""
+    return b"\r\n".join([b"HTTP/1.1 " + status, *lines, b"Content-Length: 0", b"", b""])
+
+
+def _further(peer: Peer, before: int) -> None:
+    peer.say(_moved(b"302 Found", b"Location: /redirects-without-end?%d" % before))
+    peer.stays = True
+
+
+def _cookie_wall(peer: Peer, _: int) -> None:
+    """Leads to itself until its cookie comes back."""
+    known = b"\r\nCookie: seen=1\r\n" in peer.request
+    peer.say(whole(PAGE) if known else _moved(b"302 Found", b"Set-Cookie: seen=1", b"Location: /cookie-wall"))
+    peer.stays = True
+
+
 CHUNKED = b"Transfer-Encoding: chunked"
 _GZIPPED = gzip.compress(PAGE * 20, mtime=0)
 _BOMB = gzip.compress(bytes(5_000_000), mtime=0)
@@ -207,9 +235,52 @@ CASES: tuple[Case, ...] = (
     Case(name="no-reason", script=say_and_stay(b"HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n"), content=b""),
     Case(name="status-999", script=say_and_stay(b"HTTP/1.1 999 Request denied\r\nContent-Length: 2\r\n\r\nno"), status=999, content=b"no"),
     Case(name="not-found", script=say_and_stay(b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno"), status=404, content=b"no"),
-    Case(name="come-back-later", script=say_and_stay(b"HTTP/1.1 503 X\r\nRetry-After: 9\r\nContent-Length: 0\r\n\r\n"), status=503, content=b""),
-    Case(name="redirect-to-script", script=say_and_stay(b"HTTP/1.1 302 Found\r\nLocation: javascript:x()\r\nContent-Length: 0\r\n\r\n"), status=302),
-    Case(name="redirect-malformed", script=say_and_stay(b"HTTP/1.1 301 M\r\nLocation: http://[::1\r\nContent-Length: 0\r\n\r\n"), status=301),
+    Case(name="latin-1-reason", script=say_and_stay(b"HTTP/1.1 200 Gr\xfc\xdfe\r\nContent-Length: 0\r\n\r\n"), content=b""),
+    Case(name="deflate-that-is-gzip", script=say_and_stay(whole(_GZIPPED, b"Content-Encoding: deflate")), content=_GZIPPED),
+    Case(name="coded-twice", script=say_and_stay(whole(gzip.compress(_GZIPPED, mtime=0), b"Content-Encoding: gzip, gzip"))),
+    Case(name="two-hundred-cookies", script=say_and_stay(whole(b"", *(b"Set-Cookie: c%d=1" % i for i in range(200)))), content=b""),
+    Case(name="empty-chunked", script=say_and_stay(fields(CHUNKED) + b"0\r\n\r\n"), content=b""),
+    Case(name="upper-case-chunks", script=say_and_stay(fields(CHUNKED) + b"00A\r\n0123456789\r\n000\r\n\r\n"), content=b"0123456789"),
+    # -- busy, and asked again -------------------------------------------------------------------------------------------
+    Case(name="come-back-in-an-hour", script=say_and_stay(_moved(b"503 Busy", b"Retry-After: 3600")), status=503, content=b"",
+         signal="asked again in 3600 s"),
+    Case(name="too-many-requests", script=say_and_stay(_moved(b"429 Slow down", b"Retry-After: 86400")), status=429, content=b"",
+         signal="asked again in 86400 s"),
+    Case(name="busy-until-a-date", script=say_and_stay(_moved(b"503 Busy", b"Date: Sat, 21 Nov 2026 12:00:00 GMT",
+         b"Retry-After: Sat, 21 Nov 2026 13:00:00 GMT")), status=503, content=b"", signal="asked again in 3600 s"),
+    Case(name="busy-once", script=_once_then(say_and_stay(_moved(b"503 Busy", b"Retry-After: 1")), say_and_stay(whole(PAGE))), status=503,
+         content=b"", final=200, hops=2),
+    Case(name="slow-down-once", script=_once_then(say_and_stay(_moved(b"429 Slow down")), say_and_stay(whole(PAGE))), status=429, content=b"",
+         final=200, hops=2),
+    Case(name="bad-gateway-once", script=_once_then(say_and_stay(_moved(b"502 Bad Gateway")), say_and_stay(whole(PAGE))), status=502, content=b"",
+         final=200, hops=2),
+    Case(name="gateway-timeout-once", script=_once_then(say_and_stay(_moved(b"504 Gateway Timeout")), say_and_stay(whole(PAGE))), status=504,
+         content=b"", final=200, hops=2),
+    Case(name="failing-inside", script=say_and_stay(_moved(b"500 Internal Server Error")), status=500, content=b""),
+    # -- redirects and cookies -------------------------------------------------------------------------------------------
+    Case(name="redirect", script=_once_then(say_and_stay(_moved(b"302 Found", b"Location: ?here")), say_and_stay(whole(PAGE))), status=302,
+         content=b"", final=200, hops=2),
+    Case(name="redirect-without-location", script=say_and_stay(_moved(b"302 Found")), status=302, content=b""),
+    Case(name="redirect-to-itself", script=say_and_stay(_moved(b"301 M", b"Location: /redirect-to-itself")), status=301, content=b"",
+         ends=_FAILED, reason="redirect loop"),
+    Case(name="redirects-without-end", script=_further, status=302, content=b"", ends=_FAILED, reason="more than 20 redirects", hops=21),
+    Case(name="redirect-to-script", script=say_and_stay(_moved(b"302 Found", b"Location: javascript:x()")), status=302, content=b"",
+         ends=_FAILED, reason="javascript: is not followed"),
+    Case(name="redirect-to-file", script=say_and_stay(_moved(b"302 Found", b"Location: file:///etc/passwd")), status=302, content=b"",
+         ends=_FAILED, reason="file: is not followed"),
+    Case(name="redirect-to-data", script=say_and_stay(_moved(b"302 Found", b"Location: data:text/html,x")), status=302, content=b"",
+         ends=_FAILED, reason="data: is not followed"),
+    Case(name="redirect-malformed", script=say_and_stay(_moved(b"301 M", b"Location: http://[::1")), status=301, content=b"", ends=_FAILED,
+         reason="malformed"),
+    Case(name="redirect-empty", script=say_and_stay(_moved(b"301 M", b"Location:")), status=301, content=b"", ends=_FAILED,
+         reason="the Location is empty"),
+    Case(name="redirect-to-a-private-place", script=say_and_stay(_moved(b"302 Found", b"Location: http://127.0.0.2:9/")), status=302, content=b"",
+         ends=Outcome.REFUSED, reason="127.0.0.2 is not a public address", hops=2),
+    Case(name="redirect-to-a-disguised-place", script=say_and_stay(_moved(b"302 Found", b"Location: //0x7f.1:9/")), status=302, content=b"",
+         ends=Outcome.REFUSED, reason="127.0.0.1 is not a public address", hops=2),
+    Case(name="cookie-wall", script=_cookie_wall, status=302, content=b"", final=200, hops=2),
+    Case(name="cookie-maze", script=say_and_stay(_moved(b"302 Found", b"Set-Cookie: a=b", b"Location: /cookie-maze")), status=302, content=b"",
+         ends=_FAILED, reason="more than 20 redirects", hops=21),
     Case(name="not-modified-with-length", script=say_and_stay(b"HTTP/1.1 304 Not Modified\r\nContent-Length: 99\r\n\r\n"), status=304, content=b""),
     Case(name="no-content", script=say_and_stay(b"HTTP/1.1 204 No Content\r\n\r\n"), status=204, content=b""),
     Case(name="switching-protocols", script=say(b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\n\r\n"), status=101, content=b""),
@@ -272,6 +343,7 @@ CASES: tuple[Case, ...] = (
     Case(name="closed", script=say(), outcome=_FAILED, status=None, problem="the server closed the connection before answering", retries=1),
     Case(name="reset", script=say_and_reset(), outcome=_FAILED, status=None, problem="the server reset the connection before answering", retries=1),
     Case(name="cut-in-the-head", script=say(OK + b"Content-Le"), outcome=_FAILED, status=None, problem="closed the connection inside the response head"),
+    Case(name="only-blank-lines", script=say(b"\r\n\r\n"), outcome=_FAILED, status=None, problem="inside the response head"),
     Case(name="reset-in-the-head", script=say_and_reset(OK), outcome=_FAILED, status=None, problem="reset the connection inside the response head"),
     Case(name="stalled-head", stalls=True, script=say_and_hold(OK + b"Server: "), outcome=_FAILED, status=None, problem="no byte for 1 s inside the response head"),
     Case(name="only-interim", script=say(_EARLY), outcome=_FAILED, status=None, interim=1, problem="after an interim response"),
@@ -382,11 +454,13 @@ class MisbehavingSite:
             if not received:
                 return False
             request += received
-        name = request.split(b" ", 2)[1].strip(b"/").decode("ascii")
+        target = request.split(b" ", 2)[1].strip(b"/").decode("ascii")
+        name = target if target in self._scripts else target.partition("?")[0]
         with self._book.lock:
             self.requests.append(request)
             peers = self._book.peers.setdefault(name, [])
             peers.append(peer)
+        peer.request = request
         self._scripts[name](peer, len(peers) - 1)
         return peer.stays
 

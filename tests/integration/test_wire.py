@@ -19,7 +19,7 @@ from misbehaviours import CASES, MAX_SIZE, SILENCE, Case, MisbehavingSite, names
 from preserve.adapters.web.fetcher import HttpFetcher
 from preserve.model.settings import FetchSettings, Resolve
 from preserve.model.web import Exchange, Outcome, Truncation
-from wires import LOOPS, Clock, run
+from wires import LOOPS, Clock, persist, run
 
 HOST = "site.example"
 
@@ -78,7 +78,7 @@ async def _ask_all(settings: FetchSettings, base: str, folder: Path) -> dict[str
 async def _ask(settings: FetchSettings, cases: list[str], base: str, folder: Path) -> dict[str, Exchange]:
     fetcher = HttpFetcher(settings, Clock(), folder)
     try:
-        exchanges = await asyncio.gather(*(fetcher.session().fetch(base + name) for name in cases))
+        exchanges = await asyncio.gather(*(persist(fetcher.session(), base + name) for name in cases))
     finally:
         await fetcher.aclose()
     return dict(zip(cases, exchanges, strict=True))
@@ -144,4 +144,4 @@ def test_the_request_and_its_circumstances_are_kept(case: Case, asked: Asked) ->
 
 
 def test_the_library_is_large() -> None:
-    assert len({case.name for case in CASES}) == len(CASES) >= 50
+    assert len({case.name for case in CASES}) == len(CASES) >= 100

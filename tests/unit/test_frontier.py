@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import random
+import time
 from collections.abc import Sequence
+
+import pytest
 
 from preserve.flows.frontier import Frontier
 from preserve.model.web import Target
@@ -100,3 +104,205 @@ def test_a_cancelled_hop_gives_its_slot_on() -> None:
         assert frontier.poll() is not None
 
     asyncio.run(scene())
+
+
+# -- hosts in trouble ------------------------------------------------------------------------------------------------------
+
+
+def _frontier(hosts: str, *, per_host: int = 2, patience: float = 5.0) -> Frontier:
+    return Frontier(Turns(hosts), time.monotonic, per_host=per_host, delay=0, window=20, patience=patience)
+
+
+def _drain(frontier: Frontier) -> list[str]:
+    """Everything that may be asked now, asked and answered."""
+    seen = []
+    while (target := frontier.poll()) is not None:
+        seen.append(target.host)
+        frontier.leave(target.host)
+    return seen
+
+
+def test_a_host_at_rest_is_left_alone_while_others_go_on() -> None:
+    async def scene() -> None:
+        frontier = _frontier("aabb", per_host=1)
+        assert frontier.poll() is not None
+        began = time.monotonic()
+        rest = asyncio.create_task(frontier.rest("a", 0.2))
+        await asyncio.sleep(0)
+        assert frontier.resting == 1
+        assert _drain(frontier) == ["b", "b"]
+        assert await rest is True
+        assert time.monotonic() - began >= 0.19
+        assert _drain(frontier) == [], "one finds out whether it is over, the queue waits"
+        frontier.leave("a")
+        assert _drain(frontier) == ["a"]
+
+    asyncio.run(scene())
+
+
+def test_a_host_in_trouble_is_asked_by_one_until_it_answers() -> None:
+    async def scene() -> None:
+        frontier = _frontier("aaa")
+        assert frontier.poll() is not None
+        assert await frontier.rest("a", 0.01)
+        assert frontier.poll() is None
+        frontier.well("a")
+        assert frontier.poll() is not None
+        assert frontier.poll() is None, "two at a time"
+
+    asyncio.run(scene())
+
+
+def test_the_last_try_waits_until_the_others_are_done() -> None:
+    async def scene() -> None:
+        frontier = _frontier("ab")
+        first, other = frontier.poll(), frontier.poll()
+        assert first is not None
+        assert other is not None
+        rest = asyncio.create_task(frontier.rest("a", 0.02, later=True))
+        await asyncio.sleep(0.15)
+        assert not rest.done()
+        frontier.leave("b")
+        assert frontier.poll() is None
+        assert await asyncio.wait_for(rest, 1) is True
+
+    asyncio.run(scene())
+
+
+def test_what_the_run_waits_for_alone_is_bounded() -> None:
+    async def scene() -> None:
+        frontier = _frontier("ab", patience=0.25)
+        assert frontier.poll() is not None
+        assert frontier.poll() is not None
+        began = time.monotonic()
+        long, short = asyncio.create_task(frontier.rest("a", 60)), asyncio.create_task(frontier.rest("b", 0.1))
+        assert await asyncio.wait_for(long, 1) is False, "it asks for more than there is"
+        assert await short is True
+        frontier.leave("b")
+        assert frontier.poll() is None
+        await frontier.enter("b")
+        assert await asyncio.wait_for(frontier.rest("b", 0.2), 1) is False, "a tenth of a second is used up"
+        assert 0.09 < time.monotonic() - began < 0.25
+
+    asyncio.run(scene())
+
+
+def test_waiting_beside_other_work_costs_no_patience() -> None:
+    async def scene() -> None:
+        frontier = _frontier("ab", patience=0.1)
+        assert frontier.poll() is not None
+        assert frontier.poll() is not None
+        assert await asyncio.wait_for(frontier.rest("a", 0.2), 1) is True
+
+    asyncio.run(scene())
+
+
+def test_who_is_led_to_a_host_at_rest_waits_with_it_and_counts_as_waiting() -> None:
+    async def scene() -> None:
+        frontier = _frontier("ab", per_host=1)
+        assert frontier.poll() is not None
+        assert frontier.poll() is not None
+        rest = asyncio.create_task(frontier.rest("a", 0.05, later=True))
+        await asyncio.sleep(0)
+        frontier.leave("b")
+        hop = asyncio.create_task(frontier.enter("a"))
+        await asyncio.sleep(0)
+        assert frontier.resting == 2
+        assert frontier.poll() is None
+        assert await asyncio.wait_for(rest, 1) is True
+        assert frontier.resting == 0
+        assert not hop.done(), "the one that rested goes first"
+        frontier.leave("a")
+        await asyncio.wait_for(hop, 1)
+
+    asyncio.run(scene())
+
+
+def test_targets_of_hosts_at_rest_do_not_fill_the_window() -> None:
+    async def scene() -> None:
+        frontier = Frontier(Turns("a" * 40 + "b" * 40), time.monotonic, per_host=1, delay=0, window=8, patience=1)
+        assert frontier.poll() is not None
+        rest = asyncio.create_task(frontier.rest("a", 30))
+        await asyncio.sleep(0)
+        assert _drain(frontier) == ["b"] * 40
+        assert await asyncio.wait_for(rest, 1) is False
+        assert _drain(frontier) == ["a"] * 39
+
+    asyncio.run(scene())
+
+
+def test_in_a_hurry_nobody_is_waited_for() -> None:
+    async def scene() -> None:
+        frontier = _frontier("aa")
+        assert frontier.poll() is not None
+        assert frontier.poll() is not None
+        rest = asyncio.create_task(frontier.rest("a", 30))
+        await asyncio.sleep(0)
+        frontier.hurry()
+        assert await asyncio.wait_for(rest, 1) is False
+        assert await frontier.rest("a", 30) is False
+
+    asyncio.run(scene())
+
+
+def test_who_is_cancelled_at_rest_lets_the_others_in() -> None:
+    async def scene() -> None:
+        frontier = _frontier("ab", per_host=1)
+        assert frontier.poll() is not None
+        rest = asyncio.create_task(frontier.rest("a", 30))
+        await asyncio.sleep(0)
+        hop = asyncio.create_task(frontier.enter("a"))
+        await asyncio.sleep(0)
+        rest.cancel()
+        await asyncio.gather(rest, return_exceptions=True)
+        await asyncio.wait_for(hop, 1)
+        assert frontier.resting == 0
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_nobody_is_forgotten_whatever_happens(seed: int) -> None:
+    """Targets that rest, are led elsewhere and answer, at random, under a bound like the capture's: all come to their end."""
+    chance = random.Random(seed)
+    per_host, limit = chance.randint(1, 3), chance.randint(1, 6)
+    ended: list[int] = []
+    asking: dict[str, int] = {}
+
+    async def ask(frontier: Frontier, target: Target) -> None:
+        host = target.host
+        for _ in range(chance.randint(1, 4)):
+            asking[host] = asking.get(host, 0) + 1
+            assert asking[host] <= per_host
+            await asyncio.sleep(0)
+            asking[host] -= 1
+            what = chance.random()
+            if what < 0.3:
+                if not await frontier.rest(host, chance.random() / 200, later=chance.random() < 0.5):
+                    break
+            elif what < 0.6:
+                frontier.leave(host)
+                host = chance.choice("abcdef")
+                await frontier.enter(host)
+            else:
+                frontier.well(host)
+        else:
+            frontier.leave(host)
+        ended.append(target.id)
+
+    async def scene() -> None:
+        frontier = Frontier(
+            Turns("".join(chance.choices("abcdef", k=150))), time.monotonic, per_host=per_host, delay=0, window=8, patience=0.05
+        )
+        tasks: set[asyncio.Task[None]] = set()
+        while not frontier.exhausted or tasks:
+            while len(tasks) - frontier.resting < limit and (target := frontier.poll()) is not None:
+                task = asyncio.create_task(ask(frontier, target))
+                tasks.add(task)
+                task.add_done_callback(tasks.discard)
+            if tasks:
+                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED, timeout=0.01)
+        assert (frontier.resting, frontier.busy) == (0, 0)
+
+    asyncio.run(asyncio.wait_for(scene(), 20))
+    assert sorted(ended) == list(range(150))

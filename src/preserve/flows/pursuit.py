@@ -1,11 +1,14 @@
 """Following one address: hop by hop to where it leads, robots.txt asked on the way, in a place at each host's queue. asyncio.
 
-What is asked here is given to the trail, or kept at once (robots.txt, which belongs to its host and to no target).
+What is asked here is given to the trail, or kept at once (robots.txt, which belongs to its host and to no target): every exchange, also
+those that came to nothing and were tried again as `rules.retry` says. A host that could not be reached in the end is given up for the
+run: what else is cited from it is told so, and not asked.
 """
 
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable, Sequence
 
 from preserve.flows.frontier import Frontier
@@ -13,9 +16,9 @@ from preserve.flows.manners import Manners
 from preserve.flows.trail import Trail
 from preserve.formats.entity import entity
 from preserve.formats.url import Url, join
-from preserve.model.web import Exchange, Outcome
-from preserve.ports import Clock, Fetcher, Journal
-from preserve.rules import redirect, requisites
+from preserve.model.web import Exchange, Outcome, Trouble
+from preserve.ports import Clock, Fetcher, Journal, Session
+from preserve.rules import redirect, requisites, retry
 from preserve.rules.robots import Answer, Robots
 
 _ROBOTS_SIZE = 1 << 19
@@ -24,6 +27,10 @@ _ROBOTS_HOPS = 5
 """Redirects followed for robots.txt (RFC 9309 section 2.3.1.2)."""
 _REMEMBERED = 1024
 """Hosts whose robots.txt is kept parsed; the journal has them all."""
+_GIVEN_UP = 10_000
+"""Hosts that are remembered as given up; the oldest is tried again."""
+_ENOUGH = 8
+"""Addresses of a host, one after the other, to which it says that it wants to be left alone, until it is."""
 
 
 class Slot:
@@ -41,10 +48,67 @@ class Slot:
         await self._frontier.enter(host)
         self._host = host
 
+    async def again(self) -> None:
+        """Stay, and wait until the host may be asked once more."""
+        if self._host is not None:
+            await self._frontier.again(self._host)
+
+    async def rest(self, again: retry.Again) -> bool:
+        """Leave the host alone as long as that says, then go on in the same place; False when the run does not wait for it."""
+        host, self._host = self._host, None
+        assert host is not None, "who asks has a place"
+        if await self._frontier.rest(host, again.seconds, later=again.later):
+            self._host = host
+            return True
+        return False
+
+    def well(self) -> None:
+        """The host answers."""
+        if self._host is not None:
+            self._frontier.well(self._host)
+
     def release(self) -> None:
         if self._host is not None:
             self._frontier.leave(self._host)
             self._host = None
+
+
+class Errand:
+    """The requests for one target: they share cookies, a place at each host's queue, and the seconds that they may take in all."""
+
+    def __init__(self, session: Session, slot: Slot, clock: Clock, seconds: float) -> None:
+        self._session = session
+        self._slot = slot
+        self._clock = clock
+        self._deadline = clock.monotonic() + seconds
+
+    async def ask(
+        self, url: Url, keep: Callable[[Exchange], None], *, referrer: str | None = None, insist: bool = True
+    ) -> Exchange:
+        """Ask, and again where that may help; `keep` is given each exchange, the last one is returned.
+
+        What is waited for a host in trouble is not counted. Without `insist` it is asked again once at most, and not at all where no
+        connection came about.
+        """
+        attempt = 0
+        while True:
+            exchange = await self._session.fetch(url.address, referrer=referrer, deadline=self._deadline, attempt=attempt)
+            keep(exchange)
+            again = retry.again(exchange, random.random())  # noqa: S311 - it spreads, it hides nothing
+            if not insist and (attempt or exchange.trouble is Trouble.UNREACHABLE):
+                again = None
+            if not retry.troubled(exchange) and exchange.trouble is None:
+                self._slot.well()
+            if again is None:
+                return exchange
+            attempt += 1
+            if not again.seconds:
+                await self._slot.again()
+                continue
+            began = self._clock.monotonic()
+            if not await self._slot.rest(again):
+                return exchange
+            self._deadline += self._clock.monotonic() - began
 
 
 class Pursuit:
@@ -66,14 +130,18 @@ class Pursuit:
         self._manners = manners
         self._keep = keep
         self._robots_known: dict[str, asyncio.Future[Answer]] = {}
+        self._given_up: dict[str, str] = {}
+        self._unwanted: dict[str, int] = {}
 
     async def follow(self, url: Url, trail: Trail, slot: Slot) -> None:
         """Hop by hop from the cited address to where it leads."""
-        session = self._fetcher.session()
-        deadline = self._clock.monotonic() + self._manners.total_timeout
-        seen = [url.address]
+        errand = Errand(self._fetcher.session(), slot, self._clock, self._manners.total_timeout)
+        seen, since = [url.address], 0
         need = trail.target.need
         while True:
+            if (given_up := self._given_up.get(url.host)) is not None:
+                trail.end(Outcome.FAILED, given_up)
+                return
             if self._manners.robots is not Robots.IGNORE:
                 answer = await self._robots(url, slot)
                 refusal = answer.refusal(url.address, self._manners.user_agent)
@@ -83,17 +151,43 @@ class Pursuit:
                 if refusal and not answer.unreachable:
                     trail.signal(refusal)
             referrer = None if need is None else requisites.referrer(need.referrer, url)
-            exchange = await session.fetch(url.address, referrer=referrer, deadline=deadline)
-            trail.add(exchange)
-            onward = redirect.follow(exchange, url, seen)
+            exchange = await errand.ask(url, trail.add, referrer=referrer)
+            self._learn(url, exchange)
+            if exchange.header(b"set-cookie") is not None:
+                since = len(seen)
+            onward = redirect.follow(exchange, url, seen, since)
             if onward is None:
+                if remark := retry.remark(exchange):
+                    trail.signal(remark)
                 return
             if onward.url is None:
                 trail.end(Outcome.FAILED, onward.problem)
                 return
             url = onward.url
             seen.append(url.address)
-            await slot.move(url.host)
+            await slot.move(url.queue)
+
+    def _learn(self, url: Url, exchange: Exchange) -> None:
+        """What the end of asking one address says of its host."""
+        host = url.host
+        if exchange.trouble is Trouble.UNREACHABLE:
+            if len(self._given_up) >= _GIVEN_UP:
+                del self._given_up[next(iter(self._given_up))]
+            self._given_up[host] = f"{exchange.problem}: the host was given up before this address was asked"
+        elif retry.asks_for_rest(exchange):
+            self._unwanted[host] = self._unwanted.get(host, 0) + 1
+            if self._unwanted[host] >= _ENOUGH:
+                told = f"it answered {exchange.status} to {_ENOUGH} addresses and asks to be left alone"
+                self._given_up[host] = f"the host was given up before this address was asked: {told}"
+        elif exchange.status is not None:
+            self._unwanted.pop(host, None)
+            self._given_up.pop(host, None)
+
+    async def forbidden(self, url: Url, slot: Slot) -> bool:
+        """Whether robots.txt keeps us from asking, because it is to be obeyed."""
+        if self._manners.robots is not Robots.OBEY:
+            return False
+        return bool((await self._robots(url, slot)).refusal(url.address, self._manners.user_agent))
 
     async def _robots(self, url: Url, slot: Slot) -> Answer:
         """What the origin's robots.txt says; asked once a run, by the first target that needs it, in that target's slot."""
@@ -109,19 +203,18 @@ class Pursuit:
             self._robots_known.pop(next(iter(self._robots_known)))
         future = self._robots_known[origin] = asyncio.get_running_loop().create_future()
         try:
-            answer = await self._ask_robots(origin, url)
+            answer = await self._ask_robots(origin, url, slot)
         except BaseException as problem:
             self._robots_known.pop(origin, None)
             future.set_exception(problem)
             future.exception()  # looked at, so that nobody is told off for not waiting
             raise
         future.set_result(answer)
-        await slot.move(url.host)
+        await slot.move(url.queue)
         return answer
 
-    async def _ask_robots(self, origin: str, url: Url) -> Answer:
-        session = self._fetcher.session()
-        deadline = self._clock.monotonic() + self._manners.total_timeout
+    async def _ask_robots(self, origin: str, url: Url, slot: Slot) -> Answer:
+        errand = Errand(self._fetcher.session(), slot, self._clock, self._manners.total_timeout)
         place = join(url, b"/robots.txt")
         assert isinstance(place, Url), "an address with a host has a robots.txt"
         exchanges: list[Exchange] = []
@@ -129,8 +222,8 @@ class Pursuit:
         try:
             while True:
                 seen.append(place.address)
-                exchange = await session.fetch(place.address, deadline=deadline)
-                exchanges.append(exchange)
+                # A host that cannot be reached is tried again for the page's sake, not for this file's.
+                exchange = await errand.ask(place, exchanges.append, insist=False)
                 onward = redirect.follow(exchange, place, seen) if len(seen) <= _ROBOTS_HOPS else None
                 if onward is None or onward.url is None:
                     break

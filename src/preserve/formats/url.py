@@ -48,8 +48,13 @@ class Url:
     literal: bool
 
     @property
+    def queue(self) -> str:
+        """The queue this waits in: the host's name, whatever the port; a dot at the end of a name makes no other host."""
+        return self.hostname.rstrip(".")
+
+    @property
     def host(self) -> str:
-        """The queue this waits in: "host:port", IPv6 in brackets; a dot at the end of a name makes no other host."""
+        """Who answers: "host:port", IPv6 in brackets; a dot at the end of a name makes no other host."""
         return f"[{self.hostname}]:{self.port}" if ":" in self.hostname else f"{self.hostname.rstrip('.')}:{self.port}"
 
 

@@ -36,12 +36,28 @@ class ConnectTo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Proxy:
+    """`--proxy`: who is asked instead of every host. `scheme` is "http" or "socks5"; without a `user` there is no password."""
+
+    scheme: str
+    host: str
+    port: int
+    user: str | None = None
+    password: str = ""
+
+    @property
+    def shown(self) -> str:
+        """Its address, without user and password."""
+        return f"{self.scheme}://[{self.host}]:{self.port}" if ":" in self.host else f"{self.scheme}://{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FetchSettings:
     """How the web is asked. Times are seconds, sizes bytes.
 
     `timeout` is the longest silence (to connect, and between two bytes), `max_size` the most body bytes kept of one response,
     `per_host` how many idle connections are kept for a host. `cacert` names a PEM file of trust anchors that replaces the
-    bundled ones.
+    bundled ones. With `http2` servers may choose HTTP/2 over TLS.
     """
 
     user_agent: str
@@ -53,6 +69,19 @@ class FetchSettings:
     per_host: int = 2
     resolve: tuple[Resolve, ...] = ()
     connect_to: tuple[ConnectTo, ...] = ()
+    proxy: Proxy | None = None
+    http2: bool = False
+    named: tuple[tuple[str, int], ...] = ()
+    """Hosts and ports that the operator named as a place to ask: they may be private."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WitnessAddress:
+    """A witness to ask for cosignatures: what it is called here, its submission prefix, its vkey."""
+
+    name: str
+    url: str
+    vkey: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

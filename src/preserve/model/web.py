@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Protocol
 
@@ -23,6 +23,15 @@ class Outcome(StrEnum):
     """No usable response."""
     REFUSED = "refused"
     """Policy forbids it; it was never asked."""
+
+
+class Trouble(StrEnum):
+    """Why nothing of an answer came, where that may pass (docs/adr/0160)."""
+
+    CLOSED = "closed"
+    """The connection closed, or was reset, before the first byte of an answer."""
+    UNREACHABLE = "unreachable"
+    """No connection came about."""
 
 
 class Verdict(StrEnum):
@@ -73,7 +82,7 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class Requisite:
-    """Something that a page needs: its address, as it goes on the wire, and the queue it waits in ("host:port")."""
+    """Something that a page needs: its address, as it goes on the wire, and the queue it waits in (its host's name)."""
 
     address: str
     host: str
@@ -84,7 +93,7 @@ class Target:
     """One address to capture, however many citations name it, or what a cited page needs (then `need` is set).
 
     `url` is exactly as given, `address` the form that goes on the wire (WHATWG URL, no fragment), `host` the queue it waits
-    in ("host:port").
+    in (its host's name, whatever the port).
     """
 
     id: int
@@ -133,7 +142,10 @@ EMPTY = Memory()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolution:
-    """What a host name was resolved to, once a run. `source` is "dns", "literal", "--resolve" or "--connect-to"."""
+    """What a host name was resolved to, once a run.
+
+    `source` is "dns", "literal", "--resolve", "--connect-to", or "the proxy" for a name that only the proxy knows (no addresses).
+    """
 
     host: str
     addresses: tuple[str, ...]
@@ -167,6 +179,9 @@ class Exchange:
 
     `problem` says in a few words why it is not captured; `notes` what was odd about a response that could be read (a folded
     header line, a TLS connection closed without notice). Without a response `status` is None and `head` is empty.
+
+    `protocol` is "h2" for a response that came in HTTP/2 frames: request, head and body are then a representation of them in the
+    syntax of HTTP/1.1. `proxy` is the proxy that was asked instead of the host, without its password: then `peer` is the proxy.
     """
 
     url: str
@@ -193,7 +208,10 @@ class Exchange:
     resolution: Resolution | None = None
     tls: Tls | None = None
     retries: int = 0
-    """How often it was asked again after a connection that closed without an answer."""
+    """How often it had been asked before, in vain; each time is an Exchange of its own."""
+    trouble: Trouble | None = None
+    protocol: str = ""
+    proxy: str = ""
 
     def header(self, name: bytes) -> bytes | None:
         """The first header field of that name (lower case), or None."""
@@ -272,8 +290,61 @@ class Hop:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """One form of a doubtful address that was asked for: what came of it, and `why` it may have been meant, with how it fits."""
+
+    url: str
+    outcome: Outcome
+    status: int | None
+    verdict: Verdict | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memento:
+    """What a web archive has of a page that does not answer for itself: testimony of a third party (RFC 7089).
+
+    `archive` is the prefix that was asked, `requested` the day that was asked for, `url` the memento's own address, `taken` when the archive
+    says that it was made. `payload_sha256` is over the entity body of the raw memento where the archive gives one, else of its
+    page. `problem` says where the archive failed or contradicted itself; without a memento it says why there is none.
+    """
+
+    archive: str
+    requested: date
+    url: str | None = None
+    taken: datetime | None = None
+    payload_sha256: str | None = None
+    problem: str = ""
+
+    @property
+    def distance_days(self) -> int | None:
+        """Days between what was asked for and what was found, either way."""
+        return None if self.taken is None else abs((self.taken.date() - self.requested).days)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Testimony:
+    """That a capture was made with another tool, and imported: whoever imported it stands for the file, not for what it says.
+
+    `file` is the imported file's path in the run, `name` what it was called; `software` and `operator` are who made it, in its own
+    words, `signed` whose key signed it, which is not checked as an identity. None where the file does not say.
+    """
+
+    file: str
+    name: str
+    software: str | None
+    operator: str | None
+    signed: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Capture:
-    """What came of one target: the answer that a footnote gets."""
+    """What came of one target: the answer that a footnote gets.
+
+    Where the print is in doubt, `candidates` are the forms that were asked for, the printed one first, and `chosen` is the one whose
+    page fits the citation; everything else then tells of that one. `memento` answers for a page that does not. `foreign` is set for a
+    capture that we did not make.
+    """
 
     target: Target
     outcome: Outcome
@@ -293,3 +364,7 @@ class Capture:
     tls: TlsSummary | None = None
     http_date: str | None = None
     retries: int = 0
+    candidates: tuple[Tried, ...] = ()
+    chosen: str | None = None
+    memento: Memento | None = None
+    foreign: Testimony | None = None

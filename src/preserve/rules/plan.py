@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import StrEnum
 
+from preserve.formats import url as url_format
 from preserve.model.document import Citation, Where
 
 
@@ -35,3 +36,9 @@ def not_asked(citation: Citation, reach: Reach) -> str | None:
     if not reach.includes(citation.where):
         return f"stands in the {citation.where.value}, outside of what was asked for (--where {reach.value})"
     return None
+
+
+def key(url: str) -> str:
+    """What two spellings of one address have in common: targets are told apart by it."""
+    parsed = url_format.parse(url)
+    return f"unusable {url}" if isinstance(parsed, url_format.BadUrl) else parsed.address

@@ -4,6 +4,7 @@
                        resource urn:preserve:interim:URL, …:excess:URL, …:garbage:URL     bytes beside the response
                        metadata urn:preserve:exchange:URL                                 the connection's facts
     revisit(exchange)  the same with a revisit record (identical payload) in the response's place
+    probe(exchange)    resource urn:preserve:probe:URL                                    what a host answers to a made-up address
     certificates, dns  once for each host and run;  warcinfo  at the head of each file
 
 Only requests, responses and revisits stand under the bare URL: anything else there would shadow the page in a player. A failed
@@ -62,6 +63,44 @@ def records(exchange: Exchange, *, new_id: NewId) -> tuple[Record, ...]:
             body=exchange.body,
         )
     return _joined(exchange, response, new_id)
+
+
+def probe(exchange: Exchange, *, new_id: NewId) -> tuple[Record, ...]:
+    """What a host answered to an address that was made up: request and response as resources, under no bare URL."""
+    if exchange.outcome is Outcome.REFUSED:
+        return ()
+    uri, facts = f"urn:preserve:probe:{exchange.url}", new_id()
+    anchor = (("WARC-Concurrent-To", f"<{facts}>"),)
+    found = [
+        _inline(
+            "metadata",
+            f"urn:preserve:exchange:{exchange.url}",
+            warc_fields(_facts(exchange)),
+            media=_WARC_FIELDS,
+            date=exchange.started,
+            record_id=facts,
+        )
+    ]
+    if exchange.request:
+        found.append(
+            _inline(
+                "resource", uri, exchange.request, media=_REQUEST, date=exchange.started, record_id=new_id(), fields=anchor
+            )
+        )
+    if exchange.status is not None:
+        fields = (
+            ("WARC-Target-URI", target_uri(uri)),
+            *_wire_fields(exchange, "http/1.1"),
+            *anchor,
+            ("WARC-Block-Digest", f"sha256:{exchange.block_sha256}"),
+            ("Content-Type", _RESPONSE),
+        )
+        found.append(
+            Record(
+                type="resource", id=new_id(), date=exchange.started, fields=fields, head=exchange.head, body=exchange.body
+            )
+        )
+    return tuple(found)
 
 
 def may_be_revisit(exchange: Exchange, original: Original) -> bool:
@@ -251,7 +290,7 @@ def _digests(exchange: Exchange) -> Iterator[tuple[str, str]]:
 
 def _wire_fields(exchange: Exchange, http: str) -> Fields:
     peer = (("WARC-IP-Address", exchange.peer[0].partition("%")[0]),) if exchange.peer else ()
-    return (*peer, ("WARC-Protocol", http), *_tls_fields(exchange.tls))
+    return (*peer, ("WARC-Protocol", exchange.protocol or http), *_tls_fields(exchange.tls))
 
 
 @lru_cache(maxsize=64)
@@ -307,6 +346,7 @@ def _facts(exchange: Exchange) -> Iterator[tuple[str, str]]:
     if exchange.peer:
         yield "peer-address", exchange.peer[0]
         yield "peer-port", str(exchange.peer[1])
+    yield "proxy", exchange.proxy
     if exchange.resolution:
         yield from _resolution_facts(exchange.resolution)
     if exchange.tls:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from preserve.formats.printable import printable
@@ -27,11 +27,12 @@ def location(exchange: Exchange) -> str | None:
     return None if value is None else printable(value.decode("utf-8", "replace"))
 
 
-def follow(exchange: Exchange, asked: Url, seen: Collection[str]) -> Next | None:
+def follow(exchange: Exchange, asked: Url, seen: Sequence[str], since: int = 0) -> Next | None:
     """The next hop, or None when this exchange is where the reader ends up.
 
-    `seen` holds the addresses asked so far, this one included: coming back to one of them is a loop. A redirect status without
-    Location has nowhere to go and is a page like any other.
+    `seen` holds the addresses asked so far, this one included: coming back to one of them is a loop. Those before `since` were asked
+    before the last cookie was set, which may change the answer: a page that only wants its cookie back leads to itself. A redirect
+    status without Location has nowhere to go and is a page like any other.
     """
     if exchange.status not in _REDIRECTS or exchange.outcome is Outcome.FAILED:
         return None
@@ -41,7 +42,7 @@ def follow(exchange: Exchange, asked: Url, seen: Collection[str]) -> Next | None
     target = join(asked, value)
     if isinstance(target, BadUrl):
         return Next(problem=f"redirected to an address that cannot be asked: {target.problem}")
-    if target.address in seen:
+    if target.address in seen[since:]:
         return Next(problem=f"redirect loop: back to {target.address}")
     if len(seen) > MAX_HOPS:
         return Next(problem=f"more than {MAX_HOPS} redirects")

@@ -169,7 +169,7 @@ class _Page:
             if not isinstance(url, Url) or url.address == self.address or url.address in self.found:
                 continue
             if len(self.found) < MOST:
-                self.found[url.address] = Requisite(url.address, url.host)
+                self.found[url.address] = Requisite(url.address, url.queue)
             else:
                 self.more += 1
 

@@ -9,9 +9,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from ipaddress import ip_address
+from typing import Final
+from urllib.parse import unquote, urlsplit
 
 from preserve.errors import UsageError
-from preserve.model.settings import ConnectTo, FetchSettings, Resolve
+from preserve.model.settings import ConnectTo, FetchSettings, Proxy, Resolve
+
+_PROXY_PORTS: Final = {"http": 80, "socks5": 1080}
+_LONGEST: Final = 255
+"""Bytes of a user name or a password (RFC 1929 section 2)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +42,7 @@ def route(hostname: str, port: int, settings: FetchSettings) -> Route:
             named, source = bool(redirect.to_host), "--connect-to"
             hostname, port = redirect.to_host or hostname, redirect.to_port or port
             break
+    named = named or (hostname, port) in settings.named
     rules = [rule for rule in settings.resolve if rule.port == port and rule.host and _matches(rule.host, hostname)]
     if rules:
         exact = [rule for rule in rules if rule.host != "*"]
@@ -74,6 +81,23 @@ def parse_connect_to(text: str) -> ConnectTo:
         to_host=to_host.lower(),
         to_port=_port(to_port, "--connect-to", text) if to_port else None,
     )
+
+
+def parse_proxy(text: str) -> Proxy:
+    """Read `http://[USER:PASSWORD@]HOST[:PORT]`, or `socks5://…`; raises UsageError, which never repeats a password."""
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        parts, port = urlsplit(""), None
+    scheme = "socks5" if parts.scheme == "socks5h" else parts.scheme
+    user = None if parts.username is None else unquote(parts.username)
+    password = unquote(parts.password or "")
+    if scheme not in _PROXY_PORTS or not parts.hostname or parts.path not in {"", "/"} or parts.query or parts.fragment:
+        raise UsageError("--proxy: not http://HOST:PORT or socks5://HOST:PORT", "for example --proxy http://proxy.example:3128")
+    if len((user or "").encode()) > _LONGEST or len(password.encode()) > _LONGEST or ":" in (user or "") or user == "":
+        raise UsageError("--proxy: the user name or the password cannot be sent", "write the odd characters as %XX")
+    return Proxy(scheme=scheme, host=parts.hostname, port=port or _PROXY_PORTS[scheme], user=user, password=password)
 
 
 def _matches(pattern: str, hostname: str) -> bool:

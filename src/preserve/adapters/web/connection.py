@@ -10,14 +10,18 @@ import asyncio
 import select
 import socket
 import ssl
+from collections.abc import Callable
 from enum import Enum, auto
-from typing import NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from preserve.adapters.web.receiver import Receiver
 from preserve.adapters.web.tls import HandshakeError, TlsLayer, describe
 from preserve.errors import PreserveError
 from preserve.formats.http1 import MAX_ASIDE, State
 from preserve.model.web import Resolution, Tls
+
+if TYPE_CHECKING:
+    from preserve.adapters.web.http2 import Http2
 
 _LINGER = 1.0
 """Seconds that are given to a reply that is not HTTP, to say what it has to say."""
@@ -58,12 +62,34 @@ class Connection(asyncio.Protocol):
         self._deadline: float | None = None
         self._gone: End | None = None
         self._early: bytes | None = b""
+        self._whole: Callable[[bytes], int] | None = None
+        self._agreed: asyncio.Future[bytes] | None = None
         self.peer: tuple[str, int] | None = None
         self.tls: Tls | None = None
         self.resolution: Resolution | None = None
+        self.proxy = ""
+        self.http2: Http2 | None = None
         self.idle_since = 0.0
 
     # -- what the transport does with it -----------------------------------------------------------------------------------
+
+    async def agree(self, words: bytes, whole: Callable[[bytes], int]) -> bytes:
+        """Before anything else, say `words` to a proxy; returns its answer, of which `whole` says how long it is (0: not yet).
+
+        Raises OSError when it goes away, TimeoutError.
+        """
+        assert self._transport is not None
+        agreed: asyncio.Future[bytes] = self._loop.create_future()
+        self._whole, self._agreed = whole, agreed
+        try:
+            if self._gone is not None:
+                raise ConnectionResetError
+            self._transport.write(words)
+            self._hear()
+            async with asyncio.timeout(self._limit):
+                return await agreed
+        finally:
+            self._whole = self._agreed = None
 
     async def start_tls(self, context: ssl.SSLContext, hostname: str) -> None:
         """Shake hands; `tls` has the facts afterwards, also of a handshake that failed. Raises HandshakeError, TimeoutError."""
@@ -82,6 +108,10 @@ class Connection(asyncio.Protocol):
             raise
         self._shaken = None
         self.tls = layer.facts()
+        if layer.http2:
+            from preserve.adapters.web.http2 import Http2  # noqa: PLC0415 - an extra, which only `--http2` needs
+
+            self.http2 = Http2()
 
     async def ask(self, request: bytes, receiver: Receiver, deadline: float | None) -> End:
         """Send the request and let the receiver have what comes, until it has enough or the time is over.
@@ -95,7 +125,10 @@ class Connection(asyncio.Protocol):
         self._heard = self._loop.time()
         self._watch()
         try:
-            if self._gone is None:
+            if self._gone is None and self.http2 is not None:
+                self.http2.begin(request)
+                self._write(self.http2.outgoing())
+            elif self._gone is None:
                 self._write(request)
             early, self._early = self._early, None
             if early:
@@ -114,6 +147,8 @@ class Connection(asyncio.Protocol):
         """Whether an idle connection can be asked again: it stands, and nothing came that nobody asked for."""
         transport = self._transport
         if self._gone is not None or transport is None or transport.is_closing():
+            return False
+        if self.http2 is not None and self.http2.gone:
             return False
         sock: socket.socket | None = transport.get_extra_info("socket")
         if sock is None or sock.fileno() < 0:
@@ -195,9 +230,13 @@ class Connection(asyncio.Protocol):
 
     def _take(self, data: bytes) -> None:
         receiver = self._receiver
+        if self.http2 is not None and self._early is None:
+            self._take_frames(self.http2, data)
+            return
         if receiver is None:
             if self._early is not None and len(self._early) < MAX_ASIDE:
                 self._early += data  # a server that speaks first: it will be the answer to the first request
+                self._hear()
                 return
             # Nobody asked: a late rest of the answer before, or a word of farewell. What follows could not be trusted.
             self.drop()
@@ -216,9 +255,50 @@ class Connection(asyncio.Protocol):
                 self._finish(End(Ending.FINISHED))
             self._linger()
 
+    def _hear(self) -> None:
+        """Whether a proxy has said all that was waited for."""
+        if self._early and self._whole is not None and self._agreed is not None and (size := self._whole(self._early)):
+            self._early, answer = self._early[size:], self._early[:size]
+            self._whole = None
+            self._agreed.set_result(answer)
+
+    def _take_frames(self, http2: Http2, data: bytes) -> None:
+        """Frames are for the connection as well as for an answer; they may come at any time."""
+        from preserve.adapters.web.http2 import Http2Error  # noqa: PLC0415 - an extra, which only `--http2` needs
+
+        receiver = self._receiver
+        try:
+            enough = http2.feed(data, receiver)
+        except Http2Error as error:
+            self._over(End(Ending.BROKEN, str(error)))
+            self.drop()
+            return
+        except PreserveError as error:
+            if self._end is not None and not self._end.done():
+                self._end.set_exception(error)
+            self.drop()
+            return
+        if self._gone is None and (answer := http2.outgoing()):
+            self._write(answer)
+        if enough:
+            self._finish(End(Ending.FINISHED))
+        elif http2.reset:
+            self._finish(End(Ending.RESET))
+        elif http2.ended or http2.gone:
+            self._finish(End(Ending.CLOSED))
+        if http2.gone and receiver is None:
+            self.drop()
+
     def _finish(self, end: End) -> None:
         if self._end is not None and not self._end.done():
+            if self.http2 is not None and not self.http2.ended and end.ending is Ending.CLOSED and not self._silent:
+                # Only its stream ends an answer here: a connection that closes leaves it cut.
+                end = End(Ending.BROKEN, "the stream broke off")
             self._end.set_result(end)
+
+    @property
+    def _silent(self) -> bool:
+        return self._receiver is None or self._receiver.parser.silent
 
     def _over(self, end: End) -> None:
         """Nothing more will come on this connection."""
@@ -226,6 +306,8 @@ class Connection(asyncio.Protocol):
             self._gone = end
         if self._shaken is not None and not self._shaken.done():
             self._shaken.set_exception(HandshakeError("the server closed the connection during the TLS handshake"))
+        if self._agreed is not None and not self._agreed.done():
+            self._agreed.set_exception(ConnectionResetError())
         self._finish(self._gone)
 
     def _watch(self) -> None:

@@ -12,10 +12,10 @@ and limit it again). There is one jar of cookies for each session.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from pathlib import Path
 
-import httpx
-
+from preserve.adapters.web.plainhttpx import httpx
 from preserve.adapters.web.transport import Transport, Unanswered
 from preserve.errors import ConfigError
 from preserve.formats.url import BadUrl, Url, parse
@@ -62,7 +62,15 @@ class HttpSession:
         self._headers = headers
         self._cookies: httpx.Cookies | None = None
 
-    async def fetch(self, address: str, *, referrer: str | None = None, deadline: float | None = None) -> Exchange:
+    async def fetch(
+        self,
+        address: str,
+        *,
+        referrer: str | None = None,
+        deadline: float | None = None,
+        fields: Sequence[tuple[bytes, bytes]] = (),
+        attempt: int = 0,
+    ) -> Exchange:
         """See `ports.Session.fetch`."""
         url = parse(address)
         if isinstance(url, BadUrl):
@@ -71,9 +79,9 @@ class HttpSession:
         request = httpx.Request(
             "GET",
             _SCHEMES[url.scheme],
-            headers=self._fields(url, referrer),
+            headers=[*self._fields(url, referrer), *fields],
             stream=_NOTHING,
-            extensions={"url": url, "deadline": deadline},
+            extensions={"url": url, "deadline": deadline, "attempt": attempt},
         )
         try:
             response = await self._transport.handle_async_request(request)

@@ -25,10 +25,11 @@ _NO_SUCH_HOST = frozenset(
 
 
 class Answer(NamedTuple):
-    """What the resolver said; `problem` is empty when there are addresses."""
+    """What the resolver said; `problem` is empty when there are addresses, `passing` says that it could not be asked."""
 
     resolution: Resolution
     problem: str = ""
+    passing: bool = False
 
 
 class Resolver:
@@ -74,7 +75,7 @@ class Resolver:
             problem, final = f"the name cannot be resolved: {error.strerror}", False
         finally:
             del self._asking[host]
-        answer = Answer(Resolution(host=host, addresses=addresses, source="dns", at=self._clock.now()), problem)
+        answer = Answer(Resolution(host=host, addresses=addresses, source="dns", at=self._clock.now()), problem, not final)
         if final:
             if len(self._answers) >= _MOST_HOSTS:
                 del self._answers[next(iter(self._answers))]

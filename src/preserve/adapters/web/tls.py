@@ -45,11 +45,11 @@ class HandshakeError(Exception):
         self.certificate = certificate
 
 
-def context(cacert: PurePath | None, *, verify: bool = True) -> ssl.SSLContext:
-    """A client's context that speaks HTTP/1.1 only; raises ConfigError when the trust anchors cannot be read."""
+def context(cacert: PurePath | None, *, verify: bool = True, http2: bool = False) -> ssl.SSLContext:
+    """A client's context that offers HTTP/1.1, and HTTP/2 only where asked; raises ConfigError when trust anchors cannot be read."""
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     made.minimum_version = ssl.TLSVersion.TLSv1_2
-    made.set_alpn_protocols(["http/1.1"])
+    made.set_alpn_protocols(["h2", "http/1.1"] if http2 else ["http/1.1"])
     made.set_ciphers("DEFAULT")  # OpenSSL's own list, as curl and wget offer: Python's is shorter than what old sites speak
     # Without this option OpenSSL says when a peer closed without the close_notify alert: a cut body must not look whole.
     made.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
@@ -123,6 +123,11 @@ class TlsLayer:
         with contextlib.suppress(ssl.SSLError, ValueError):  # it wants the peer's own alert, which nobody waits for
             self._object.unwrap()
         return self._outgoing.read()
+
+    @property
+    def http2(self) -> bool:
+        """The server chose HTTP/2."""
+        return self._object.selected_alpn_protocol() == "h2"
 
     def facts(self, problem: str = "") -> Tls:
         """What is known of the connection, also after a handshake that failed."""

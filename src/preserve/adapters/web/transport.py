@@ -1,7 +1,7 @@
 """The httpx transport: one request out, one Exchange back, whatever the network does.
 
-For each request: a kept-alive connection of the same origin or a new one, the bytes, the conclusion what they amount to. A request
-is sent a second time only when a connection closed without a single byte of an answer.
+For each request: a kept-alive connection of the same origin or a new one, the bytes, the conclusion what they amount to. Nothing is sent
+a second time here: who asks decides that (rules/retry.py), and then no kept connection is used, which may have gone stale like the last.
 
 httpx wants a response or an exception: an Exchange with a status travels in `response.extensions["exchange"]`, one without in
 `Unanswered`. The httpx response carries no header fields, for httpx would act on them: read a Location, store a cookie.
@@ -11,21 +11,24 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
-
-import httpx
 
 from preserve.adapters.web.conclusion import conclude
 from preserve.adapters.web.connection import Connection, End, Ending
 from preserve.adapters.web.connector import Connector, NotConnected
+from preserve.adapters.web.plainhttpx import httpx
 from preserve.adapters.web.pool import Pool
 from preserve.adapters.web.receiver import Receiver
+from preserve.errors import ConfigError
 from preserve.formats.url import Url
 from preserve.model.settings import FetchSettings
-from preserve.model.web import Exchange, Outcome
+from preserve.model.web import Exchange, Outcome, Trouble
 from preserve.ports import Clock
 
+REPRESENTATION = "a representation: the bytes of HTTP/2 frames are not kept as they crossed the wire"
+_GONE = frozenset({Ending.CLOSED, Ending.RESET})
 _NO_BODY = httpx.ByteStream(b"")
 
 
@@ -48,7 +51,9 @@ class Transport(httpx.AsyncBaseTransport):
     """Owns the sockets. It lives in one event loop."""
 
     def __init__(self, settings: FetchSettings, clock: Clock, spool: Path) -> None:
-        """`spool` is a folder for bodies that are large. Raises ConfigError when `cacert` cannot be read."""
+        """`spool` is a folder for bodies that are large. Raises ConfigError when `cacert` cannot be read, or an extra is missing."""
+        if settings.http2 and find_spec("h2") is None:
+            raise ConfigError("--http2: the package h2 is not installed", "pip install 'preserve[http2]'")
         self._settings = settings
         self._clock = clock
         self._spool = spool
@@ -56,12 +61,13 @@ class Transport(httpx.AsyncBaseTransport):
         self._pool = Pool(settings.per_host)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Ask once. The address is `extensions["url"]` (a Url), `extensions["deadline"]` a time of the clock or None."""
+        """Ask once. Beside the request: `extensions["url"]` (a Url), `["deadline"]` (a time of the clock or None), `["attempt"]`."""
         url: Url = request.extensions["url"]
-        lines = [b"%b %b HTTP/1.1\r\n" % (request.method.encode("ascii"), url.target)]
+        target = url.address.encode("ascii") if self._connector.absolute(url) else url.target
+        lines = [b"%b %b HTTP/1.1\r\n" % (request.method.encode("ascii"), target)]
         lines += [b"%b: %b\r\n" % field for field in request.headers.raw]
         lines.append(b"\r\n")
-        exchange = await self._exchange(url, b"".join(lines), request.extensions["deadline"])
+        exchange = await self._exchange(url, b"".join(lines), request.extensions["deadline"], request.extensions["attempt"])
         if exchange.status is None:
             raise Unanswered(exchange)
         return httpx.Response(exchange.status, stream=_NO_BODY, extensions={"exchange": exchange})
@@ -71,35 +77,29 @@ class Transport(httpx.AsyncBaseTransport):
         self._connector.close()
         await asyncio.sleep(0)  # sockets are closed in the event loop's next round
 
-    async def _exchange(self, url: Url, request: bytes, deadline: float | None) -> Exchange:
+    async def _exchange(self, url: Url, request: bytes, deadline: float | None, attempt: int) -> Exchange:
         loop = asyncio.get_running_loop()
         until = None if deadline is None else loop.time() + deadline - self._clock.monotonic()
         origin = f"{url.scheme} {url.host}"
         started = self._clock.now()
-        connection = self._pool.take(origin, loop.time())
-        retries = 0
-        while True:
-            try:
-                connection = connection or await self._connect(url, until)
-            except NotConnected as reason:
-                return self._unconnected(url, started, reason, retries)
-            receiver = Receiver(self._spool, self._settings.max_size)
-            try:
-                end = await connection.ask(request, receiver, until)
-            except BaseException:  # cancelled, or the disk is full: neither body nor connection is of use to anybody
-                receiver.spool.discard()
-                connection.drop()
-                raise
-            if end.ending in {Ending.CLOSED, Ending.RESET} and receiver.parser.silent and not retries:
-                connection.drop()
-                connection, retries = None, 1
-                continue
-            exchange = self._conclude(_Asked(url, started, request, retries), connection, receiver, end)
-            if end.ending is Ending.FINISHED and receiver.parser.keep_alive:
-                self._pool.put(origin, connection, loop.time())
-            else:
-                connection.drop()
-            return exchange
+        connection = None if attempt else self._pool.take(origin, loop.time())
+        try:
+            connection = connection or await self._connect(url, until)
+        except NotConnected as reason:
+            return self._unconnected(url, started, reason, attempt)
+        receiver = Receiver(self._spool, self._settings.max_size)
+        try:
+            end = await connection.ask(self._connector.sent(url, request), receiver, until)
+        except BaseException:  # cancelled, or the disk is full: neither body nor connection is of use to anybody
+            receiver.spool.discard()
+            connection.drop()
+            raise
+        exchange = self._conclude(_Asked(url, started, request, attempt), connection, receiver, end)
+        if end.ending is Ending.FINISHED and receiver.parser.keep_alive:
+            self._pool.put(origin, connection, loop.time())
+        else:
+            connection.drop()
+        return exchange
 
     async def _connect(self, url: Url, until: float | None) -> Connection:
         if until is None:
@@ -121,12 +121,20 @@ class Transport(httpx.AsyncBaseTransport):
             resolution=reason.resolution,
             tls=reason.tls,
             retries=retries,
+            trouble=reason.trouble,
+            proxy=self._connector.proxy,
         )
 
     def _conclude(self, asked: _Asked, connection: Connection, receiver: Receiver, end: End) -> Exchange:
         parser = receiver.parser
         outcome, problem, truncated, garbage, notes = conclude(parser, end, self._settings.timeout)
         answered = outcome is not Outcome.FAILED
+        if answered and connection.tls is not None and connection.tls.problem:
+            notes += (f"fetched in spite of TLS: {connection.tls.problem}",)
+        if answered and connection.http2 is not None:
+            notes += (REPRESENTATION,)
+        if answered and connection.proxy:
+            notes += (f"asked through the proxy {connection.proxy}: the server's address on record is the proxy's",)
         return Exchange(
             url=asked.url.address,
             started=asked.started,
@@ -152,4 +160,7 @@ class Transport(httpx.AsyncBaseTransport):
             resolution=connection.resolution,
             tls=connection.tls,
             retries=asked.retries,
+            trouble=Trouble.CLOSED if end.ending in _GONE and parser.silent else None,
+            proxy=connection.proxy,
+            protocol="h2" if connection.http2 is not None else "",
         )

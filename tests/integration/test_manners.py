@@ -1,0 +1,209 @@
+"""Good manners, seen from the server: hosts in trouble, Retry-After, one queue a host, who is asking."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Callable
+from contextlib import closing
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from warcio.archiveiterator import ArchiveIterator
+
+from running import Finished, Run
+from sites import AnyHostSite, Handler, Reply, Request, page, respond
+
+
+def args(site: AnyHostSite, *more: str) -> tuple[str, ...]:
+    return ("capture", "--connect-to", site.connect_to, "--robots", "ignore", "--no-probe", "--json", *more)
+
+
+def lines_of(done: Finished) -> dict[str, dict[str, Any]]:
+    """The lines of captures.jsonl by address."""
+    text = (Path(done.lines[-1]["manifest"]).parent / "data/captures.jsonl").read_text()
+    return {line["url"]: line for line in map(json.loads, text.splitlines())}
+
+
+def patience(config_home: Path, seconds: float) -> None:
+    folder = config_home / "preserve"
+    folder.mkdir(exist_ok=True)
+    (folder / "config.toml").write_text(f"[capture]\npatience = {seconds}\n")
+
+
+class Diary:
+    """When each host was asked; `timed` wraps a handler."""
+
+    def __init__(self) -> None:
+        self.times: dict[str, list[float]] = {}
+
+    def timed(self, answer: Callable[[Request, int], Reply]) -> Handler:
+        def handler(request: Request) -> Reply:
+            before = self.times.setdefault(request.host, [])
+            before.append(time.monotonic())
+            return answer(request, len(before) - 1)
+
+        return handler
+
+
+def busy(status: str = "503 Busy", *fields: tuple[str, str]) -> Reply:
+    return Reply(pieces=[respond(b"not now\n", status=status, fields=fields)])
+
+
+def test_retry_after_delays_the_whole_host_and_nobody_else(preserve: Run, site: AnyHostSite) -> None:
+    diary = Diary()
+    site.otherwise(diary.timed(lambda request, before: busy("503 Busy", ("Retry-After", "2")) if before == 0 and "a." in request.host
+                               else page(request)))  # fmt: skip
+    urls = ["http://a.example/1", "http://a.example/2", "http://a.example/3", "http://b.example/1"]
+    done = preserve(*args(site, "--delay", "0", "--per-host", "1", *(word for url in urls for word in ("--url", url))))
+    assert done.code == 0, done.stderr
+    first, *later = diary.times["a.example"]
+    assert all(asked - first >= 2 for asked in later)
+    assert diary.times["b.example"][0] - first < 1
+    line = lines_of(done)["http://a.example/1"]
+    assert [(hop["url"], hop["status"]) for hop in line["hops"]] == [("http://a.example/1", 503), ("http://a.example/1", 200)]
+    assert (line["status"], line["retries"], line["verdict"]) == (200, 1, "ok")
+    kept = [(status, date) for url, status, date in responses(done) if url == "http://a.example/1"]
+    assert [status for status, _ in kept] == ["503", "200"]
+    assert line["requested_at"][:22] == kept[1][1][:22], "a player that goes there finds the page"
+    assert kept[0][1][:19] != kept[1][1][:19]
+    assert preserve("verify", "archive").code == 0
+
+
+def test_a_rest_too_long_is_told_and_not_waited_for(preserve: Run, site: AnyHostSite) -> None:
+    site.otherwise(lambda request: busy("429 Too Many Requests", ("Retry-After", "3600")))
+    began = time.monotonic()
+    done = preserve(*args(site, "--url", "http://a.example/1"))
+    assert time.monotonic() - began < 5
+    line = lines_of(done)["http://a.example/1"]
+    assert (done.code, line["outcome"], line["status"], line["retries"]) == (10, "captured", 429, 0)
+    assert "the host asks to be asked again in 3600 s" in line["signals"]
+    assert len(site.served) == 1
+
+
+def test_a_host_that_always_asks_to_be_left_alone_is_left_alone(preserve: Run, site: AnyHostSite) -> None:
+    site.otherwise(lambda request: busy("429 Too Many Requests", ("Retry-After", "3600")))
+    urls = [word for number in range(30) for word in ("--url", f"http://a.example/{number}")]
+    done = preserve(*args(site, "--delay", "0", "--per-host", "1", *urls))
+    found = lines_of(done)
+    assert len(site.served) == 8
+    assert len(found) == 30
+    assert [line["outcome"] for line in found.values()].count("captured") == 8
+    given_up = [line for line in found.values() if line["outcome"] == "failed"]
+    assert {line["reason"] for line in given_up} == {
+        "the host was given up before this address was asked: it answered 429 to 8 addresses and asks to be left alone"
+    }
+
+
+def test_a_dead_host_is_asked_a_few_times_and_then_given_up(preserve: Run, site: AnyHostSite, config_home: Path) -> None:
+    patience(config_home, 1.5)
+    with closing(socket.create_server(("127.0.0.1", 0))) as held:
+        port = held.getsockname()[1]
+    dead = [f"http://dead.example:{port}/{number}" for number in range(10)]
+    urls = [word for url in [*dead, "http://a.example/"] for word in ("--url", url)]
+    began = time.monotonic()
+    done = preserve(*args(site, "--connect-to", f"dead.example:{port}:127.0.0.1:{port}", "--delay", "0", *urls))
+    assert time.monotonic() - began < 6
+    found = lines_of(done)
+    assert (done.code, found["http://a.example/"]["outcome"]) == (10, "captured")
+    assert {found[url]["outcome"] for url in dead} == {"failed"}
+    asked = [found[url] for url in dead if found[url]["hops"]]
+    assert 1 <= len(asked) <= 2
+    assert {line["reason"] for line in asked} == {"connection refused"}
+    assert max(line["retries"] for line in asked) >= 1
+    for line in asked:
+        assert [record["type"] for record in line["records"] if record["type"] == "metadata"]
+    told = {found[url]["reason"] for url in dead if not found[url]["hops"]}
+    assert told == {"connection refused: the host was given up before this address was asked"}
+
+
+def test_a_host_that_comes_back_is_captured(preserve: Run, site: AnyHostSite) -> None:
+    """Each of several addresses of a host that was down when the run began: the first one to be asked finds it up again."""
+    diary = Diary()
+    site.otherwise(diary.timed(lambda request, before: page(request) if before > 1 else busy("502 Bad Gateway")))
+    urls = [word for number in range(5) for word in ("--url", f"http://a.example/{number}")]
+    done = preserve(*args(site, "--delay", "0", "--per-host", "1", *urls))
+    assert done.code == 0, done.stderr
+    assert len(diary.times["a.example"]) == 7
+    assert {line["status"] for line in lines_of(done).values()} == {200}
+
+
+def test_two_ports_of_a_host_are_one_host(preserve: Run) -> None:
+    diary = Diary()
+    with AnyHostSite() as one, AnyHostSite() as other:
+        for site in (one, other):
+            site.otherwise(diary.timed(lambda request, _: page(request)))
+        urls = [f"http://a.example:{site.port}/{number}" for number in range(2) for site in (one, other)]
+        done = preserve(
+            "capture", "--resolve", f"a.example:{one.port}:127.0.0.1", "--resolve", f"a.example:{other.port}:127.0.0.1",
+            "--robots", "ignore", "--no-probe", "--delay", "0.4", "--json", *(word for url in urls for word in ("--url", url)),
+        )  # fmt: skip
+    assert done.code == 0, done.stderr
+    times = sorted(moment for moments in diary.times.values() for moment in moments)
+    assert len(times) == 4
+    assert all(after - before > 0.35 for before, after in pairwise(times))
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ('contact = "https://library.example/archiving"', "; +https://library.example/archiving)"),
+        ('contact = "mailto:web@library.example"', "; mailto:web@library.example)"),
+        ('user_agent = "library/1 (web@library.example)"', "library/1 (web@library.example)"),
+    ],
+)
+def test_who_is_asking_says_how_to_be_reached(
+    setting: str, said: str, preserve: Run, site: AnyHostSite, config_home: Path
+) -> None:
+    (config_home / "preserve").mkdir()
+    (config_home / "preserve" / "config.toml").write_text(f"[capture]\n{setting}\n")
+    done = preserve(*args(site, "--url", "http://a.example/"))
+    (served,) = site.await_served(1)
+    agent = served.request.split(b"User-Agent: ")[1].split(b"\r\n")[0].decode()
+    assert agent.endswith(said)
+    manifest = json.loads(Path(done.lines[-1]["manifest"]).read_text())
+    assert manifest["environment"]["user_agent"] == agent
+
+
+def test_where_from_is_told_only_by_the_user(preserve: Run, site: AnyHostSite, config_home: Path) -> None:
+    silent = json.loads(Path(preserve(*args(site, "--url", "http://a.example/1")).lines[-1]["manifest"]).read_text())
+    (config_home / "preserve" / "config.toml").write_text('[environment]\negress_ip = "192.0.2.9"\n')
+    done = preserve(*args(site, "--url", "http://a.example/2"))
+    told = json.loads(Path(done.lines[-1]["manifest"]).read_text())
+    assert (silent["environment"]["egress_ip"], told["environment"]["egress_ip"]) == (None, "192.0.2.9")
+    assert told["clock"]["ntp_synchronised"] in {True, False, None}
+    assert "openssl" in told["tool"]["dependencies"]
+    info = next(record for record in records(done) if record[0] == "warcinfo")[2]
+    assert b"\r\nip: 192.0.2.9\r\n" in info
+    assert b"\r\npreserve-libraries: python " in info
+
+
+def test_robots_txt_of_a_dead_host_is_not_insisted_on(preserve: Run, site: AnyHostSite, config_home: Path) -> None:
+    patience(config_home, 0)
+    done = preserve(
+        "capture", "--resolve", "dead.example:9:127.0.0.1", "--delay", "0", "--json", "--url", "http://dead.example:9/"
+    )
+    assert done.code == 11
+    asked = [uri for kind, uri, _, _, _ in records(done) if kind == "metadata" and "urn:preserve:exchange:" in uri]
+    assert asked == ["urn:preserve:exchange:http://dead.example:9/robots.txt", "urn:preserve:exchange:http://dead.example:9/"]
+
+
+def records(done: Finished) -> list[tuple[str, str, bytes, str, str]]:
+    """(type, URI, block, status, date) of every record of the run, in order."""
+    found = []
+    for warc in sorted(Path(done.lines[-1]["manifest"]).parent.glob("data/*.warc.gz")):
+        with warc.open("rb") as file:
+            for record in ArchiveIterator(file):
+                status = record.http_headers.get_statuscode() if record.rec_type == "response" else ""
+                uri = record.rec_headers.get_header("WARC-Target-URI") or ""
+                date = record.rec_headers.get_header("WARC-Date") or ""
+                found.append((record.rec_type, uri, record.raw_stream.read(), status, date))
+    return found
+
+
+def responses(done: Finished) -> list[tuple[str, str, str]]:
+    """(URI, status, date) of the response records, in order."""
+    return [(uri, status, date) for kind, uri, _, status, date in records(done) if kind == "response"]
