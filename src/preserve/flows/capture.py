@@ -16,6 +16,8 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from preserve.flows.frontier import Frontier
+from preserve.flows.inquiry import Inquiry
+from preserve.flows.judging import Judging
 from preserve.flows.manners import Manners
 from preserve.flows.originals import KnownBodies, payloads
 from preserve.flows.pursuit import Pursuit, Slot
@@ -51,8 +53,9 @@ class CaptureRun:
         new_id: Callable[[], str],
         earlier: Originals | None = None,
         company: Company | None = None,
+        archives: Fetcher | None = None,
     ) -> None:
-        """`earlier` finds what sealed runs of the archive hold. In `company` the run goes on until it is stopped."""
+        """`archives` reaches the web archives that are configured. `earlier` finds what sealed runs of the archive hold. In `company` the run goes on until it is stopped."""
         self._journal = journal
         self._store = store
         self._clock = clock
@@ -71,6 +74,16 @@ class CaptureRun:
         self._stopping = False
         window = max(64, 4 * manners.concurrency)
         self._pursuit = Pursuit(journal=journal, fetcher=fetcher, clock=clock, manners=manners, keep=self._keep_aside)
+        self._judging = Judging(
+            journal=journal,
+            fetcher=fetcher,
+            clock=clock,
+            manners=manners,
+            pursuit=self._pursuit,
+            keep=self._keep_probe,
+            token=lambda: new_id()[-12:],
+            archives=archives,
+        )
         self._frontier = Frontier(
             journal.take,
             clock.monotonic,
@@ -81,8 +94,9 @@ class CaptureRun:
         )
 
     def stop(self) -> None:
-        """Begin nothing new; what is under way is finished."""
+        """Begin nothing new; what is under way is finished, and no host in trouble is waited for."""
         self._stopping = True
+        self._frontier.hurry()
         self._wake.set()
 
     async def run(self) -> Counts:
@@ -118,7 +132,11 @@ class CaptureRun:
         limit, idle = self._manners.concurrency, False
         while True:
             self._wake.clear()
-            while not self._stopping and len(tasks) - self._frontier.resting < limit and (target := self._frontier.poll()) is not None:
+            while (
+                not self._stopping
+                and len(tasks) - self._frontier.resting < limit
+                and (target := self._frontier.poll()) is not None
+            ):
                 task = asyncio.create_task(self._target(target))
                 tasks.add(task)
                 task.add_done_callback(ended)
@@ -176,26 +194,29 @@ class CaptureRun:
         were written: so the journal always knows the file up to a place, and a kill leaves nothing but a tail behind it.
         """
         slot = Slot(self._frontier, target.host)
-        trail = Trail(target, self._clock)
+        inquiry = Inquiry(target, self._clock)
         try:
             try:
                 url = parse(target.address or target.url)
                 if isinstance(url, BadUrl):
-                    trail.end(Outcome.REFUSED if url.policy else Outcome.FAILED, url.problem)
+                    inquiry.counts.end(Outcome.REFUSED if url.policy else Outcome.FAILED, url.problem)
                 else:
-                    await self._pursuit.follow(url, trail, slot)
+                    await self._pursuit.follow(url, inquiry.counts, slot)
+                if target.need is None:
+                    await self._judging.conclude(inquiry, slot)
             finally:
                 slot.release()
-            needed = await self._needs(target, trail) if self._manners.requisites else ()
-            stored = await self._keep(trail.exchanges)
+            needed = await self._needs(target, inquiry.counts) if self._manners.requisites else ()
+            exchanges = inquiry.exchanges
+            stored = await self._keep(exchanges)
             # A warcinfo that was written on the way belongs to its file, not to this target.
-            capture = trail.capture(tuple(place for place in stored if place.type != "warcinfo"))
-            self._bodies.learn(payloads(trail.exchanges, stored))
+            capture = inquiry.capture(tuple(place for place in stored if place.type != "warcinfo"))
+            self._bodies.learn(payloads(exchanges, stored))
             self._ended.append(_Ended(capture, stored, needed))
             if len(self._ended) == 1:
                 asyncio.get_running_loop().call_later(_TOGETHER, self._enter)
         finally:
-            trail.close()
+            inquiry.close()
 
     def _enter(self) -> None:
         """Enter in the journal what was written since the last time, in the order of the file, and tell."""
@@ -238,11 +259,13 @@ class CaptureRun:
             trail.signal(f"its page has {requisites.MOST} requisites: {len(found.requisites) - room} named here are left out")
         return found.requisites[: max(0, room)]
 
-    async def _keep(self, exchanges: Sequence[Exchange]) -> tuple[Stored, ...]:
+    async def _keep(self, exchanges: Sequence[Exchange], *, probes: bool = False) -> tuple[Stored, ...]:
         """Write exchanges and, the first time this run meets them, a host's name answer and certificates."""
         kept: list[Record] = []
         for exchange in exchanges:
-            if (original := self._bodies.find(exchange)) is not None:
+            if probes:
+                kept += record.probe(exchange, new_id=self._new_id)
+            elif (original := self._bodies.find(exchange)) is not None:
                 kept += record.revisit(exchange, original, new_id=self._new_id)
             else:
                 kept += record.records(exchange, new_id=self._new_id)
@@ -259,6 +282,12 @@ class CaptureRun:
     async def _keep_aside(self, name: str, value: str, exchanges: Sequence[Exchange]) -> None:
         """Write exchanges that belong to no target, and note what they say; the journal keeps the order of the file."""
         stored = await self._keep(exchanges)
+        self._enter()
+        self._journal.note(name, value, stored)
+
+    async def _keep_probe(self, name: str, value: str, exchanges: Sequence[Exchange]) -> None:
+        """The same for what a host answered to an address that was made up."""
+        stored = await self._keep(exchanges, probes=True)
         self._enter()
         self._journal.note(name, value, stored)
 

@@ -7,6 +7,7 @@ Decoders are as strict as the manifest's: exact types, no unknown field, one spe
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from enum import StrEnum
 from typing import TypeVar
@@ -20,16 +21,22 @@ from preserve.model.trust import (
     CaptureLine,
     CitationLine,
     CitedInLine,
+    ForeignLine,
     HopLine,
+    MementoLine,
     RecordRef,
     ServerLine,
     SourceLine,
     TlsLine,
+    TriedLine,
 )
 from preserve.model.web import Outcome, Truncation, Verdict
 
 MAX_LINE = 1 << 24
 """Bytes of one line."""
+
+_SOMETHING = re.compile(r"(?s).+")
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 _T = TypeVar("_T")
 
@@ -168,6 +175,23 @@ def encode_capture(line: CaptureLine) -> bytes:
         "retries": line.retries,
         "salt": line.salt,
     }
+    if line.candidates:
+        members["candidates"] = [
+            {
+                "url": tried.url,
+                "outcome": tried.outcome.value,
+                "status": tried.status,
+                "verdict": None if tried.verdict is None else tried.verdict.value,
+                "why": tried.why,
+            }
+            for tried in line.candidates
+        ]
+    if line.chosen is not None:
+        members["chosen"] = line.chosen
+    if line.memento is not None:
+        members["memento"] = write_memento(line.memento)
+    if line.foreign is not None:
+        members["foreign"] = write_foreign(line.foreign)
     if line.requisite_of is not None:
         members["requisite_of"] = line.requisite_of
     else:
@@ -213,7 +237,84 @@ def _read_capture(fields: Fields) -> CaptureLine:
         cited_in=() if requisite else fields.array("cited_in", _cited_in),
         requisite_of=fields.integer("requisite_of") if requisite else None,
         salt=fields.text("salt"),
+        candidates=_candidates(fields) if fields.has("candidates") else (),
+        chosen=fields.text("chosen") if fields.has("chosen") else None,
+        memento=_memento(fields.object("memento")) if fields.has("memento") else None,
+        foreign=_foreign(fields.object("foreign")) if fields.has("foreign") else None,
     )
+
+
+def write_foreign(foreign: ForeignLine) -> dict[str, Json]:
+    """The member `foreign` of a capture's line, here and in what commands print."""
+    return {
+        "file": foreign.file,
+        "name": foreign.name,
+        "software": foreign.software,
+        "operator": foreign.operator,
+        "signed": foreign.signed,
+    }
+
+
+def _foreign(fields: Fields) -> ForeignLine:
+    foreign = ForeignLine(
+        file=fields.text("file", _SOMETHING),
+        name=fields.text("name", _SOMETHING),
+        software=fields.or_null("software", fields.text, _SOMETHING),
+        operator=fields.or_null("operator", fields.text, _SOMETHING),
+        signed=fields.or_null("signed", fields.text, _SOMETHING),
+    )
+    fields.end()
+    return foreign
+
+
+def write_memento(memento: MementoLine) -> dict[str, Json]:
+    """The member `memento` of a capture's line, here and in what commands print."""
+    members: dict[str, Json] = {
+        "timegate": memento.timegate,
+        "url": memento.url,
+        "requested": memento.requested,
+        "datetime": None if memento.taken is None else rfc3339(memento.taken),
+        "distance_days": memento.distance_days,
+        "payload_sha256": memento.payload_sha256,
+    }
+    if memento.problem:
+        members["problem"] = memento.problem
+    return members
+
+
+def _memento(fields: Fields) -> MementoLine:
+    memento = MementoLine(
+        timegate=fields.text("timegate"),
+        url=fields.or_null("url", fields.text),
+        requested=fields.text("requested", _DAY),
+        taken=fields.or_null("datetime", fields.time),
+        distance_days=fields.or_null("distance_days", fields.integer),
+        payload_sha256=fields.or_null("payload_sha256", fields.hash),
+        problem=fields.text("problem", _SOMETHING) if fields.has("problem") else "",
+    )
+    fields.end()
+    return memento
+
+
+def _candidates(parent: Fields) -> tuple[TriedLine, ...]:
+    """A member that is there although it says nothing would be a second spelling of the same line."""
+    found = parent.array("candidates", _tried)
+    if not found:
+        parent.refuse("bad value: 'candidates' is empty")
+    return found
+
+
+def _tried(value: Json, where: str) -> TriedLine:
+    fields = Fields(value, where)
+    tried = TriedLine(
+        url=fields.text("url"),
+        outcome=fields.choice("outcome", Outcome),
+        status=fields.or_null("status", fields.integer),
+        verdict=fields.or_null("verdict", fields.choice, Verdict),
+        why=fields.text("why"),
+    )
+    fields.end()
+    return tried
 
 
 def _write_server(server: ServerLine) -> dict[str, Json]:

@@ -1,0 +1,215 @@
+"""Judging what was captured, while it is captured: the page read, doubtful addresses tried in their other forms, archives asked. asyncio.
+
+    printed form ──judged──► fits? ──no, and there are other forms──► each of them, judged ──► rules.choice
+                                   └─no page that fits at all──► flows.mementos
+
+What decides is pure (`rules.verdict`, `rules.fit`, `rules.choice`, `rules.memento`); here it is asked, read and kept. A target that
+nobody cites has no words to compare with: its page is read only where its bytes look like a wall or a shell.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from typing import Final
+
+from preserve import documents
+from preserve.errors import FormatError
+from preserve.flows.inquiry import Inquiry
+from preserve.flows.manners import Manners
+from preserve.flows.mementos import Mementos
+from preserve.flows.probing import Probes
+from preserve.flows.pursuit import Pursuit, Slot
+from preserve.flows.trail import Trail
+from preserve.formats.entity import entity
+from preserve.formats.url import BadUrl, Url, parse
+from preserve.model.document import Candidate, Citation
+from preserve.model.page import Described, Evidence, Fit, Judgement, Page
+from preserve.model.web import Exchange, Outcome, Tried, Verdict
+from preserve.pages import reading
+from preserve.pages.suspicion import suspicious
+from preserve.ports import Clock, Fetcher, Journal
+from preserve.rules.choice import Attempt, choose, forms, go_on, in_doubt, in_words
+from preserve.rules.described import described
+from preserve.rules.fit import fit
+from preserve.rules.verdict import answer, judge, needs_page, wants_probe
+
+_AT_ONCE: Final = 1 << 14
+"""Bytes of an entity up to which it is read on the spot; larger ones are read beside the event loop, one at a time."""
+_WALL: Final = 12 << 10
+"""Bytes on the wire up to which a page that nobody quotes may be a wall, a shell or a parked domain: these are short."""
+_NOTHING: Final = Described()
+
+
+class Judging:
+    """Judges the targets of a run."""
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        fetcher: Fetcher,
+        clock: Clock,
+        manners: Manners,
+        pursuit: Pursuit,
+        keep: Callable[[str, str, Sequence[Exchange]], Awaitable[None]],
+        token: Callable[[], str],
+        archives: Fetcher | None = None,
+    ) -> None:
+        """`keep(name, value, exchanges)` keeps what a host answered to a made-up address; `archives` reaches the configured archives."""
+        self._journal = journal
+        self._manners = manners
+        self._pursuit = pursuit
+        self._clock = clock
+        self._archives = archives
+        self._reading = asyncio.Lock()
+        self._probes = Probes(
+            journal=journal, fetcher=fetcher, clock=clock, manners=manners, pursuit=pursuit, keep=keep, token=token
+        )
+        self._mementos = None
+        if archives is not None and manners.archives:
+            self._mementos = Mementos(
+                fetcher=archives,
+                clock=clock,
+                prefixes=manners.archives,
+                timeout=manners.total_timeout,
+                judge=self._judge_copy,
+            )
+
+    async def conclude(self, inquiry: Inquiry, slot: Slot) -> None:
+        """Judge what the printed form of a cited address gave, and ask on where that is not what is cited."""
+        target = inquiry.target
+        cited = self._journal.cited(target.id) if target.cited_by else ()
+        about = described(cited) if cited else _NOTHING
+        fits = await self._judge(inquiry.counts, about, slot)
+        tried = await self._try_forms(inquiry, cited, about, fits, slot) if cited else ()
+        outcome, verdict = inquiry.counts.ended
+        if outcome is Outcome.CAPTURED and verdict is Verdict.OK:
+            await self._save(inquiry, slot)
+        elif outcome in {Outcome.CAPTURED, Outcome.FAILED} and self._mementos is not None and not _unaskable(target.address):
+            addresses = [parsed.address for form in tried if isinstance(parsed := parse(form.url), Url)] or [target.address]
+            inquiry.memento = await self._mementos.find(addresses, about, inquiry, slot)
+
+    # One page
+
+    async def _judge(self, trail: Trail, about: Described, slot: Slot) -> Fit | None:
+        """Judge where a trail led; how its page fits what is cited, None when there is nothing to compare."""
+        last = trail.final
+        if last is None or last.outcome is not Outcome.CAPTURED or last.status is None:
+            return None
+        evidence = Evidence(asked=trail.address, answer=answer(last), described=about)
+        plain = not about.judgeable and last.url == trail.address and last.entity_size > _WALL
+        if plain or not needs_page(evidence):
+            trail.judged = judge(evidence)
+            return None
+        wanted = self._manners.probe and wants_probe(evidence)
+        page = await self._read(last, always=about.judgeable)
+        if page is not None:
+            evidence = replace(evidence, page=page)
+        place = parse(last.url)
+        if wanted and isinstance(place, Url):
+            evidence = replace(evidence, not_found=await self._probes.of(place, slot))
+        trail.judged = judge(evidence)
+        return fit(page, about) if page is not None and about.judgeable else None
+
+    async def _judge_copy(self, exchange: Exchange, address: str, about: Described) -> Judgement:
+        """What an archive's copy is worth: as if it had come from the page's own address."""
+        evidence = Evidence(asked=address, answer=replace(answer(exchange), address=address), described=about)
+        if needs_page(evidence):
+            evidence = replace(evidence, page=await self._read(exchange, always=True))
+        return judge(evidence)
+
+    async def _read(self, exchange: Exchange, *, always: bool) -> Page | None:
+        """The page that a response shows; None when nothing asks for it to be read."""
+
+        def look() -> Page | None:
+            data = entity(exchange, reading.LIMIT)
+            if not always and not suspicious(data):
+                return None
+            kind = (exchange.header(b"content-type") or b"").decode("latin-1")
+            return reading.read(
+                data, content_type=kind, address=exchange.url, cut=len(data) >= reading.LIMIT, pdf=_pdf if always else None
+            )
+
+        if exchange.body.size <= _AT_ONCE:
+            return look()
+        async with self._reading:  # one at a time: what is read lies in memory
+            return await asyncio.to_thread(look)
+
+    # The other forms of a doubtful address
+
+    async def _try_forms(
+        self, inquiry: Inquiry, cited: tuple[Citation, ...], about: Described, fits: Fit | None, slot: Slot
+    ) -> tuple[Candidate, ...]:
+        """Ask for the other forms as far as the evidence asks for it, and choose; returns the forms there are."""
+        possible, doubtful = forms(cited), in_doubt(cited)
+        if len(possible) < 2:
+            return possible
+        trails = [inquiry.counts]
+        attempts = [_attempt(possible[0], inquiry.counts, fits)]
+        for form in possible[1:]:
+            if not go_on(attempts, doubtful=doubtful):
+                break
+            place = parse(form.url)
+            assert isinstance(place, Url), "forms can be asked for"
+            trail = inquiry.another(place.address)
+            await slot.move(place.queue)
+            await self._pursuit.follow(place, trail, slot)
+            attempts.append(_attempt(form, trail, await self._judge(trail, about, slot)))
+            trails.append(trail)
+        if len(attempts) == 1 and not (doubtful and attempts[0].fits_clearly):
+            return possible
+        choice = choose(attempts)
+        inquiry.candidates = tuple(_tried(attempt, trail) for attempt, trail in zip(attempts, trails, strict=True))
+        if choice.place is not None:
+            inquiry.counts = trails[choice.place]
+            inquiry.chosen = inquiry.candidates[choice.place].url
+        inquiry.counts.signal(in_words(attempts, choice))
+        return possible
+
+    # A copy made now
+
+    async def _save(self, inquiry: Inquiry, slot: Slot) -> None:
+        """Ask an archive to save the page as it is, where one is configured for that; its answer is kept and told."""
+        if self._archives is None or self._manners.save_to is None or inquiry.target.need is not None:
+            return
+        place = parse(self._manners.save_to + inquiry.counts.address)
+        if isinstance(place, BadUrl):
+            return
+        await slot.move(place.queue)
+        deadline = self._clock.monotonic() + self._manners.total_timeout
+        exchange = await self._archives.session().fetch(place.address, deadline=deadline)
+        inquiry.aside(exchange)
+        said = next((exchange.header(name) for name in (b"content-location", b"location") if exchange.header(name)), None)
+        copy = f", a copy at {said.decode('utf-8', 'replace')}" if said else ""
+        inquiry.counts.signal(
+            f"asked {self._manners.save_to} to save it: {exchange.problem or f'status {exchange.status}'}{copy}"
+        )
+
+
+def _attempt(form: Candidate, trail: Trail, fits: Fit | None) -> Attempt:
+    outcome, verdict = trail.ended
+    final = trail.exchanges[-1].url if trail.exchanges else trail.address
+    return Attempt(form=form, outcome=outcome, verdict=verdict, final=final, fit=fits)
+
+
+def _tried(attempt: Attempt, trail: Trail) -> Tried:
+    status = trail.exchanges[-1].status if trail.exchanges else None
+    reasons = () if attempt.fit is None else attempt.fit.reasons
+    why = "; ".join((attempt.form.why, *reasons))
+    return Tried(url=attempt.form.url, outcome=attempt.outcome, status=status, verdict=attempt.verdict, why=why)
+
+
+def _unaskable(address: str) -> bool:
+    """Whether an address is none for strangers to hear of: it is not an address, or it names a machine by its number."""
+    place = parse(address)
+    return isinstance(place, BadUrl) or place.literal or "." not in place.hostname
+
+
+def _pdf(data: bytes) -> str:
+    try:
+        document = documents.read("page.pdf", data)
+    except FormatError:
+        return ""
+    return "\n".join(line.text for passage in document.passages for line in passage.lines)

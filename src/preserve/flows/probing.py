@@ -1,0 +1,131 @@
+"""What a host's "not found" looks like: each is asked once a run for an address that was made up. asyncio.
+
+The answer tells a page from one that only says that the page is not there. It is asked in the host's queue like everything else, its
+robots.txt is obeyed where it is to be, and it is kept as `urn:preserve:probe:<URL>`, never under the bare address: no player shall
+show it (docs/adr/0170-a-made-up-address.md).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import zlib
+from collections.abc import Awaitable, Callable, Sequence
+
+from preserve.flows.manners import Manners
+from preserve.flows.pursuit import Errand, Pursuit, Slot
+from preserve.formats.entity import entity
+from preserve.formats.url import Url, join
+from preserve.model.page import Answer, NotFound
+from preserve.model.web import Exchange, Outcome
+from preserve.pages.reading import read
+from preserve.ports import Clock, Fetcher, Journal
+from preserve.rules import redirect
+from preserve.rules.verdict import answer
+
+_SIZE = 1 << 18
+"""Bytes of the answer that are compared."""
+_HOPS = 5
+_REMEMBERED = 256
+"""Hosts whose answer is kept in memory; the journal has them all."""
+_NONE = "null"
+
+
+class Probes:
+    """The hosts' answers to addresses that nobody has."""
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        fetcher: Fetcher,
+        clock: Clock,
+        manners: Manners,
+        pursuit: Pursuit,
+        keep: Callable[[str, str, Sequence[Exchange]], Awaitable[None]],
+        token: Callable[[], str],
+    ) -> None:
+        """`keep` is as in Pursuit, for probes; `token` gives a word that no address holds."""
+        self._journal = journal
+        self._fetcher = fetcher
+        self._clock = clock
+        self._manners = manners
+        self._pursuit = pursuit
+        self._keep = keep
+        self._token = token
+        self._known: dict[str, asyncio.Future[NotFound | None]] = {}
+
+    async def of(self, near: Url, slot: Slot) -> NotFound | None:
+        """What the host of `near` answers to an address beside it that was made up; None when that could not be learnt.
+
+        The place in the queue is given back: whoever asks on takes a new one.
+        """
+        origin = f"{near.scheme}://{near.host}"
+        if (known := self._known.get(origin)) is not None:
+            slot.release()  # whoever asks needs a place in this very queue
+            said: NotFound | None = await asyncio.shield(known)
+            return said
+        if (noted := self._journal.noted(f"probe:{origin}")) is not None:
+            return _load(noted)
+        if len(self._known) >= _REMEMBERED:
+            self._known.pop(next(iter(self._known)))
+        future = self._known[origin] = asyncio.get_running_loop().create_future()
+        try:
+            found = await self._ask(origin, near, slot)
+        except BaseException as problem:
+            self._known.pop(origin, None)
+            future.set_exception(problem)
+            future.exception()  # looked at, so that nobody is told off for not waiting
+            raise
+        future.set_result(found)
+        return found
+
+    async def _ask(self, origin: str, near: Url, slot: Slot) -> NotFound | None:
+        place = join(near, f"no-such-page-{self._token()}".encode())
+        assert isinstance(place, Url), "an address with a host has neighbours"
+        asked = place.address
+        errand = Errand(self._fetcher.session(), slot, self._clock, self._manners.total_timeout)
+        exchanges: list[Exchange] = []
+        seen: list[str] = []
+        try:
+            while True:
+                await slot.move(place.queue)
+                if await self._pursuit.forbidden(place, slot):
+                    break
+                seen.append(place.address)
+                exchange = await errand.ask(place, exchanges.append, insist=False)
+                onward = redirect.follow(exchange, place, seen) if len(seen) <= _HOPS else None
+                if onward is None or onward.url is None:
+                    break
+                place = onward.url
+            slot.release()
+            noted = _dump(asked, exchanges[-1]) if exchanges else _NONE
+            await self._keep(f"probe:{origin}", noted, exchanges)
+        finally:
+            for exchange in exchanges:
+                exchange.body.close()
+        return _load(noted)
+
+
+def _dump(asked: str, exchange: Exchange) -> str:
+    """What has to be known to tell a page from this answer, for the journal."""
+    if exchange.outcome is not Outcome.CAPTURED:
+        return _NONE
+    head = answer(exchange)
+    fields = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in head.headers]
+    body = base64.b85encode(zlib.compress(entity(exchange, _SIZE))).decode()
+    return json.dumps(
+        {"asked": asked, "url": head.address, "status": head.status, "fields": fields, "size": head.size, "body": body}
+    )
+
+
+def _load(noted: str) -> NotFound | None:
+    said = json.loads(noted)
+    if said is None:
+        return None
+    fields = tuple((name.encode("latin-1"), value.encode("latin-1")) for name, value in said["fields"])
+    head = Answer(address=said["url"], status=said["status"], headers=fields, size=said["size"])
+    body = zlib.decompress(base64.b85decode(said["body"]))
+    page = read(body, content_type=head.header(b"content-type"), address=head.address, cut=len(body) >= _SIZE)
+    return NotFound(asked=said["asked"], answer=head, page=page)
