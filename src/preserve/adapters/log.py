@@ -12,25 +12,46 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 from preserve import durable
 from preserve.errors import FormatError, StoreError, TrustError
 from preserve.formats import merkle, note, tlog
-from preserve.formats.note import Checkpoint, NoteSigner, SignedNote
+from preserve.formats.note import Checkpoint, NoteSignature, NoteSigner, SignedNote, VerifierKey
 
 _RESTORE = "restore the folder from the newest backup; every sealed run carries its own proof and stays verifiable"
+_ACCEPT = "restore the newest backup; if this one is the newest there is: preserve trust accept-rollback {} --reason TEXT"
+
+
+Cosign = Callable[[SignedNote, SignedNote | None, Callable[[int], tuple[bytes, ...]]], tuple[NoteSignature, ...]]
+"""Asks witnesses for the lines that a head lacks: the head, the head before it, the consistency proof from a size to the head."""
 
 
 def _nobody(_: SignedNote) -> None:
     return None
 
 
+def _alone(*_: object) -> tuple[NoteSignature, ...]:
+    return ()
+
+
+class KeyElsewhere:
+    """A log's public key alone: with it, a log can be read and cosigned, not appended to."""
+
+    def __init__(self, key: VerifierKey) -> None:
+        self.key = key
+
+    def sign(self, _: bytes) -> NoReturn:
+        raise TrustError(f"the key of {self.key.name} is needed to append to its log, and was not opened")
+
+
 class LogFolder:
     """A log and the key that signs its heads.
 
     `last_signed` is the newest checkpoint of this log that this user's captures are remembered to have signed; `signed` is called
-    with each new one once it is in place.
+    with each new one once it is in place, and then `cosign`.
     """
 
     def __init__(
@@ -40,11 +61,13 @@ class LogFolder:
         *,
         last_signed: Checkpoint | None = None,
         signed: Callable[[SignedNote], None] = _nobody,
+        cosign: Cosign = _alone,
     ) -> None:
         self._path = path
         self._signer = signer
         self._last_signed = last_signed
         self._signed = signed
+        self._cosign = cosign
 
     @property
     def origin(self) -> str:
@@ -61,11 +84,13 @@ class LogFolder:
         return head.size, head.root
 
     def append(self, entry: bytes) -> None:
-        """Add an entry and sign the new head. The entry that is the last already is not added again."""
+        """Add an entry, sign the new head, have it cosigned. The entry that is the last already is not added again."""
         size, _ = self.head()
         if size and self.entry(size - 1) == entry:
+            self.cosign()
             return
         with self._translated():
+            before = note.parse(self._read(tlog.CHECKPOINT)) if size else None
             growth = tlog.grow(size, self._read, entry)
             signed = note.sign(Checkpoint(origin=self.origin, size=growth.size, root=growth.root).encode(), [self._signer])
             for path, data in growth.write:
@@ -79,6 +104,29 @@ class LogFolder:
         head = Checkpoint(origin=self.origin, size=growth.size, root=growth.root)
         self._last_signed = head
         self._signed(signed)
+        self._have_cosigned(signed, before)
+
+    def checkpoint(self) -> SignedNote:
+        """The present head as it is signed and cosigned, verified. Raises FormatError when nothing was appended yet."""
+        with self._translated():
+            if self._checked().size:
+                return note.parse(self._read(tlog.CHECKPOINT))
+        raise FormatError(f"{self._path}: there is no checkpoint yet", "the first capture signs one")
+
+    def cosign(self) -> SignedNote:
+        """Ask for the cosignatures that the head lacks, and keep them in the checkpoint; the head as it is then."""
+        return self._have_cosigned(self.checkpoint(), None)
+
+    def _have_cosigned(self, head: SignedNote, before: SignedNote | None) -> SignedNote:
+        """`before` is the head before it, where that is known."""
+        size = note.parse_checkpoint(head.text).size
+        with self._translated():
+            lines = self._cosign(head, before, lambda old: tlog.consistency(old, size, self._read))
+            if lines:
+                head = replace(head, signatures=(*head.signatures, *lines))
+                self._write(tlog.CHECKPOINT, head.encode())
+                durable.sync_folder(self._path)
+        return head
 
     def entry(self, index: int) -> bytes:
         """The exact bytes of one entry; raises ValueError for an index that the log does not have."""
@@ -108,12 +156,13 @@ class LogFolder:
             if last.size > head.size:
                 raise TrustError(
                     f"{self._path}: rolled back: it has {head.size} entries, and had {last.size} when this user last signed it",
-                    _RESTORE,
+                    _ACCEPT.format(self.origin),
                 )
             path = tlog.consistency(last.size, head.size, self._read)
             if not merkle.verify_consistency(last.size, last.root, head.size, head.root, path):
                 raise TrustError(
-                    f"{self._path}: rewritten: its first {last.size} entries are not those that this user signed", _RESTORE
+                    f"{self._path}: rewritten: its first {last.size} entries are not those that this user signed",
+                    _ACCEPT.format(self.origin),
                 )
         return head
 

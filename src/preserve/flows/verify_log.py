@@ -11,11 +11,13 @@ from preserve.formats import description as description_format
 from preserve.formats import note, tlog
 from preserve.formats.note import SignedNote, VerifierKey
 from preserve.model.archive import Description
+from preserve.model.event import Statement
 from preserve.model.finding import Claim, Finding, Result, failed, passed, unchecked
 from preserve.model.tree import Entry, Kind
 from preserve.model.trust import TrustedKey
 from preserve.rules import verify_log as log_rules
 from preserve.rules import verify_tree as tree
+from preserve.rules.verify_witness import Demand
 
 if TYPE_CHECKING:
     from preserve.ports import Folder
@@ -46,6 +48,7 @@ class LogCheck:
         now: datetime,
         *,
         runs: bool,
+        demand: Demand | None = None,
     ) -> None:
         """`entries` is what lies in log/, `runs` whether there are any, `described` what archive.toml says."""
         self.findings: list[Finding] = []
@@ -58,7 +61,7 @@ class LogCheck:
         said = self._said_key(described)
         checkpoint = self._read_checkpoint()
         origin = described.origin if described else _origin(checkpoint)
-        self.keys = log_rules.log_keys(origin, trusted, said, now)
+        self.keys = log_rules.log_keys(origin, trusted, said, now, demand)
         if said is not None and not self.keys.doubt and said != self.keys.log:
             self.findings.append(
                 failed(
@@ -76,8 +79,7 @@ class LogCheck:
             self.findings.append(failed(Claim.LOG_CONSISTENCY, "log/checkpoint", "missing: the log has no head"))
         else:
             self.history = log_rules.History(())
-        if self.history is not None:
-            self.findings += log_rules.judge_memory(self.remembered, self.history, "log")
+        self._given_up = False
 
     def _said_key(self, described: Description | None) -> VerifierKey | None:
         if described is None:
@@ -142,9 +144,17 @@ class LogCheck:
             if entry.kind is Kind.FILE and not tlog.explains(size, path) and path not in spare:
                 yield failed(Claim.LOG_CONSISTENCY, entry.path, "unlisted file: the checkpoint does not call for it")
 
+    def judge_memory(self, rollbacks: Iterable[Statement]) -> list[Finding]:
+        """The log against what was seen of it before; `rollbacks` are those that somebody trusted has accepted, and says so in it."""
+        if self.history is None:
+            return []
+        found = list(log_rules.judge_memory(self.remembered, self.history, list(rollbacks), "log"))
+        self._given_up = bool(found)
+        return found
+
     def conclude(self, trouble: Iterable[Finding]) -> Iterator[Finding]:
         """What holds of the log as a whole; a head that is signed, consistent and trusted is remembered."""
-        if any(finding.result is Result.FAIL for finding in trouble) or self.history is None:
+        if any(finding.result is Result.FAIL for finding in trouble) or self.history is None or self._given_up:
             return
         if self.keys.doubt:
             yield unchecked(Claim.LOG_CONSISTENCY, "log", self.keys.doubt, needed=True)

@@ -1,6 +1,6 @@
 """Signed notes and checkpoints: what a transparency log and its witnesses sign.
 
-C2SP signed-note (https://c2sp.org/signed-note), tlog-checkpoint (https://c2sp.org/tlog-checkpoint) and the cosignature/v1 of
+C2SP signed-note (https://c2sp.org/signed-note), tlog-checkpoint (https://c2sp.org/tlog-checkpoint) and both cosignatures of
 tlog-cosignature (https://c2sp.org/tlog-cosignature). A note is text, an empty line, and a line for each signature:
 
     archive.example/main/log
@@ -25,7 +25,7 @@ from enum import IntEnum
 from typing import Protocol
 
 from preserve.errors import FormatError
-from preserve.formats import publickey
+from preserve.formats import mldsa44, publickey
 
 MAX_NOTE = 1 << 16
 MAX_SIGNATURES = 64
@@ -40,11 +40,20 @@ class KeyType(IntEnum):
     """A log: Ed25519 over the note's text."""
     COSIGNATURE_V1 = 0x04
     """A witness: Ed25519 over a time and the note's text."""
+    COSIGNATURE_ML_DSA_44 = 0x06
+    """A witness: ML-DSA-44 over its own name, a time and what the checkpoint says. Verified here, never made."""
+
+
+COSIGNATURES = frozenset({KeyType.COSIGNATURE_V1, KeyType.COSIGNATURE_ML_DSA_44})
+"""What a witness's key can be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifierKey:
-    """A log's or witness's public key: `public` is 32 raw Ed25519 bytes. Its text form is the vkey `name+hash+base64`."""
+    """A log's or witness's public key: `public` is its raw bytes, 32 of Ed25519 or 1312 of ML-DSA-44.
+
+    Its text form is the vkey `name+hash+base64`.
+    """
 
     name: str
     type: KeyType
@@ -52,7 +61,10 @@ class VerifierKey:
 
     def __post_init__(self) -> None:
         check_name(self.name)
-        publickey.check_ed25519(self.public)
+        if self.type is KeyType.COSIGNATURE_ML_DSA_44:
+            mldsa44.check(self.public)
+        else:
+            publickey.check_ed25519(self.public)
 
     @property
     def key_hash(self) -> bytes:
@@ -62,6 +74,8 @@ class VerifierKey:
     @property
     def fingerprint(self) -> str:
         """SHA-256 of the SubjectPublicKeyInfo, as for every key."""
+        if self.type is KeyType.COSIGNATURE_ML_DSA_44:
+            return mldsa44.fingerprint(self.public)
         return publickey.from_ed25519(self.public).keyid
 
     def encode(self) -> str:
@@ -76,7 +90,7 @@ class VerifierKey:
             raise FormatError("vkey: not NAME+HASH+KEY")
         name, key_hash, encoded = parts
         raw = unbase64(encoded)
-        if not raw or raw[0] not in (KeyType.ED25519, KeyType.COSIGNATURE_V1):
+        if not raw or raw[0] not in set(KeyType):
             raise FormatError(f"vkey: unknown algorithm: {raw[:1].hex() or 'none'}")
         key = cls(name=name, type=KeyType(raw[0]), public=raw[1:])
         if not _KEY_HASH.fullmatch(key_hash) or key.key_hash.hex() != key_hash:
@@ -101,8 +115,7 @@ class SignedNote:
     signatures: tuple[NoteSignature, ...]
 
     def encode(self) -> bytes:
-        lines = (f"\u2014 {line.name} {_base64(line.key_hash + line.signature)}\n" for line in self.signatures)
-        return self.text + b"\n" + "".join(lines).encode()
+        return self.text + b"\n" + encode_signatures(self.signatures)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +134,7 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cosignature:
-    """A witness saw the checkpoint at `time` (seconds since 1970, UTC)."""
+    """A witness saw the checkpoint at `time` (seconds since 1970, UTC); 0 when it does not say when."""
 
     key: VerifierKey
     time: int
@@ -136,10 +149,12 @@ class Opened:
     failed: tuple[VerifierKey, ...]
     """Known keys whose line does not verify."""
     unknown: tuple[NoteSignature, ...]
+    unchecked: tuple[VerifierKey, ...] = ()
+    """Known keys whose line cannot be checked with the libraries at hand."""
 
 
 class NoteSigner(Protocol):
-    """The private half of a VerifierKey of type ED25519."""
+    """The private half of a VerifierKey of type ED25519 (a log's) or COSIGNATURE_V1 (a witness's)."""
 
     @property
     def key(self) -> VerifierKey: ...
@@ -158,6 +173,19 @@ def sign(text: bytes, signers: Iterable[NoteSigner]) -> SignedNote:
     return SignedNote(text=text, signatures=lines)
 
 
+def encode_signatures(lines: Iterable[NoteSignature]) -> bytes:
+    """Signature lines as they stand under a note."""
+    return "".join(f"\u2014 {line.name} {_base64(line.key_hash + line.signature)}\n" for line in lines).encode()
+
+
+def cosign(text: bytes, signer: NoteSigner, time: int) -> NoteSignature:
+    """A witness's line under a checkpoint's text: what it saw at `time` (seconds since 1970, not 0) was the largest consistent tree."""
+    if not 0 < time < 1 << 63:
+        raise ValueError(f"not a time: {time}")
+    signature = signer.sign(_cosigned_v1(time, text))
+    return NoteSignature(name=signer.key.name, key_hash=signer.key.key_hash, signature=time.to_bytes(8, "big") + signature)
+
+
 def parse(data: bytes) -> SignedNote:
     """The note in `data`, none of it verified; raises FormatError naming what is wrong."""
     if len(data) > MAX_NOTE:
@@ -167,6 +195,11 @@ def parse(data: bytes) -> SignedNote:
         raise FormatError("note: no signature")
     text += b"\n"
     _check_text(text)
+    return SignedNote(text=text, signatures=parse_signatures(tail))
+
+
+def parse_signatures(tail: bytes) -> tuple[NoteSignature, ...]:
+    """Signature lines alone: those of a note, or what a witness answers with. Raises FormatError."""
     if not tail.endswith(b"\n"):
         raise FormatError("note: no newline at the end")
     rows = _utf8(tail).removesuffix("\n").split("\n")
@@ -175,7 +208,7 @@ def parse(data: bytes) -> SignedNote:
     signatures = tuple(_parse_signature(row) for row in rows)
     if len({(line.name, line.key_hash) for line in signatures}) != len(signatures):
         raise FormatError("note: duplicate signature: two lines of one key")
-    return SignedNote(text=text, signatures=signatures)
+    return signatures
 
 
 def verify(note: SignedNote, known: Sequence[VerifierKey]) -> Opened:
@@ -185,25 +218,37 @@ def verify(note: SignedNote, known: Sequence[VerifierKey]) -> Opened:
     cosigned: list[Cosignature] = []
     failed: list[VerifierKey] = []
     unknown: list[NoteSignature] = []
+    unchecked: list[VerifierKey] = []
     for line in note.signatures:
         key = keys.get((line.name, line.key_hash))
         if key is None:
             unknown.append(line)
         elif key.type is KeyType.ED25519:
             (signed if publickey.ed25519_verify(key.public, note.text, line.signature) else failed).append(key)
-        elif (time := _cosigned_at(key, note.text, line.signature)) is not None:
-            cosigned.append(Cosignature(key=key, time=time))
+        elif (holds := _holds(key, note.text, line.signature)) is None:
+            unchecked.append(key)
+        elif holds:
+            cosigned.append(Cosignature(key=key, time=int.from_bytes(line.signature[:8], "big")))
         else:
             failed.append(key)
-    return Opened(signed_by=tuple(signed), cosigned_by=tuple(cosigned), failed=tuple(failed), unknown=tuple(unknown))
+    return Opened(
+        signed_by=tuple(signed),
+        cosigned_by=tuple(cosigned),
+        failed=tuple(failed),
+        unknown=tuple(unknown),
+        unchecked=tuple(unchecked),
+    )
 
 
-def parse_checkpoint(text: bytes) -> Checkpoint:
-    """The checkpoint that a note's text is."""
+def parse_checkpoint(text: bytes, *, extensions: bool = False) -> Checkpoint:
+    """The checkpoint that a note's text is.
+
+    Our own logs have no extension lines, and they are refused; a witness allows those of others (`extensions`), and says nothing of them.
+    """
     rows = _utf8(text).split("\n")
     if len(rows) < 4 or rows[-1]:
         raise FormatError("checkpoint: not three lines")
-    if len(rows) > 4:
+    if len(rows) > 4 and (not extensions or not all(rows[3:-1])):
         raise FormatError("checkpoint: extension line: version 1 has none")
     root = unbase64(rows[2])
     if len(root) != 32:
@@ -258,13 +303,35 @@ def _parse_signature(row: str) -> NoteSignature:
     return NoteSignature(name=parts[1], key_hash=data[:4], signature=data[4:])
 
 
-def _cosigned_at(key: VerifierKey, text: bytes, signature: bytes) -> int | None:
-    """The time a witness states, when its signature over time and text verifies."""
-    if len(signature) != 72:
-        return None
+def _holds(key: VerifierKey, text: bytes, signature: bytes) -> bool | None:
+    """Whether a witness's bytes, a time and a signature, hold over a note's text; None when this cannot be found out here."""
     time = int.from_bytes(signature[:8], "big")
-    message = f"cosignature/v1\ntime {time}\n".encode() + text
-    return time if publickey.ed25519_verify(key.public, message, signature[8:]) else None
+    if len(signature) < 8 or time >= 1 << 63:
+        return False
+    if key.type is KeyType.COSIGNATURE_V1:
+        return publickey.ed25519_verify(key.public, _cosigned_v1(time, text), signature[8:])
+    try:
+        checkpoint = parse_checkpoint(text, extensions=True)
+    except FormatError:
+        return False
+    if max(len(key.name.encode()), len(checkpoint.origin.encode())) > 255:
+        return False
+    return mldsa44.verify(key.public, _cosigned_subtree(key.name, time, checkpoint), signature[8:])
+
+
+def _cosigned_v1(time: int, text: bytes) -> bytes:
+    return b"cosignature/v1\ntime %d\n" % time + text
+
+
+def _cosigned_subtree(name: str, time: int, checkpoint: Checkpoint) -> bytes:
+    """The `cosigned_message` of a whole tree: fixed label, names after their length in one byte, numbers in eight."""
+
+    def named(text: str) -> bytes:
+        data = text.encode()
+        return len(data).to_bytes(1, "big") + data
+
+    numbers = (0).to_bytes(8, "big") + checkpoint.size.to_bytes(8, "big")
+    return b"subtree/v1\n\0" + named(name) + time.to_bytes(8, "big") + named(checkpoint.origin) + numbers + checkpoint.root
 
 
 def _check_text(text: bytes) -> None:

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from preserve.errors import FormatError
 from preserve.formats import merkle, note, tlog
-from preserve.formats.note import Checkpoint, KeyType, SignedNote, VerifierKey
+from preserve.formats.note import COSIGNATURES, Checkpoint, SignedNote, VerifierKey
 from preserve.formats.publickey import fingerprint_groups
-from preserve.formats.times import rfc3339
+from preserve.model.event import Rollback, Statement
 from preserve.model.finding import Claim, Finding, failed, passed, unchecked
 from preserve.model.trust import Manifest, TrustedKey, TrustRole
 from preserve.rules.verify_signed import distrust
+from preserve.rules.verify_witness import Demand, judge_lines
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,38 +26,52 @@ class LogKeys:
     """The keys that notes of one origin are judged by.
 
     `log` is None when neither the user nor the archive names one; `doubt` says why it establishes nothing, "" when it is pinned.
+    `demand` is what this verifier asks of the witnesses.
     """
 
     origin: str
     log: VerifierKey | None
     doubt: str
     witnesses: tuple[VerifierKey, ...]
+    demand: Demand | None = None
 
     @property
     def known(self) -> tuple[VerifierKey, ...]:
         return (*((self.log,) if self.log else ()), *self.witnesses)
 
 
-def log_keys(origin: str, trusted: Iterable[TrustedKey], said: VerifierKey | None, now: datetime) -> LogKeys:
-    """Choose the keys for `origin`; `said` is what the archive itself names."""
+def log_keys(
+    origin: str, trusted: Iterable[TrustedKey], said: VerifierKey | None, now: datetime, demand: Demand | None = None
+) -> LogKeys:
+    """Choose the keys for `origin`; `said` is what the archive itself names, and trusted by nobody for that.
+
+    The logs and witnesses of the policy that is demanded are pinned with it, but for those that the user's store has revoked.
+    """
     keys = [(key, VerifierKey.parse(key.vkey)) for key in trusted if key.vkey is not None]
+    refused = {key.keyid for key, _ in keys if distrust(key, now)} - {key.keyid for key, _ in keys if not distrust(key, now)}
+    stated = () if demand is None else (*demand.policy.logs, *demand.policy.witnesses.values())
+    added = [vkey for vkey in stated if vkey.fingerprint not in refused]
     witnesses = tuple(
-        vkey
-        for key, vkey in keys
-        if key.role is TrustRole.WITNESS and vkey.type is KeyType.COSIGNATURE_V1 and not distrust(key, now)
+        dict.fromkeys(
+            [
+                *(vkey for key, vkey in keys if key.role is TrustRole.WITNESS and not distrust(key, now)),
+                *(vkey for vkey in added if vkey.type in COSIGNATURES),
+            ]
+        )
     )
     pinned = [(key, vkey) for key, vkey in keys if key.role is TrustRole.LOG and vkey.name == origin]
     good = [vkey for key, vkey in pinned if not distrust(key, now)]
+    good += [vkey for vkey in added if vkey.type not in COSIGNATURES and vkey.name == origin]
     if good:
         # With several keys pinned for one origin, the archive's own word may choose among them, and only among them.
-        return LogKeys(origin=origin, log=said if said in good else good[0], doubt="", witnesses=witnesses)
+        return LogKeys(origin=origin, log=said if said in good else good[0], doubt="", witnesses=witnesses, demand=demand)
     if pinned:
-        return LogKeys(origin=origin, log=pinned[0][1], doubt=distrust(pinned[0][0], now), witnesses=witnesses)
+        why = distrust(pinned[0][0], now)
+        return LogKeys(origin=origin, log=pinned[0][1], doubt=why, witnesses=witnesses, demand=demand)
     named = f", key {fingerprint_groups(said.fingerprint)}" if said is not None else ""
     doubt = f"UNKNOWN LOG KEY: no key is trusted for the log {origin}{named}"
-    return LogKeys(
-        origin=origin, log=said if said is not None and said.name == origin else None, doubt=doubt, witnesses=witnesses
-    )
+    known = said if said is not None and said.name == origin else None
+    return LogKeys(origin=origin, log=known, doubt=doubt, witnesses=witnesses, demand=demand)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,21 +114,7 @@ def judge_note(signed: SignedNote, checkpoint: Checkpoint, keys: LogKeys, subjec
                 code="log-signature",
             )
         )
-    findings += [
-        passed(
-            Claim.WITNESSES,
-            subject,
-            f"{seen.key.name} saw it at {rfc3339(datetime.fromtimestamp(min(seen.time, 1 << 37), UTC))}",
-        )
-        for seen in opened.cosigned_by
-    ]
-    findings += [
-        unchecked(
-            Claim.WITNESSES, subject, f"a signature line of a key that is not known here: {line.name} {line.key_hash.hex()}"
-        )
-        for line in opened.unknown
-        if keys.log is not None or line.name != keys.origin
-    ]
+    findings += judge_lines(opened, keys.origin, keys.log, keys.demand, subject)
     return Head(
         note=signed,
         checkpoint=checkpoint,
@@ -149,17 +150,64 @@ class History:
         return index < self.size and self.leaves[index] == merkle.leaf_hash(entry)
 
 
-def judge_memory(remembered: Sequence[Checkpoint], history: History, subject: str) -> Iterator[Finding]:
-    """The log against what this verifier (or this user's own captures) saw of it before."""
+def acceptance(old: Checkpoint, rollbacks: Iterable[Statement]) -> Statement | None:
+    """The one of `rollbacks` that says that this log, seen before, was given up; None when none does."""
+    for said in rollbacks:
+        if isinstance(said.body, Rollback) and said.body.covers(old.size, old.root.hex()):
+            return said
+    return None
+
+
+def judge_memory(
+    remembered: Sequence[Checkpoint], history: History, rollbacks: Sequence[Statement], subject: str
+) -> Iterator[Finding]:
+    """The log against what this verifier (or this user's own captures) saw of it before.
+
+    What a trusted signer gave up and says so (`rollbacks`) is no forgery; whether to go along is this user's decision.
+    """
     for old in remembered:
-        if old.size > history.size:
-            yield failed(
-                Claim.LOG_CONSISTENCY, subject, f"rolled back: it has {history.size} entries, {old.size} were seen here before"
+        if history.holds(old.size, old.root):
+            continue
+        what = (
+            f"rolled back: it has {history.size} entries, {old.size} were seen here before"
+            if old.size > history.size
+            else f"rewritten: its first {old.size} entries are not those seen here before"
+        )
+        accepted = acceptance(old, rollbacks)
+        if accepted is None:
+            yield failed(Claim.LOG_CONSISTENCY, subject, what)
+        else:
+            yield unchecked(
+                Claim.LOG_CONSISTENCY,
+                subject,
+                f"{what}; entry {accepted.log.size_before} says who accepted that, and why. If you accept it too:"
+                f" preserve trust accept-rollback {accepted.log.origin}",
+                needed=True,
             )
-        elif not history.holds(old.size, old.root):
-            yield failed(
-                Claim.LOG_CONSISTENCY, subject, f"rewritten: its first {old.size} entries are not those seen here before"
-            )
+
+
+def judge_against(old: Checkpoint, history: History, subject: str) -> Finding:
+    """The log against an older checkpoint of it, which somebody kept as `subject`."""
+    if old.size > history.size:
+        what = f"rolled back: the log has {history.size} entries, this checkpoint {old.size}"
+        return failed(Claim.LOG_CONSISTENCY, subject, what, code="log-fork")
+    if not history.holds(old.size, old.root):
+        what = f"rewritten: the first {old.size} entries of the log are not those of this checkpoint"
+        return failed(Claim.LOG_CONSISTENCY, subject, what, code="log-fork")
+    return passed(Claim.LOG_CONSISTENCY, subject, f"the log only grew since this checkpoint, of {old.size} entries")
+
+
+def judge_pair(one: Checkpoint, other: Checkpoint, subject: str, what: str, *, needed: bool) -> Finding:
+    """Two checkpoints of one log, without the log: only those of one size can be compared. `what` names the other."""
+    if one.size != other.size:
+        why = (
+            f"whether it fits {what}, of {other.size} entries, is shown by the log alone: preserve log verify ARCHIVE --against"
+        )
+        return unchecked(Claim.LOG_CONSISTENCY, subject, why, needed=needed)
+    if one.root != other.root:
+        why = f"a fork: {what} has {other.size} entries too, and another root"
+        return failed(Claim.LOG_CONSISTENCY, subject, why, code="log-fork")
+    return passed(Claim.LOG_CONSISTENCY, subject, f"the same log as {what}, of {other.size} entries")
 
 
 # ------------------------------------------------------------------------------------------------------------------ one run

@@ -1,0 +1,95 @@
+"""What a verification found, as a person reads it and as a program does: each claim alone, what is proven and what is not."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import click
+
+from preserve.errors import ExitCode
+from preserve.formats.printable import printable
+from preserve.model.finding import Claim, Finding, Report, Result
+
+_ENDINGS = {
+    ExitCode.DONE: "Nothing is altered, missing or forged, and every claim that was asked for is established.",
+    ExitCode.ALTERED: "ALTERED, MISSING OR FORGED: see the claims that fail. Do not rely on what they name.",
+    ExitCode.UNESTABLISHED: "Nothing was found altered, but a claim that was asked for is NOT ESTABLISHED: see what is not proven.",
+}
+_SOME = "time: self-asserted. Authorities vouch for some of the runs only: not-after says for which."
+_TIMES = {
+    "self-asserted": "time: self-asserted. When this was made rests on the signer's word; no authority vouches for it.",
+    "stamped": "time: stamped. Time-stamp authorities vouch for when this existed.",
+}
+
+
+def show(report: Report, path: Path, *, as_json: bool, verbose: bool, quiet: bool, timed: bool = True) -> ExitCode:
+    """Print it; the exit code. `timed`: what was checked has a time that can be proven."""
+    lines = json_lines(report, timed=timed) if as_json else text_lines(report, path, verbose=verbose, quiet=quiet, timed=timed)
+    for line in lines:
+        click.echo(line)
+    return report.exit_code
+
+
+def json_lines(report: Report, *, timed: bool = True) -> Iterator[str]:
+    for finding in report.findings:
+        yield json.dumps(
+            {"claim": finding.claim, "result": finding.result, "subject": finding.subject, "detail": finding.detail}
+        )
+    code = report.exit_code
+    refusal = {"refusal": report.refusal} if report.refusal else {}
+    time = {"time": report.time} if timed else {}
+    yield json.dumps({"ok": code == ExitCode.DONE, "exit": int(code), **time, **refusal})
+
+
+def text_lines(report: Report, path: Path, *, verbose: bool, quiet: bool, timed: bool = True) -> Iterator[str]:
+    fails = [finding for finding in report.findings if finding.result is Result.FAIL]
+    needed = [finding for finding in report.findings if _holds_up(finding, report)]
+    if not quiet:
+        yield f"Checked {printable(str(path))}"
+    if fails:
+        yield from _group("\nFAILS", fails, verbose=verbose)
+    if quiet:
+        yield from _group("\nNEEDED AND NOT ESTABLISHED", needed, verbose=verbose) if needed else ()
+        return
+    yield from _group("\nProven", (f for f in report.findings if f.result is Result.PASS), verbose=verbose)
+    open_claims = [finding for finding in report.findings if finding.result is Result.NOT_CHECKED]
+    yield from _group("\nNot proven", (f for f in open_claims if f not in needed), verbose=verbose)
+    if needed:
+        yield from _group("\nNEEDED AND NOT ESTABLISHED", needed, verbose=verbose)
+    if silent := report.require - {finding.claim for finding in report.findings}:
+        yield "\nREQUIRED, AND NOTHING IS SAID OF IT: " + ", ".join(sorted(silent))
+    yield ""
+    if timed:
+        some = not report.stamped and any(f.claim is Claim.NOT_AFTER and f.result is Result.PASS for f in report.findings)
+        yield _SOME if some else _TIMES[report.time]
+    yield _ENDINGS[report.exit_code]
+    if report.refusal:
+        yield f"{'REFUSED' if report.exit_code is ExitCode.ALTERED else 'NOT ESTABLISHED'} {report.refusal}"
+
+
+def _holds_up(finding: Finding, report: Report) -> bool:
+    return finding.result is Result.NOT_CHECKED and (finding.needed or finding.claim in report.require)
+
+
+def _group(title: str, findings: Iterable[Finding], *, verbose: bool) -> Iterator[str]:
+    """Findings by claim; what is said alike of several subjects is said once, unless `verbose`."""
+    groups: dict[Claim, dict[str, list[str]]] = {}
+    for finding in findings:
+        key = f"{finding.subject} {finding.detail}" if verbose or finding.result is Result.FAIL else _alike(finding)
+        groups.setdefault(finding.claim, {}).setdefault(key, []).append(f"{finding.subject}: {finding.detail}")
+    if not groups:
+        return
+    yield title
+    for claim in Claim:
+        for place, told in enumerate(groups.get(claim, {}).values()):
+            label = claim.value if place == 0 else ""
+            more = f" (and {len(told) - 1} more like it: --verbose)" if len(told) > 1 else ""
+            yield f"  {label:<16}{printable(told[0])}{more}"
+
+
+def _alike(finding: Finding) -> str:
+    """The detail without its numbers."""
+    return re.sub(r"\d+", "0", finding.detail)

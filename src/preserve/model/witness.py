@@ -1,0 +1,18 @@
+"""What a witness answered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submitted:
+    """The answer to a checkpoint that was sent to a witness; none of it is verified.
+
+    `lines` are signature lines as they came; `size` is what the witness says it cosigned last, when it was asked to start elsewhere;
+    `problem` says why there is neither, "" otherwise.
+    """
+
+    lines: bytes = b""
+    size: int | None = None
+    problem: str = ""
