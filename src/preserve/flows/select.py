@@ -15,7 +15,7 @@ from preserve.errors import FormatError
 from preserve.formats import lines, manifest, recordindex, warcscan
 from preserve.formats.warc import Header, MemberCheck, target_uri
 from preserve.model.handover import RunPart, Wanted
-from preserve.model.trust import CaptureLine, CitationLine, FileEntry, Manifest, RecordLine, SourceLine
+from preserve.model.trust import CaptureLine, CitationLine, FileEntry, Manifest, RecordLine, RecordRef, SourceLine
 from preserve.rules import requisites, selection
 
 if TYPE_CHECKING:
@@ -80,9 +80,22 @@ class SealedRun:
             raise FormatError(f"{self.at}{warc}: there is no record {index}")
         return recordindex.parse_leaf(leaves[index])
 
+    def capture(self, row: bytes) -> CaptureLine:
+        """One line of them."""
+        return lines.decode_capture(row)
+
+    def captures_with(self, part: bytes) -> Iterator[CaptureLine]:
+        """The captures in whose line these bytes stand: far faster than reading all of them."""
+        for row in self.rows(self.manifest.captures.file):
+            if part in row:
+                yield lines.decode_capture(row)
+
     def stored(self, warc: str, index: int) -> Iterator[bytes]:
         """The stored bytes of one record, in pieces."""
-        place = self.place(warc, index)
+        yield from self.stored_at(warc, self.place(warc, index))
+
+    def stored_at(self, warc: str, place: RecordLine) -> Iterator[bytes]:
+        """The stored bytes at a place of a WARC file, in pieces."""
         left = place.length
         with self._folder.open(self.at + warc) as file:
             file.seek(place.offset)
@@ -169,19 +182,28 @@ class _Chosen:
         return found
 
     def _named(self, line: CaptureLine, level: int) -> frozenset[str]:
-        """What the page or sheet that was captured last names; of a revisit the original is read."""
-        shown = [record for record in line.records if record.type in selection.REPLAYED]
-        if not shown:
+        """What the page or sheet that the capture led to names; of a revisit the original is read."""
+        found = self._shown(line)
+        if found is None:
             return frozenset()
-        header, block = self._run.head(shown[-1].warc, shown[-1].index)
-        if shown[-1].type == "revisit":
+        record, header, block = found
+        if record.type == "revisit":
             wanted = {(header.get("WARC-Refers-To") or "").strip("<>"): header.get("WARC-Refers-To-Target-URI") or ""}
             head = block.partition(b"\r\n\r\n")[0]
             ((run, place),) = find_records(self._all_runs, wanted, ())
             block = head + b"\r\n\r\n" + run.block(*place, _READ).partition(b"\r\n\r\n")[2]
         else:
-            block = self._run.block(shown[-1].warc, shown[-1].index, _READ)
+            block = self._run.block(record.warc, record.index, _READ)
         return selection.named(header, block, level)
+
+    def _shown(self, line: CaptureLine) -> tuple[RecordRef, Header, bytes] | None:
+        """The record of the page that a capture led to: the last at its final address, for other forms and copies lie beside it."""
+        address = target_uri(line.final_url)
+        for record in reversed([record for record in line.records if record.type in selection.REPLAYED]):
+            header, block = self._run.head(record.warc, record.index)
+            if header.target_uri == address:
+                return record, header, block
+        return None
 
     def close(self) -> RunPart:
         run, picked = self._run, self._picked
