@@ -74,7 +74,8 @@ def checkout(tmp_path: Path) -> Path:
     checkout = tmp_path / "check out"
     _program(
         checkout / ".venv" / "bin" / "preserve",
-        'test "$1" != bundle || exit ${BUNDLE:-0}\nfor word in "$@"; do echo "<$word>"; done\n'
+        'test "$1" != bundle || exit ${BUNDLE:-0}\n'
+        'if test "$1" = report; then test "${REPORT:-0}" = 30 || mkdir -p "$4"; exit ${REPORT:-0}; fi\nfor word in "$@"; do echo "<$word>"; done\n'
         'test -n "$NOTHING" || mkdir -p "$3"\nexit ${CODE:-0}',
     )
     shutil.copytree(ROOT / "tools", checkout / "tools")
@@ -94,6 +95,7 @@ def test_without_documents_it_is_the_demonstration(checkout: Path) -> None:
     assert done.stdout.splitlines() == [
         *("<demo>", "<--archive>", "<demo-archive>"),
         f"archive: {checkout}/demo-archive",
+        f"report: {checkout}/demo-archive-report",
         f"bundle: {checkout}/demo-archive.wacz",
     ]
 
@@ -104,10 +106,11 @@ def test_documents_are_handed_on(checkout: Path) -> None:
     assert one.stdout.splitlines() == [
         *("<capture>", "<--archive>", "<the archive>", "<-->", "<my paper.txt>"),
         f"archive: {checkout}/the archive",
+        f"report: {checkout}/the archive-report",
         f"bundle: {checkout}/the archive.wacz",
     ]
     several = _capture(checkout, DOCS="a.txt -b.md")
-    assert several.stdout.splitlines()[-4:-1] == ["<a.txt>", "<-b.md>", f"archive: {checkout}/archive"]
+    assert several.stdout.splitlines()[-5:-2] == ["<a.txt>", "<-b.md>", f"archive: {checkout}/archive"]
 
 
 @pytest.mark.parametrize(
@@ -118,13 +121,19 @@ def test_exit_codes_are_handed_on_and_explained(checkout: Path, code: str, said:
     done = _capture(checkout, DOCS="a.txt", CODE=code)
     assert done.returncode == int(code)
     assert said in done.stderr
-    bundled = [f"bundle: {checkout}/archive.wacz"] if code == "10" else []
-    assert done.stdout.splitlines()[-1 - len(bundled) :] == [f"archive: {checkout}/archive", *bundled]
+    made = [f"report: {checkout}/archive-report", f"bundle: {checkout}/archive.wacz"] if code == "10" else []
+    assert done.stdout.splitlines()[-1 - len(made) :] == [f"archive: {checkout}/archive", *made]
 
 
 def test_no_bundle_is_named_that_could_not_be_made(checkout: Path) -> None:
     done = _capture(checkout, DOCS="a.txt", BUNDLE="40")
     assert (done.returncode, "bundle:" in done.stdout) == (0, False)
+
+
+@pytest.mark.parametrize(("code", "named"), [("40", True), ("41", True), ("30", False)])
+def test_a_report_is_named_when_it_was_written(checkout: Path, code: str, named: bool) -> None:
+    done = _capture(checkout, DOCS="a.txt", REPORT=code)
+    assert (done.returncode, "report:" in done.stdout) == (0, named)
 
 
 def test_no_archive_is_named_that_is_not_there(checkout: Path) -> None:

@@ -55,6 +55,7 @@ def command(archive: Path) -> int:
         where = shlex.quote(str(archive))
         _say(
             f"\nThe captures are in {where}/runs, as WARC. Every footnote and what became of it:\n   $ preserve status {where}"
+            f"\nThe same with every proof, as pages for a browser:\n   $ preserve report {where} -o report"
             "\nNow change one byte of any file in a run, and verify again."
         )
     return verified

@@ -1,0 +1,379 @@
+"""`preserve report`: everything that a page about an archive shows, gathered row by row from what was sealed.
+
+The runs are read once, in order, for where their lines lie and how their captures stand; what is held of each is a few numbers. Then
+rows and capture pages are read again one at a time, by number, in whatever order they are drawn. As in `preserve status`, what a later
+run says of a citation counts; earlier captures of its address stand beside it as points in time. Whether something is intact comes
+from a full verification that was made just before, never from what a line claims.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Self
+
+from preserve.errors import FormatError, StoreError
+from preserve.flows.report_capture import Pages
+from preserve.flows.report_lines import Slices
+from preserve.flows.report_run import NONE, STATES, Run, Seen, Verified
+from preserve.formats import description as description_format
+from preserve.model.handover import Wanted
+from preserve.model.report import CapturePage, Checked, DocumentCount, Overview, Place, Point, Row, State
+from preserve.model.trust import CaptureLine, CitationLine, TrustedKey
+from preserve.rules import selection, standing
+
+if TYPE_CHECKING:
+    from preserve.model.finding import Report
+    from preserve.model.tree import Entry
+    from preserve.ports import Folder
+
+MOST_POINTS = 60
+"""Captures of one address that a row or a page shows; the others are counted."""
+_NOBODY = "what was captured for it cannot be read: the run is altered"
+_STATE = {state: number for number, state in enumerate(STATES)}
+
+
+@dataclass(slots=True, kw_only=True)
+class _Points:
+    """The captures of cited addresses over all runs, each with the one of the same address before it."""
+
+    run: array[int]
+    capture: array[int]
+    at: array[float]
+    state: bytearray
+    status: array[int]
+    content: array[int]
+    before: array[int]
+    after: array[int]
+
+    @classmethod
+    def none(cls) -> _Points:
+        return cls(
+            run=array("L"),
+            capture=array("L"),
+            at=array("d"),
+            state=bytearray(),
+            status=array("h"),
+            content=array("Q"),
+            before=array("q"),
+            after=array("q"),
+        )
+
+    def add(self, run: int, seen: Seen, before: int) -> int:
+        self.run.append(run)
+        self.capture.append(seen.number)
+        self.at.append(seen.at)
+        self.state.append(_STATE[seen.state])
+        self.status.append(max(0, min(seen.status, 999)))
+        self.content.append(seen.content)
+        self.before.append(before)
+        self.after.append(NONE)
+        point = len(self.run) - 1
+        if before != NONE:
+            self.after[before] = point
+        return point
+
+    def around(self, point: int) -> tuple[list[int], int]:
+        """The captures of one address, oldest first: at most some, this one among them; and how many more there are."""
+        found, before = [point], self.before[point]
+        while before != NONE:
+            found.append(before)
+            before = self.before[before]
+        found.reverse()
+        here, after = len(found) - 1, self.after[point]
+        while after != NONE:
+            found.append(after)
+            after = self.after[after]
+        first = max(0, min(here - MOST_POINTS // 2, len(found) - MOST_POINTS))
+        shown = found[first : first + MOST_POINTS]
+        return shown, len(found) - len(shown)
+
+
+class Survey:
+    """An archive, read for a report; a context manager that holds its files open. `overview` says how it stands; `rows` and `page` are drawn from it one by one."""
+
+    def __init__(
+        self,
+        folder: Folder,
+        report: Report,
+        trusted: Sequence[TrustedKey],
+        wanted: Wanted,
+        *,
+        now: datetime,
+        software: str,
+    ) -> None:
+        """Reads every sealed run once. `report` is the verification of the same archive, made `now`.
+
+        Of `wanted`, runs and documents are looked at.
+        """
+        self._wanted = wanted
+        self._slices = Slices(folder)
+        self._points = _Points.none()
+        self._latest: dict[bytes, int] = {}
+        self._point_of: list[array[int]] = []
+        self._row_run, self._row_citation, self._row_capture = array("L"), array("q"), array("q")
+        self._row_document: array[int] = array("L")
+        self._row_state = bytearray()
+        self._keys: dict[bytes, int] = {}
+        self._documents: dict[str | None, int] = {}
+        self._cited: list[bytearray] = []
+        names, entries = _sealed(folder)
+        verified = Verified.of(report)
+        runs = [name for name in names if not wanted.runs or int(name.partition("-")[0]) in wanted.runs]
+        self._runs = [Run(folder, self._slices, name, entries.get(name, ()), verified, trusted) for name in runs]
+        with ExitStack() as ending:
+            ending.callback(self.close)
+            for number, run in enumerate(self._runs):
+                self._read(number, run)
+            ending.pop_all()
+        self._facts = tuple(
+            replace(
+                run.facts,
+                unread=run.unread,
+                problem=run.facts.problem or ("" if not run.unread else f"{run.unread} lines of it cannot be read"),
+            )
+            for run in self._runs
+        )
+        self._numbers = {run.name: number for number, run in enumerate(self._facts)}
+        self._order = sorted(range(len(self._row_run)), key=lambda row: (self._row_document[row], row))
+        self._latest.clear()
+        self._keys.clear()
+        self._pages = Pages(self._runs)
+        self.overview = self._overview(folder, standing.checked(report, now), software, everything=len(names))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # ------------------------------------------------------------------------------------------------------------ reading
+
+    def _read(self, number: int, run: Run) -> None:
+        points = array("q")
+        bare: list[Seen] = []
+        for seen in run.scan():
+            key = hashlib.sha256(seen.url.encode("utf-8", "replace")).digest()[:16]
+            point = self._points.add(number, seen, self._latest.get(key, NONE))
+            self._latest[key] = point
+            points.extend([NONE] * (seen.number + 1 - len(points)))
+            points[seen.number] = point
+            if not seen.citations and not self._wanted.documents:
+                bare.append(seen)
+        self._point_of.append(points)
+        cited = bytearray(len(points))
+        self._cited.append(cited)
+        for seen in bare:
+            cited[seen.number] = 1
+            self._put((None, None, seen.url, ""), number, NONE, seen.number, seen.state)
+        for citation in range(len(run.answers)):
+            self._read_citation(number, run, citation)
+
+    def _read_citation(self, number: int, run: Run, citation: int) -> None:
+        try:
+            line = run.citation(citation)
+        except (FormatError, StoreError):
+            run.unread += 1
+            return
+        if not selection.asked(line, self._wanted):
+            return
+        capture = run.answers[citation]
+        if capture != NONE:
+            self._cited[number][capture] = 1
+            state = STATES[self._points.state[self._point_of[number][capture]]]
+        else:
+            state = State.ALTERED if line.not_captured is None else State.NOT_CAPTURED
+        note = line.note if line.note is not None else line.note_inferred
+        url = line.url if line.url is not None else line.url_as_printed
+        self._put((line.document, note, url, line.text or ""), number, citation, capture, state)
+
+    def _put(
+        self, about: tuple[str | None, str | None, str | None, str], run: int, citation: int, capture: int, state: State
+    ) -> None:
+        """Enter a citation, or what a later run says of one that is there."""
+        key = hashlib.sha256(repr(about).encode("utf-8", "surrogatepass")).digest()[:16]
+        row = self._keys.setdefault(key, len(self._row_run))
+        if row == len(self._row_run):
+            self._row_document.append(self._documents.setdefault(about[0], len(self._documents)))
+            for column in (self._row_run, self._row_citation, self._row_capture):
+                column.append(0)
+            self._row_state.append(0)
+        self._row_run[row], self._row_citation[row], self._row_capture[row] = run, citation, capture
+        self._row_state[row] = _STATE[state]
+
+    def _overview(self, folder: Folder, checked: Checked, software: str, *, everything: int) -> Overview:
+        counts = [[0] * len(STATES) for _ in self._documents]
+        firsts = [0] * len(self._documents)
+        for place, row in enumerate(self._order):
+            document = self._row_document[row]
+            if not any(counts[document]):
+                firsts[document] = place
+            counts[document][self._row_state[row]] += 1
+        try:
+            described = description_format.decode(folder.read(description_format.NAME, description_format.MAX_SIZE))
+            name, origin = described.id, described.origin
+        except (FormatError, StoreError, FileNotFoundError):
+            name, origin = "", ""  # that it is missing or altered is among what was checked
+        return Overview(
+            id=name,
+            origin=origin,
+            software=software,
+            checked=checked,
+            runs=self._facts,
+            documents=tuple(
+                DocumentCount(name=document, first=firsts[number], states=_named(counts[number]))
+                for document, number in self._documents.items()
+            ),
+            states=_named([sum(column) for column in zip(*counts, strict=True)] if counts else [0] * len(STATES)),
+            captures=sum(sum(cited) for cited in self._cited),
+            open_run="journal" in folder.names(),
+            selection=_selection(self._wanted, len(self._runs), everything),
+        )
+
+    # --------------------------------------------------------------------------------------------------------------- rows
+
+    def __len__(self) -> int:
+        """How many rows there are."""
+        return len(self._order)
+
+    def rows(self, first: int = 0, end: int | None = None) -> Iterator[Row]:
+        """The rows from `first` on, before `end`: documents in the order they were first cited from, notes in theirs."""
+        for place in range(first, len(self._order) if end is None else min(end, len(self._order))):
+            yield self._row(place, self._order[place])
+
+    def _row(self, place: int, row: int) -> Row:
+        number, citation, capture = self._row_run[row], self._row_citation[row], self._row_capture[row]
+        run = self._runs[number]
+        cited = None if citation == NONE else run.citation(citation)
+        line = None if capture == NONE else run.capture(capture)
+        points, others = ((), 0) if capture == NONE else self.points(number, capture)
+        state = STATES[self._row_state[row]]
+        why = standing.reason(cited, line)
+        if line is None and state is State.ALTERED:
+            why = _NOBODY
+        return Row(
+            number=place,
+            citation=cited,
+            run=self._facts[number],
+            capture=line,
+            state=state,
+            intact=None if line is None else run.intact(line),
+            reason=why,
+            shown=None if line is None else self._shown(run, line),
+            points=points,
+            others=others,
+        )
+
+    def _shown(self, run: Run, line: CaptureLine) -> Place | None:
+        """Where the last response of the capture lies."""
+        refs = [ref for ref in line.records if ref.type in selection.REPLAYED]
+        try:
+            return run.place(refs[-1]) if refs else None
+        except FormatError:
+            return None
+
+    def places(self, row: Row) -> tuple[Place, ...]:
+        """Where every record of the row's capture lies; those of a damaged list are left out."""
+        if row.capture is None:
+            return ()
+        run = self._runs[self._numbers[row.run.name]]
+        found = []
+        for ref in row.capture.records:
+            try:
+                found.append(run.place(ref))
+            except FormatError:
+                continue
+        return tuple(found)
+
+    def points(self, run: int, capture: int) -> tuple[tuple[Point, ...], int]:
+        """The captures of one capture's address, oldest first, and how many more there are."""
+        shown, more = self._points.around(self._point_of[run][capture])
+        return tuple(self._point(point) for point in shown), more
+
+    def _point(self, point: int) -> Point:
+        points = self._points
+        run = self._facts[points.run[point]]
+        return Point(
+            run=run.name,
+            sequence=run.sequence,
+            capture=points.capture[point],
+            at=datetime.fromtimestamp(points.at[point], UTC),
+            state=STATES[points.state[point]],
+            status=points.status[point] or None,
+            content=points.content[point],
+        )
+
+    # -------------------------------------------------------------------------------------------------------------- pages
+
+    def lines(self, run: int) -> int:
+        """How many numbers of captures a run (by its place in the overview) has, whether they have a page or not."""
+        return len(self._cited[run])
+
+    def captures(self, run: int, first: int = 0, end: int | None = None) -> Iterator[int]:
+        """The numbers of the captures of a run that have a page, from `first` on, before `end`."""
+        cited = self._cited[run]
+        stop = len(cited) if end is None else end
+        start = cited.find(1, first, stop)
+        while start >= 0:
+            yield start
+            start = cited.find(1, start + 1, stop)
+
+    def page(self, run: int, capture: int) -> CapturePage:
+        """One capture with everything that was kept of it. Raises FormatError when its line cannot be read."""
+        line = self._runs[run].capture(capture)
+        points, others = self.points(run, capture)
+        return self._pages.page(
+            run,
+            line,
+            facts=self._facts[run],
+            state=STATES[self._points.state[self._point_of[run][capture]]],
+            cited=self._answered(run, line),
+            points=points,
+            others=others,
+        )
+
+    def _answered(self, run: int, line: CaptureLine) -> tuple[CitationLine, ...]:
+        found = []
+        for cited in line.cited_in:
+            try:
+                citation = self._runs[run].citation(cited.citation)
+            except FormatError:
+                continue
+            if selection.asked(citation, self._wanted):
+                found.append(citation)
+        return tuple(found)
+
+    def prepare(self) -> None:
+        """Find what is known of hosts, which pages need; then let go of every file, so that processes may be forked."""
+        self._pages.find_hosts()
+        self.close()
+
+    def close(self) -> None:
+        self._slices.close()
+
+
+def _sealed(folder: Folder) -> tuple[list[str], dict[str, list[Entry]]]:
+    """The names of the runs in their order, and what lies in each."""
+    found: dict[str, list[Entry]] = {}
+    for entry in folder.walk():
+        parts = entry.path.split("/")
+        if parts[0] == "runs" and len(parts) > 1 and parts[1].partition("-")[0].isdecimal():
+            found.setdefault(parts[1], []).append(entry)
+    return sorted(found, key=lambda name: (int(name.partition("-")[0]), name)), found
+
+
+def _named(counts: Sequence[int]) -> tuple[tuple[State, int], ...]:
+    return tuple(zip(STATES, counts, strict=True))
+
+
+def _selection(wanted: Wanted, taken: int, everything: int) -> str:
+    parts = []
+    if wanted.runs:
+        parts.append(f"{taken} of {everything} sealed runs: " + ", ".join(map(str, sorted(wanted.runs))))
+    if wanted.documents:
+        parts.append("the documents " + ", ".join(sorted(wanted.documents)))
+    return "; ".join(parts)

@@ -1,0 +1,120 @@
+"""Which files a report consists of, and what stands in each: paths and text, for somebody else to write.
+
+    index.html  preserve.css        the overview with the first rows; the one style sheet
+    rows/0002.html …                further rows, 500 to a page
+    captures/RUN/THOUSAND/N.html    a page for each capture, at most a thousand to a folder
+    notes/N.html  notes/N.md        the notes of each document, annotated
+    certificate.html  .md           the draft declaration, where it is wanted
+
+The work is cut into parts that can be drawn in any order and by several processes; no part holds more than a page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from preserve.model.report import CapturePage, Overview, Place, Row, State
+from preserve.web import certificate, render
+from preserve.web.report import Site, capture_page, capture_path, notes_markdown, notes_page, notes_path, rows_page
+
+CAPTURES = 200
+"""Captures of one part."""
+NAMES = frozenset(
+    {
+        "index.html", "preserve.css", "rows", "captures", "notes",
+        "certificate.html", "certificate.md", "report.jsonl", "report.csv",
+    }
+)  # fmt: skip
+"""What lies directly in a report's folder."""
+
+
+class Source(Protocol):
+    """What the pages are drawn from; `flows.report.Survey` is one."""
+
+    @property
+    def overview(self) -> Overview: ...
+
+    def rows(self, first: int = 0, end: int | None = None) -> Iterator[Row]: ...
+
+    def places(self, row: Row) -> tuple[Place, ...]: ...
+
+    def lines(self, run: int) -> int: ...
+
+    def captures(self, run: int, first: int = 0, end: int | None = None) -> Iterator[int]: ...
+
+    def page(self, run: int, capture: int) -> CapturePage: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some of the files: page `first` of the rows and their notes, or captures `first` to `end` of run `of`."""
+
+    kind: str
+    of: int = 0
+    first: int = 0
+    end: int = 0
+
+
+def parts(site: Site, source: Source, *, declaration: bool) -> list[Part]:
+    """All the parts of a report."""
+    overview = source.overview
+    found = [Part("style")]
+    found += [Part("rows", 0, page) for page in range(1, _pages(overview.total, site) + 1)]
+    for run in range(len(overview.runs)):
+        found += [Part("captures", run, first, first + CAPTURES) for first in range(0, source.lines(run), CAPTURES)]
+    if declaration:
+        found += [Part("certificate"), Part("certificate text")]
+    return found
+
+
+def draw(site: Site, source: Source, part: Part, command: str = "") -> Iterator[tuple[str, Iterable[str]]]:
+    """The files of a part: the path and the text of each. `command` is what was typed to verify."""
+    match part.kind:
+        case "style":
+            yield render.STYLE, [render.asset(render.STYLE)]
+        case "rows":
+            first = (part.first - 1) * site.rows_on_page
+            rows = list(source.rows(first, first + site.rows_on_page))
+            yield site.page(part.first), [rows_page(site if part.first == 1 else site.below("../"), part.first, rows)]
+            yield from _notes(site, part.first, rows)
+        case "captures":
+            below, sequence = site.below("../../../"), source.overview.runs[part.of].sequence
+            for capture in source.captures(part.of, part.first, part.end):
+                yield capture_path(sequence, capture), [capture_page(below, source.page(part.of, capture))]
+        case "certificate":
+            yield "certificate.html", certificate.certificate_page(site, command, *_lists(source))
+        case "certificate text":
+            yield "certificate.md", certificate.certificate_text(site, command, *_lists(source))
+
+
+def _notes(site: Site, page: int, rows: list[Row]) -> Iterator[tuple[str, Iterable[str]]]:
+    """The annotated notes of the same rows: a document goes on to another page where the rows do."""
+    for index, document in enumerate(site.overview.documents):
+        own = [row for row in rows if document.first <= row.number < document.first + document.total]
+        if own:
+            begin = document.first // site.rows_on_page
+            number, last = page - begin, (document.first + document.total - 1) // site.rows_on_page - begin + 1
+            path = notes_path(index, number)
+            yield path, [notes_page(site.below("../"), index, number, last, own)]
+            yield path.removesuffix(".html") + ".md", notes_markdown(site, document, number, last, own)
+
+
+def _lists(source: Source) -> tuple[certificate.Exhibits, certificate.Gaps]:
+    def exhibits() -> Iterator[tuple[Row, tuple[Place, ...]]]:
+        seen: set[tuple[int, int]] = set()
+        for row in source.rows():
+            if row.capture is None or row.shown is None or (row.run.sequence, row.capture.capture) in seen:
+                continue
+            seen.add((row.run.sequence, row.capture.capture))  # one exhibit, however many notes cite it
+            yield row, source.places(row)
+
+    def gaps() -> Iterator[Row]:
+        return (row for row in source.rows() if row.state in {State.NOT_CAPTURED, State.DOUBTFUL, State.ALTERED})
+
+    return exhibits, gaps
+
+
+def _pages(rows: int, site: Site) -> int:
+    return max(1, -(-rows // site.rows_on_page))

@@ -1,0 +1,328 @@
+"""The pages of a report: an overview, rows of citations, captures, annotated notes. Nouns in, HTML or Markdown out.
+
+A Site knows what every page needs: the overview, where the report's first page is from here, how other pages are found. The paths that
+it gives are those of the folder that `preserve report` writes; who serves the same pages in another way gives other paths by
+overriding its methods.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+from itertools import groupby
+from typing import Any
+
+from jinja2 import Environment
+from markupsafe import Markup, escape
+
+from preserve.formats.printable import printable
+from preserve.formats.url import BadUrl, parse
+from preserve.model.report import CapturePage, DocumentCount, Overview, Place, Row, SealedRun, State
+from preserve.model.trust import CaptureLine, CitationLine
+from preserve.rules.archived_at import ArchivedAt, archived_at
+from preserve.web import render
+from preserve.web.timeline import timeline
+
+ROWS = 500
+"""Rows of a page."""
+_TIMES = {
+    "self-asserted": "Time: self-asserted. When this was made rests on the signer's word; no authority vouches for it.",
+    "stamped": "Time: stamped. Time-stamp authorities vouch for when this existed.",
+}
+_SOME = "Time: self-asserted. Authorities vouch for some of the runs only; each run says for itself."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """What all pages of one report share. `archive` is what the archive is called in commands.
+
+    `root` leads from a page to the report's folder ("" or "../../"), `bundle` from there to a bundle that was named, `prefix` is where
+    the archive is served, `files` are further files of the report and what they are.
+    """
+
+    overview: Overview
+    archive: str
+    root: str = ""
+    bundle: str | None = None
+    prefix: str | None = None
+    annotated: bool = True
+    files: tuple[tuple[str, str], ...] = ()
+    rows_on_page: int = ROWS
+    _drawn: dict[tuple[int, bool | None], Markup] = field(default_factory=dict, compare=False, repr=False)
+
+    def below(self, root: str) -> Site:
+        """The same for a page that lies so deep."""
+        return replace(self, root=root, _drawn={})
+
+    # ---------------------------------------------------------------------------------------------------------------- paths
+
+    def page(self, number: int) -> str:
+        """The page of rows of that number, from 1."""
+        return "index.html" if number == 1 else f"rows/{number:04d}.html"
+
+    def row(self, number: int) -> str:
+        """A row, by its number from 0."""
+        page = number // self.rows_on_page + 1
+        return f"{self.root}{self.page(page)}#row-{number}"
+
+    def capture(self, run: SealedRun, capture: int) -> str:
+        return self.at(run.sequence, capture)
+
+    def at(self, sequence: int, capture: int) -> str:
+        return self.root + capture_path(sequence, capture)
+
+    def notes(self, document: int, page: int = 1) -> str:
+        """The annotated notes of a document, by its place in the overview; "" when there are none."""
+        return notes_path(document, page) if self.annotated else ""
+
+    def replay(self, row: Row) -> str:
+        assert row.capture is not None, "there is something to replay"
+        return self.capture(row.run, row.capture.capture) + "#replay"
+
+    # ---------------------------------------------------------------------------------------------------------------- words
+
+    def headline(self) -> str:
+        documents = [document for document in self.overview.documents if document.name is not None]
+        citations = _counted(self.overview.total, "citation")
+        if not self.overview.total:
+            return "No citation"
+        return (
+            f"{citations} in {_counted(len(documents), 'document')}" if documents else _counted(self.overview.total, "address")
+        )
+
+    def times(self) -> str:
+        some = self.overview.checked.time != "stamped" and any(
+            stamp.proves for run in self.overview.runs for stamp in run.stamped
+        )
+        return _SOME if some else _TIMES[self.overview.checked.time]
+
+    def sealed(self, run: SealedRun, intact: bool | None) -> Markup:
+        """When a run was sealed, and where it stands in the log: said on every row, drawn once."""
+        key = (run.sequence, intact)
+        if key not in self._drawn:
+            self._drawn[key] = Markup(environment().get_template("parts.html").module.sealed(self, run, intact))  # type: ignore[attr-defined]  # noqa: S704
+        return self._drawn[key]
+
+    def near(self, here: int, last: int) -> list[int]:
+        """The numbers that a pager shows; 0 stands for those left out."""
+        shown = sorted({1, last, *range(max(1, here - 2), min(last, here + 2) + 1)})
+        found = list[int]()
+        for number in shown:
+            if found and number > found[-1] + 1:
+                found.append(0)
+            found.append(number)
+        return found
+
+    def strings(self, url: str | None, capture: CaptureLine, run: SealedRun, label: str | None = None) -> ArchivedAt | None:
+        """Where the capture is archived, as manuals have it; None where nothing was kept."""
+        if not capture.records or not any(record.type in {"response", "revisit"} for record in capture.records):
+            return None
+        return archived_at(
+            url=url or capture.url,
+            captured=capture.finished_at,
+            archive=self.overview.id or "an archive",
+            seal_sha256=run.seal_sha256,
+            prefix=self.prefix,
+            label=label,
+        )
+
+
+def capture_path(sequence: int, capture: int) -> str:
+    """Where a capture's page lies in the report: a thousand to a folder."""
+    return f"captures/{sequence:06d}/{capture // 1000:04d}/{capture:07d}.html"
+
+
+def notes_path(document: int, page: int = 1) -> str:
+    return f"notes/{document + 1:04d}.html" if page == 1 else f"notes/{document + 1:04d}-{page:04d}.html"
+
+
+def _counted(number: int, what: str) -> str:
+    plural = {"address": "addresses"}.get(what, what + "s")
+    return f"{number:,} {what if number == 1 else plural}"
+
+
+# --------------------------------------------------------------------------------------------------------------------- rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Group:
+    """The rows of one document that stand on a page."""
+
+    index: int
+    name: str | None
+    notes: str
+    rows: tuple[Row, ...]
+
+
+def rows_page(site: Site, number: int, rows: Iterable[Row]) -> str:
+    """A page of citations; the first one is the overview, with what the verification says."""
+    last = max(1, -(-site.overview.total // site.rows_on_page))
+    template = "index.html" if number == 1 else "rows.html"
+    return _page(template, site, documents=_groups(site, rows), here=number, last=last)
+
+
+def _groups(site: Site, rows: Iterable[Row]) -> list[_Group]:
+    indexes = {document.name: number for number, document in enumerate(site.overview.documents)}
+    found = []
+    for name, group in groupby(rows, key=lambda row: row.document):
+        notes = site.notes(indexes[name])
+        found.append(_Group(index=indexes[name], name=name, notes=site.root + notes if notes else "", rows=tuple(group)))
+    return found
+
+
+def cited(row: Row | CitationLine) -> Markup:
+    """What a document says, with the address marked and, where it can be asked for, linked."""
+    citation = row.citation if isinstance(row, Row) else row
+    url = row.url
+    text = render.flat(citation.text) if citation is not None else ""
+    forms = (url, None if citation is None else citation.url_as_printed, _bare(url))
+    found = render.marked(text, *forms)
+    if found is not None:
+        return found
+    shown = render.marked(url, url) if url else None
+    return escape(printable(text)) + (" " if text and shown else "") + (shown or "")
+
+
+def _bare(url: str | None) -> str | None:
+    """The address without its scheme, as it is often printed."""
+    return url.partition("://")[2].removesuffix("/") or None if url else None
+
+
+@cache
+def environment() -> Environment:
+    """What all pages are drawn with; made once."""
+    return render.environment(cited=cited, timeline=timeline)
+
+
+def _page(template: str, site: Site, **context: Any) -> str:
+    return environment().get_template(template).render(site=site, **context)
+
+
+# ------------------------------------------------------------------------------------------------------------- one capture
+
+
+def capture_page(site: Site, page: CapturePage) -> str:
+    """Everything about one capture."""
+    line = page.capture
+    places = tuple(dict.fromkeys(one.place for one in _opened(page) if one.place.length))
+    strings = site.strings(page.cited[0].url if page.cited else None, line, page.run)
+    address = _typed(page.entered or line.url)
+    prove = f"preserve prove {shlex.quote(site.archive)} {address} --run {page.run.sequence} -o packet.zip"
+    bundle = f"preserve bundle {shlex.quote(site.archive)} --run {page.run.sequence} --url {address} -o page.wacz"
+    return _page(
+        "capture.html",
+        site,
+        page=page,
+        title=next((one.title for one in page.cited if one.title), None),
+        here=(page.run.name, line.capture),
+        places=places,
+        commands=tuple(_commands(site, page, places)),
+        prove=prove,
+        bundle=bundle,
+        strings=() if strings is None else strings.items(),
+    )
+
+
+def _opened(page: CapturePage) -> Iterator[Any]:
+    for asked in page.asked:
+        yield from (one for one in (asked.request, asked.response, *asked.beside) if one is not None)
+
+
+def _typed(url: str) -> str:
+    """An address as it is typed into a shell: in the form that goes on the wire, where it has one."""
+    parsed = parse(url)
+    return shlex.quote(printable(url) if isinstance(parsed, BadUrl) else parsed.address)
+
+
+def _commands(site: Site, page: CapturePage, places: Sequence[Place]) -> Iterator[str]:
+    """How to check the run and these records without this program."""
+    manifest = page.run.manifest
+    yield f"cd {shlex.quote(f'{site.archive}/runs/{page.run.name}')}"
+    yield "sha256sum -c --strict SEAL"
+    yield "sha256sum SEAL   # " + page.run.seal_sha256
+    if manifest is not None:
+        for signer in manifest.signers:
+            yield f"openssl pkey -pubin -in keys/{signer.keyid}.pem -outform DER | sha256sum   # {signer.keyid}"
+            yield (
+                f"openssl pkeyutl -verify -rawin -pubin -inkey keys/{signer.keyid}.pem -sigfile signatures/{signer.keyid}.sig"
+                " -in manifest.json"
+            )
+        for stamp in page.run.stamped:
+            yield f"openssl ts -verify -data SEAL -in timestamps/{stamp.authority}.tsr -CAfile ROOT-OF-{stamp.authority}.pem"
+    for place in places:
+        yield (
+            f"tail -c +{place.offset + 1} {shlex.quote(place.ref.warc)} | head -c {place.length} | sha256sum"
+            f"   # {place.sha256} ({place.ref.type})"
+        )
+    for place in [place for place in places if place.ref.type in {"response", "revisit"}][-1:]:
+        yield f"tail -c +{place.offset + 1} {shlex.quote(place.ref.warc)} | head -c {place.length} | zcat | less"
+
+
+# ---------------------------------------------------------------------------------------------------------- annotated notes
+
+
+def notes_page(site: Site, document: int, number: int, last: int, rows: Iterable[Row]) -> str:
+    """The notes of one document, each with its state and its "archived at" strings."""
+    count = site.overview.documents[document]
+
+    def pages(page: int) -> str:
+        return site.notes(document, page)
+
+    shown = ((row, _strings(site, row)) for row in rows)
+    return _page(
+        "notes.html",
+        site,
+        document=count,
+        rows=shown,
+        here=number,
+        last=last,
+        pages=pages,
+        markdown=notes_path(document, number).removesuffix(".html") + ".md",
+    )
+
+
+def _strings(site: Site, row: Row) -> tuple[tuple[str, str], ...]:
+    if row.capture is None or row.state is State.ALTERED:
+        return ()
+    title = row.citation.title if row.citation is not None else None
+    found = site.strings(row.url, row.capture, row.run, title)
+    return () if found is None else found.items()
+
+
+def notes_markdown(site: Site, document: DocumentCount, number: int, last: int, rows: Iterable[Row]) -> Iterator[str]:
+    """The same as Markdown, piece by piece."""
+    yield f"# Notes of {plain(document.name or 'addresses given by themselves')}, annotated{f', page {number} of {last}' if last > 1 else ''}\n\n"
+    yield f"From {plain(site.overview.id)}, by {site.overview.software}, {site.overview.checked.at:%Y-%m-%d}.\n"
+    if site.overview.checked.exit_code == 40:
+        yield "\n**The archive is altered. Do not rely on this page; `preserve verify` says what is wrong.**\n"
+    for row in rows:
+        mark = f"Note {plain(row.note)}" if row.note else "In the text" if row.citation else "Address"
+        yield f"\n## {mark}: {render.word(row.state)}\n\n"
+        text = render.flat(row.citation.text) if row.citation is not None else ""
+        url = row.url or ""
+        yield plain(text or url) + "\n"
+        if url and url not in text:
+            yield f"\n{plain(url)}\n"
+        if row.reason and row.state is not State.CAPTURED:
+            yield f"\n{plain(row.reason)}\n"
+        for name, value in _strings(site, row):
+            yield f"\n- {name}: {_code(value) if name == 'Robust Link' else plain(value)}"
+        yield "\n"
+
+
+_SPECIAL = str.maketrans({char: f"\\{char}" for char in "\\`*_{}[]<>#|~&!"})
+
+
+def plain(text: str | None) -> str:
+    """Text in which no character is Markdown, nor HTML."""
+    return printable(text or "").translate(_SPECIAL)
+
+
+def _code(text: str) -> str:
+    """Text as code, whatever backticks are in it."""
+    fence = "`"
+    while fence in text:
+        fence += "`"
+    return f"{fence} {printable(text)} {fence}" if fence != "`" else f"`{printable(text)}`"
