@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from preserve.errors import ExitCode, FormatError
+from preserve.errors import ExitCode, FormatError, UsageError
 from preserve.formats.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from preserve.flows.schedule import Upcoming
     from preserve.flows.status import Standing
     from preserve.model.finding import Report
 
@@ -28,8 +29,10 @@ if TYPE_CHECKING:
     metavar="[ARCHIVE]",
     type=click.Path(path_type=Path, file_okay=False),
 )
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON line for each citation.")
-def command(archive: Path, as_json: bool) -> int:
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON line for each citation, with --history for each run.")
+@click.option("--history", is_flag=True, help="Say run by run how many citations stood well: the link rot of the collection.")
+@click.option("--svg", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="With --history: draw it.")
+def command(archive: Path, as_json: bool, history: bool, svg: Path | None) -> int:
     """Say of every document and footnote what was captured, whether it is worth something, and whether it is intact.
 
     ARCHIVE is $PRESERVE_ARCHIVE, else ./archive. Intact means what `preserve verify` means by it: every stored byte is read and
@@ -38,24 +41,35 @@ def command(archive: Path, as_json: bool) -> int:
     Exit code: 0, or 40 when something was altered; `preserve verify` tells what.
     """
     from preserve.adapters.folder import DiskFolder
+    from preserve.cli import upcoming as upcoming_in
     from preserve.cli.verify import check
     from preserve.flows.status import status
 
     if not (archive / "archive.toml").is_file():
         raise FormatError(f"{archive} is not an archive", "capture into it first, or name another folder")
+    if svg is not None and not history:
+        raise UsageError("--svg draws the history", "add --history")
     report = check(archive)
+    if history:
+        from preserve.cli.history import show
+
+        show(archive, report, as_json=as_json, svg=svg)
+        return ExitCode.ALTERED if report.exit_code is ExitCode.ALTERED else ExitCode.DONE
     with DiskFolder(archive) as folder:
         standings = status(folder, report)
+    upcoming, schedules = upcoming_in.look(archive)
     if as_json:
         for standing in standings:
-            click.echo(json.dumps(_line(standing)))
+            click.echo(json.dumps(_line(standing, upcoming)))
     else:
         _show(standings)
     _conclude(archive, report, standings)
+    upcoming_in.tell(archive, schedules)
     return ExitCode.ALTERED if report.exit_code is ExitCode.ALTERED else ExitCode.DONE
 
 
-def _line(standing: Standing) -> dict[str, object]:
+def _line(standing: Standing, upcoming: Upcoming) -> dict[str, object]:
+    from preserve.formats.lines import write_memento
     from preserve.formats.times import rfc3339
 
     return {
@@ -67,9 +81,9 @@ def _line(standing: Standing) -> dict[str, object]:
         "captured": None if standing.captured is None else rfc3339(standing.captured),
         "run": standing.run,
         "intact": standing.intact,
-        "chosen": None,
-        "memento": None,
-        "next": None,
+        "chosen": standing.chosen,
+        "memento": None if standing.memento is None else write_memento(standing.memento),
+        "next": None if (due := upcoming.of(standing.url)) is None else rfc3339(due),
     }
 
 
@@ -115,6 +129,8 @@ def _cells(row: Standing) -> tuple[tuple[str, str], ...]:
         state = row.outcome.value
     intact = {None: ("-", "dim"), True: ("intact", "green"), False: ("ALTERED", "bold red")}[row.intact]
     address = row.url or ""
+    if row.chosen is not None and row.chosen != row.url:
+        address = f"{address}  (chosen: {row.chosen})"
     if row.reason and not fine:
         address = f"{address}  ({row.reason})" if address else f"({row.reason})"
     return (

@@ -13,7 +13,7 @@ from datetime import datetime
 from preserve.errors import FormatError, StoreError
 from preserve.formats import lines, manifest
 from preserve.model.finding import Report
-from preserve.model.trust import CaptureLine, CitationLine, Manifest
+from preserve.model.trust import CaptureLine, CitationLine, Manifest, MementoLine
 from preserve.model.web import Outcome, Verdict
 from preserve.ports import Folder
 from preserve.rules.damage import Damage
@@ -35,6 +35,8 @@ class Standing:
     captured: datetime | None
     run: str
     intact: bool | None
+    chosen: str | None = None
+    memento: MementoLine | None = None
 
 
 def status(folder: Folder, report: Report) -> tuple[Standing, ...]:
@@ -47,7 +49,10 @@ def status(folder: Folder, report: Report) -> tuple[Standing, ...]:
     for run in _runs(folder):
         try:
             for text, standing in _of_run(folder, run, damage):
-                found[standing.document, standing.note, standing.url, text] = standing
+                key = standing.document, standing.note, standing.url, text
+                # What was left alone this time stands as it was found before.
+                if standing.outcome is not None or key not in found or found[key].outcome is None:
+                    found[key] = standing
         except (FormatError, StoreError, FileNotFoundError):
             continue
     order: dict[str | None, int] = {}
@@ -104,6 +109,8 @@ def _standing(
         captured=capture.finished_at if capture.records else None,
         run=run.removeprefix("runs/"),
         intact=damage.intact(run, capture.records) if capture.records else None,
+        chosen=capture.chosen,
+        memento=capture.memento,
     )
 
 
