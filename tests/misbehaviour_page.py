@@ -40,7 +40,7 @@ the two archives hold, by `python tests/misbehaviour_page.py`; a test makes it a
   then why it is not captured, or what was noted of it. TLS has a line of its own where it differs.
 - *in the WARC*: the records of the last exchange that left any. A `response` is exactly what the server's own log says that it sent, byte for byte, wherever it was
   complete; what came beside it (`interim`, `excess`, `garbage`) lies in records of its own ([warc-profile.md](formats/warc-profile.md) section 5).
-  Each exchange has a `metadata` record with the facts of its connection, and so has each that came to nothing.
+  An exchange of which its records do not say all there is to say has a `metadata` record with the facts of its connection too, and so has each that came to nothing.
 
 | case | outcome | in the WARC |
 |---|---|---|
@@ -118,8 +118,8 @@ def _made(archive: Path, sent: Mapping[str, bytes], port: int = 0) -> dict[str, 
     return made
 
 
-def _records(run: Path) -> dict[tuple[str, int], tuple[str, bytes]]:
-    """(kind, block) of every record, by file and place: the WARC-Type, or what stands in the URN of what came beside."""
+def _records(run: Path) -> dict[tuple[str, int], tuple[str, bytes, str]]:
+    """(kind, block, address) of every record, by file and place: the WARC-Type, or what stands in the URN of what came beside."""
     found = {}
     for warc in sorted((run / "data").glob("*.warc.gz")):
         with warc.open("rb") as file:
@@ -127,19 +127,26 @@ def _records(run: Path) -> dict[tuple[str, int], tuple[str, bytes]]:
                 uri = record.rec_headers.get_header("WARC-Target-URI") or ""
                 aside = record.rec_type == "resource" and uri.startswith("urn:preserve:")
                 kind = uri.split(":")[2] if aside else record.rec_type
-                found[f"data/{warc.name}", index] = (kind, record.raw_stream.read())
+                address = uri.split(":", 3)[3] if uri.startswith("urn:preserve:") else uri
+                found[f"data/{warc.name}", index] = (kind, record.raw_stream.read(), address)
     return found
 
 
-def _by_exchange(records: list[tuple[str, bytes]]) -> list[tuple[tuple[str, bytes], ...]]:
-    """Records in the order of the file, an exchange ending with its metadata; a host's certificates are nobody's."""
-    exchanges: list[list[tuple[str, bytes]]] = [[]]
-    for kind, block in records:
-        if kind not in {"certificates", "dns"} and not block.startswith(b"host: "):
-            exchanges[-1].append((kind, block))
-            if kind == "metadata":
-                exchanges.append([])
-    return [tuple(one) for one in exchanges if one]
+def _by_exchange(records: list[tuple[str, bytes, str]]) -> list[tuple[tuple[str, bytes], ...]]:
+    """Records in the order of the file. An exchange begins with its request, or with another address, and ends with its metadata.
+
+    A host's certificates and name answer are nobody's.
+    """
+    exchanges: list[list[tuple[str, bytes]]] = []
+    place = ""
+    for kind, block, address in records:
+        if kind in {"certificates", "dns"} or block.startswith(b"host: "):
+            continue
+        if not exchanges or kind == "request" or address != place:
+            exchanges.append([])
+        exchanges[-1].append((kind, block))
+        place = "" if kind == "metadata" else address
+    return [tuple(one) for one in exchanges]
 
 
 def both(folder: Path) -> tuple[dict[str, Made], dict[str, Made]]:

@@ -8,7 +8,10 @@ from hypothesis import strategies as st
 
 from preserve.pages.suspicion import suspicious
 
-ARTICLE = b"<!doctype html><title>The ferry</title>" + b"<p>It crosses the river at seven and at noon, and in winter not at all.</p>" * 8
+ARTICLE = (
+    b"<!doctype html><title>The ferry</title>"
+    + b"<p>It crosses the river at seven and at noon, and in winter not at all.</p>" * 8
+)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import ssl
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -43,19 +44,38 @@ def kinds(made: tuple[Record, ...]) -> list[tuple[str, str]]:
 
 def test_a_page_is_kept_as_it_crossed_the_wire() -> None:
     page = exchange(b"\x00\xffbody")
-    request, response, metadata = records(page, new_id=ids())
-    assert (request.type, response.type, metadata.type) == ("request", "response", "metadata")
+    request, response = records(page, new_id=ids())  # there is nothing to say beside them
+    assert (request.type, response.type) == ("request", "response")
     assert request.head + whole(request.body) == REQUEST
     assert response.head + whole(response.body) == HEAD + b"\x00\xffbody"
     assert one(request, "WARC-Target-URI") == one(response, "WARC-Target-URI") == page.url
-    assert one(metadata, "WARC-Target-URI") == f"urn:preserve:exchange:{page.url}"
     assert one(request, "Content-Type") == "application/http;msgtype=request"
     assert one(response, "Content-Type") == "application/http;msgtype=response"
-    assert {record.date for record in (request, response, metadata)} == {NOON}
+    assert {record.date for record in (request, response)} == {NOON}
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        {"retries": 1},
+        {"notes": ("a folded header line",)},
+        {"interim": (b"HTTP/1.1 103 Early Hints\r\n\r\n",)},
+        {"excess": b"more"},
+        {"garbage": b"\r\n"},
+        {"proxy": "http://proxy.test:3128"},
+        {"tls": Tls(version="TLSv1.3", cipher="TLS_AES_256_GCM_SHA384", chain=(), problem="the certificate has expired")},
+        {"outcome": Outcome.TRUNCATED, "truncated": Truncation.TIME, "problem": "it took too long"},
+    ],
+)
+def test_what_the_response_does_not_say_stands_beside_it(what: dict[str, Any]) -> None:
+    page = exchange(b"body", **what)
+    *_, metadata = records(page, new_id=ids())
+    assert (metadata.type, one(metadata, "WARC-Target-URI")) == ("metadata", f"urn:preserve:exchange:{page.url}")
+    assert metadata.date == NOON
 
 
 def test_request_and_response_are_paired_one_to_one() -> None:
-    request, response, metadata = records(exchange(), new_id=ids())
+    request, response, metadata = records(exchange(retries=1), new_id=ids())
     assert one(request, "WARC-Concurrent-To") == f"<{response.id}>"
     assert one(response, "WARC-Concurrent-To") == f"<{request.id}>"
     assert one(metadata, "WARC-Concurrent-To") == f"<{response.id}>"
@@ -63,7 +83,7 @@ def test_request_and_response_are_paired_one_to_one() -> None:
 
 
 def test_digests_are_over_the_exact_bytes() -> None:
-    request, response, metadata = records(exchange(b"body"), new_id=ids())
+    request, response, metadata = records(exchange(b"body", retries=1), new_id=ids())
     assert one(request, "WARC-Block-Digest") == f"sha256:{hashlib.sha256(REQUEST).hexdigest()}"
     assert one(response, "WARC-Block-Digest") == f"sha256:{hashlib.sha256(HEAD + b'body').hexdigest()}"
     assert one(response, "WARC-Payload-Digest") == f"sha256:{hashlib.sha256(b'body').hexdigest()}"
@@ -71,13 +91,15 @@ def test_digests_are_over_the_exact_bytes() -> None:
 
 
 def test_a_chunk_framed_body_has_no_payload_digest_but_its_entity_is_named() -> None:
-    _, response, metadata = records(exchange(b"4\r\nbody\r\n0\r\n\r\n", chunked=True, entity_sha256="e" * 64), new_id=ids())
+    _, response, metadata = records(
+        exchange(b"4\r\nbody\r\n0\r\n\r\n", chunked=True, entity_sha256="e" * 64, retries=1), new_id=ids()
+    )
     assert field(response, "WARC-Payload-Digest") == []
     assert f"entity-sha256: {'e' * 64}" in facts(metadata)
 
 
 def test_the_wire_is_named_in_the_header() -> None:
-    request, response, _ = records(exchange(), new_id=ids())
+    request, response = records(exchange(), new_id=ids())
     for record in (request, response):
         assert one(record, "WARC-IP-Address") == "192.0.2.7"
         assert field(record, "WARC-Protocol") == ["http/1.1", "tls/1.3"]
@@ -85,7 +107,7 @@ def test_the_wire_is_named_in_the_header() -> None:
 
 
 def test_a_clear_connection_to_an_old_server_claims_no_tls() -> None:
-    _, response, _ = records(exchange(head=b"HTTP/1.0 200 OK\r\n\r\n", tls=None, peer=("fe80::1%eth0", 80)), new_id=ids())
+    _, response = records(exchange(head=b"HTTP/1.0 200 OK\r\n\r\n", tls=None, peer=("fe80::1%eth0", 80)), new_id=ids())
     assert field(response, "WARC-Protocol") == ["http/1.0"]
     assert field(response, "WARC-Cipher-Suite") == []
     assert one(response, "WARC-IP-Address") == "fe80::1"

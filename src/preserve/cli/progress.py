@@ -1,4 +1,4 @@
-"""What a person sees of a capture, on stderr: a bar on a terminal, plain lines anywhere else.
+"""What a person sees of a capture, on stderr: a bar on a terminal (bar.py), plain lines anywhere else.
 
 What went well passes by in the count; what a person should look at (a failure, a page that is gone) stays as a line of its own.
 """
@@ -9,15 +9,14 @@ import sys
 import time
 from collections.abc import Callable
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
-from rich.text import Text
-
 from preserve.formats.printable import printable
 from preserve.model.run import Counts
 from preserve.model.web import Capture, Outcome, Verdict
 
 Emit = Callable[[Capture], None]
+
+_AS_CITED = ("the cited title “", "the quoted words “", "the page is dated ", "the note names “")
+"""How the reasons of `rules.fit` begin: of a page that is well they say only that it is the one that is cited."""
 
 
 def size(number: float) -> str:
@@ -39,13 +38,14 @@ def duration(seconds: float) -> str:
 def remark(capture: Capture) -> str | None:
     """The line of a target that a person should look at; None when all is well."""
     fine = capture.outcome is Outcome.CAPTURED and capture.verdict is Verdict.OK
-    if fine and not capture.signals:
+    signals = tuple(signal for signal in capture.signals if not (fine and signal.startswith(_AS_CITED)))
+    if fine and not signals:
         return None
     notes = ", ".join(dict.fromkeys(cited.note for cited in capture.target.cited_by if cited.note))
     where = f"note {printable(notes)}" if notes else "-"
     status = f"{capture.status}  " if capture.status is not None else ""
-    what = capture.reason or ", ".join(capture.signals)
-    word = capture.outcome.value if capture.outcome is not Outcome.CAPTURED else (capture.verdict or Verdict.OK).value
+    what = "; ".join(filter(None, (capture.reason, *signals)))
+    word = capture.outcome.value if fine or capture.outcome is not Outcome.CAPTURED else (capture.verdict or Verdict.OK).value
     return f"{where:<10} {word:<10} {status}{printable(capture.target.url)}: {printable(what)}"
 
 
@@ -91,60 +91,15 @@ class Plain(Quiet):
     def progress(self, counts: Counts, stored: int, hosts: int) -> None:
         if time.monotonic() >= self._next:
             self._next += 10
-            _say(f"{counts.done} of {counts.total}{_requisites(counts)}   {size(stored)}   waiting for {_hosts(hosts)}")
+            _say(f"{counts.done} of {counts.total}{requisites(counts)}   {size(stored)}   waiting for {hosts_in_words(hosts)}")
 
 
-class Bar(Quiet):
-    """A bar that stays at the bottom of the terminal while the lines that need a look pass above it."""
-
-    def __init__(self, emit: Emit, *, verbose: bool) -> None:
-        super().__init__(emit)
-        self._verbose = verbose
-        self._console = Console(stderr=True, highlight=False)
-        self._bar = Progress(
-            BarColumn(bar_width=28),
-            TextColumn("{task.completed:.0f} of {task.total:.0f}{task.fields[requisites]}"),
-            TextColumn("{task.fields[stored]}"),
-            TextColumn("waiting for {task.fields[hosts]}"),
-            _Elapsed(),
-            console=self._console,
-            transient=True,
-            refresh_per_second=8,
-        )
-        self._task = self._bar.add_task("", total=0, requisites="", stored=size(0), hosts=_hosts(0))
-
-    def begun(self, counts: Counts) -> None:
-        self._bar.start()
-        self._bar.update(self._task, total=counts.total, completed=counts.done)
-
-    def ended(self, capture: Capture, counts: Counts) -> None:
-        super().ended(capture, counts)
-        self._bar.update(self._task, completed=counts.done)
-        line = remark(capture)
-        if line is not None:
-            fine = capture.outcome is Outcome.CAPTURED and capture.verdict is Verdict.OK
-            self._bar.print(Text(line, style="" if fine else "yellow"))
-        elif self._verbose:
-            self._bar.print(Text(f"{'':<10} {'captured':<10} {capture.status}  {printable(capture.target.url)}", style="dim"))
-
-    def progress(self, counts: Counts, stored: int, hosts: int) -> None:
-        self._bar.update(self._task, requisites=_requisites(counts), stored=size(stored), hosts=_hosts(hosts))
-
-    def close(self) -> None:
-        self._bar.stop()
-
-
-class _Elapsed(ProgressColumn):
-    def render(self, task: Task) -> Text:
-        return Text(duration(task.elapsed or 0))
-
-
-def _requisites(counts: Counts) -> str:
+def requisites(counts: Counts) -> str:
     """How far the images, styles and scripts of the pages are; nothing where there are none."""
     return f", {counts.fetched} of {counts.requisites} requisites" if counts.requisites else ""
 
 
-def _hosts(number: int) -> str:
+def hosts_in_words(number: int) -> str:
     return f"{number} host{'' if number == 1 else 's'}"
 
 

@@ -193,12 +193,13 @@ def _asked(run: Run, line: CaptureLine) -> Iterator[Asked]:
 
 
 def _exchanges(opened: Iterable[Opened]) -> list[list[Opened]]:
-    """Records by exchange: none has two requests or two responses, and in what we write its metadata record ends it."""
+    """Records by exchange: none has two requests or two responses, its metadata record ends it, and not all have one."""
     groups: list[list[Opened]] = []
     kinds: set[str] = set()
     for one in opened:
         kind = "response" if one.place.ref.type == "revisit" else one.place.ref.type
-        if not groups or kind in kinds or "metadata" in kinds:
+        another = kind == "metadata" and groups and _address(groups[-1]) not in {"", one.uri.removeprefix(_EXCHANGE)}
+        if not groups or kind in kinds or "metadata" in kinds or another:
             groups.append([])
             kinds = set()
         groups[-1].append(one)

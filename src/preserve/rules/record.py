@@ -2,7 +2,7 @@
 
     records(exchange)  request + response, paired one to one, the bytes exactly as they crossed the wire
                        resource urn:preserve:interim:URL, …:excess:URL, …:garbage:URL     bytes beside the response
-                       metadata urn:preserve:exchange:URL                                 the connection's facts
+                       metadata urn:preserve:exchange:URL         the connection's facts, where the records leave some unsaid
     revisit(exchange)  the same with a revisit record (identical payload) in the response's place
     probe(exchange)    resource urn:preserve:probe:URL                                    what a host answers to a made-up address
     certificates, dns  once for each host and run;  warcinfo  at the head of each file
@@ -83,9 +83,7 @@ def probe(exchange: Exchange, *, new_id: NewId) -> tuple[Record, ...]:
     ]
     if exchange.request:
         found.append(
-            _inline(
-                "resource", uri, exchange.request, media=_REQUEST, date=exchange.started, record_id=new_id(), fields=anchor
-            )
+            _inline("resource", uri, exchange.request, media=_REQUEST, date=exchange.started, record_id=new_id(), fields=anchor)
         )
     if exchange.status is not None:
         fields = (
@@ -96,9 +94,7 @@ def probe(exchange: Exchange, *, new_id: NewId) -> tuple[Record, ...]:
             ("Content-Type", _RESPONSE),
         )
         found.append(
-            Record(
-                type="resource", id=new_id(), date=exchange.started, fields=fields, head=exchange.head, body=exchange.body
-            )
+            Record(type="resource", id=new_id(), date=exchange.started, fields=fields, head=exchange.head, body=exchange.body)
         )
     return tuple(found)
 
@@ -204,7 +200,8 @@ def _joined(exchange: Exchange, response: Record | None, new_id: NewId) -> tuple
 
     Without a response the metadata record stands in its place.
     """
-    facts_id = new_id()
+    plain = response is not None and _plain(exchange)
+    facts_id = "" if plain else new_id()
     anchor = (("WARC-Concurrent-To", f"<{response.id if response else facts_id}>"),)
     request: tuple[Record, ...] = ()
     back: Fields = ()
@@ -213,6 +210,8 @@ def _joined(exchange: Exchange, response: Record | None, new_id: NewId) -> tuple
         back = (("WARC-Concurrent-To", f"<{request[0].id}>"),)
     if response is not None:
         response = replace(response, fields=(*response.fields, *back))
+        if plain:
+            return (*request, response)
     parts = (
         ("interim", b"".join(exchange.interim), _RESPONSE),
         ("excess", exchange.excess, _UNKNOWN),
@@ -241,6 +240,20 @@ def _joined(exchange: Exchange, response: Record | None, new_id: NewId) -> tuple
         fields=anchor if response else back,
     )
     return (*request, *((response,) if response else ()), *beside, facts)
+
+
+def _plain(exchange: Exchange) -> bool:
+    """Whether the response says all there is to say: complete, asked once, straight from its host, and nothing odd about it."""
+    return exchange.outcome is Outcome.CAPTURED and not (
+        exchange.problem
+        or exchange.retries
+        or exchange.notes
+        or exchange.interim
+        or exchange.excess
+        or exchange.garbage
+        or exchange.proxy
+        or (exchange.tls is not None and exchange.tls.problem)
+    )
 
 
 def _request(exchange: Exchange, record_id: str, concurrent: Fields) -> Record:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from preserve.adapters.archive import Archive
@@ -18,8 +19,11 @@ from preserve.flows.manners import Manners
 from preserve.flows.watching import Company, Watcher
 from preserve.model.run import Counts
 from preserve.model.settings import FetchSettings
-from preserve.rules import record
+from preserve.rules import memento, record
 from preserve.wiring import facts
+
+_BETWEEN_COLLECTIONS = 50_000
+"""Objects made until the collector of reference cycles looks again: a capture makes many and hardly a cycle among them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +48,7 @@ class Engine:
         `attend` is given the run and its task when they begin, so that signals and messages reach them. Raises StoreError,
         ConfigError, and asyncio.CancelledError when the task was cancelled.
         """
+        gc.set_threshold(_BETWEEN_COLLECTIONS)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             return runner.run(self._run(journal, watcher, attend, earlier, company))
 
@@ -64,6 +69,7 @@ class Engine:
         clock, archive, identity, settings = SystemClock(), Archive(self.archive), journal.identity(), journal.settings()
         assert identity is not None, "the run was begun"
         fetcher = HttpFetcher(self.fetch, clock, archive.journal)
+        archives = self._archives(clock, archive.journal)
         store = WarcWriter(
             archive.staging(identity.name).folder,
             f"{archive.slug}-{identity.name}",
@@ -79,6 +85,7 @@ class Engine:
             new_id=facts.new_id,
             earlier=earlier,
             company=company,
+            archives=archives,
         )
         task = asyncio.create_task(work.run())
         attend(work, task)
@@ -86,7 +93,18 @@ class Engine:
             return await task
         finally:
             await fetcher.aclose()
+            if archives is not None:
+                await archives.aclose()
             store.close()
+
+    def _archives(self, clock: SystemClock, spool: Path) -> HttpFetcher | None:
+        """What reaches the configured web archives, private places among them; apart, so that no cited page gets there that way."""
+        prefixes = (*self.manners.archives, *((self.manners.save_to,) if self.manners.save_to else ()))
+        if not prefixes:
+            return None
+        places = (memento.archive(prefix).place for prefix in prefixes)
+        named = tuple((place.hostname, place.port) for place in places)
+        return HttpFetcher(replace(self.fetch, named=named), clock, spool)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -6,14 +6,17 @@ import hashlib
 import json
 import platform
 import secrets
+import ssl
 import sys
 import uuid
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import preserve
 from preserve.adapters.archive import Archive
+from preserve.adapters.clock import synchronisation
 from preserve.errors import ConfigError
 from preserve.flows import seal
 from preserve.formats.times import rfc3339
@@ -24,8 +27,7 @@ from preserve.ports import Clock
 from preserve.rules import record
 from preserve.wiring.options import CaptureOptions
 
-_LIBRARIES = ("ada-url", "cryptography", "httpx", "isal")
-"""Those whose version could matter to what a capture holds."""
+_LIBRARIES = ("ada-url", "certifi", "cryptography", "httpx", "isal")
 
 
 def identify(archive: Archive, clock: Clock) -> RunIdentity:
@@ -53,13 +55,20 @@ def settings(options: CaptureOptions) -> str:
     """The settings of a run in one spelling: their hash stands in the manifest, their text in every warcinfo record."""
     fetch = asdict(options.fetch)
     cacert = fetch.pop("cacert")
+    proxy = options.fetch.proxy
+    del fetch["named"]  # follows from the others
     settings = {
-        "fetch": {**fetch, "cacert": None if cacert is None else _sha256(Path(cacert))},
+        "fetch": {
+            **fetch,
+            "cacert": None if cacert is None else _sha256(Path(cacert)),
+            "proxy": None if proxy is None else proxy.shown,
+        },
         "manners": asdict(options.manners),
         "operator": options.operator,
         "organisation": options.organisation,
         "role": options.role,
         "case": options.case,
+        "egress_ip": options.egress_ip,
         "authorities": [authority.name for authority in options.authorities],
     }
     return json.dumps(settings, sort_keys=True, separators=(",", ":"))
@@ -67,6 +76,7 @@ def settings(options: CaptureOptions) -> str:
 
 def about(archive: Archive, settings: str, previous_seal_sha256: str | None) -> seal.About:
     said = json.loads(settings)
+    synchronised, max_error_ms = synchronisation()
     return seal.About(
         archive_id=archive.describe().id,
         previous_seal_sha256=previous_seal_sha256,
@@ -79,10 +89,20 @@ def about(archive: Archive, settings: str, previous_seal_sha256: str | None) -> 
             python=platform.python_version(),
             platform=sys.platform,
             config_sha256=hashlib.sha256(settings.encode()).hexdigest(),
-            dependencies=tuple((name, metadata.version(name)) for name in _LIBRARIES),
+            dependencies=_libraries(said),
         ),
-        environment=Environment(hostname_sha256=None, egress_ip=None, vantage="local", user_agent=said["fetch"]["user_agent"]),
+        environment=Environment(
+            hostname_sha256=None, egress_ip=said.get("egress_ip"), vantage="local", user_agent=said["fetch"]["user_agent"]
+        ),
+        ntp_synchronised=synchronised,
+        max_error_ms=max_error_ms,
     )
+
+
+def _libraries(said: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Those whose version could matter to what a capture holds, with the TLS library that Python came with."""
+    names = (*_LIBRARIES, "h2") if said["fetch"].get("http2") else _LIBRARIES
+    return (*sorted((name, metadata.version(name)) for name in names), ("openssl", ssl.OPENSSL_VERSION))
 
 
 def _source_sha256() -> str:
@@ -99,10 +119,15 @@ def warcinfo(name: str, identity: RunIdentity, settings: str, clock: Clock) -> R
     said = json.loads(settings)
     facts = (
         ("operator", said["operator"] or ""),
+        ("ip", said.get("egress_ip") or ""),
         ("isPartOf", f"run {identity.name} ({identity.run_id})"),
         ("description", said["case"] or ""),
         ("robots", said["manners"]["robots"]),
         ("http-header-user-agent", said["fetch"]["user_agent"]),
+        (
+            "preserve-libraries",
+            f"python {platform.python_version()}, " + ", ".join(" ".join(pair) for pair in _libraries(said)),
+        ),
         ("preserve-settings", settings),
     )
     return record.warcinfo(name, at=clock.now(), software=f"preserve/{preserve.__version__}", settings=facts, new_id=new_id)
@@ -118,10 +143,27 @@ def _sha256(path: Path) -> str:
 
 def new_id() -> str:
     """A random UUID (RFC 9562 section 5.4). There are several for every address, and the library's takes twice as long."""
-    digits = secrets.token_hex(16)
+    digits = _random.hex()
     variant = "89ab"[int(digits[16], 16) & 3]
     return f"urn:uuid:{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
 
 
 def salt() -> str:
-    return secrets.token_hex(16)
+    """32 random hex digits."""
+    return _random.hex()
+
+
+class _Random:
+    """Random numbers of 128 bits from the system, fetched many at a time: there are several for every address."""
+
+    def __init__(self) -> None:
+        self._numbers: list[str] = []
+
+    def hex(self) -> str:
+        if not self._numbers:
+            digits = secrets.token_hex(16 * 256)
+            self._numbers = [digits[start : start + 32] for start in range(0, len(digits), 32)]
+        return self._numbers.pop()
+
+
+_random = _Random()
