@@ -18,9 +18,23 @@ from typing import Any
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from preserve.formats import description, gzipmember, lines, manifest, merkle, note, publickey, recordindex, seal, tlog, warc
+from preserve.formats import (
+    description,
+    gzipmember,
+    lines,
+    manifest,
+    merkle,
+    note,
+    publickey,
+    recordindex,
+    seal,
+    statement,
+    tlog,
+    warc,
+)
 from preserve.formats.note import Checkpoint, KeyType, VerifierKey
 from preserve.model.archive import Description
+from preserve.model.event import Body, Custody, Statement
 from preserve.model.trust import (
     ArchiveLink,
     CaptureIndex,
@@ -97,9 +111,9 @@ class LogPen(Pen):
 class WitnessPen(Pen):
     """A witness of logs."""
 
-    def __init__(self, seed: str) -> None:
+    def __init__(self, seed: str, name: str = "witness.example/w1") -> None:
         super().__init__(seed)
-        self.key = VerifierKey(name="witness.example/w1", type=KeyType.COSIGNATURE_V1, public=self.raw)
+        self.key = VerifierKey(name=name, type=KeyType.COSIGNATURE_V1, public=self.raw)
 
     def line(self, text: bytes, time: int) -> note.NoteSignature:
         message = f"cosignature/v1\ntime {time}\n".encode() + text
@@ -149,6 +163,7 @@ class Archivist:
     runs: list[Files] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     documents: Files = field(default_factory=dict)
+    events: dict[str, Files] = field(default_factory=dict)
     entries: list[bytes] = field(default_factory=list)
 
     @cached_property
@@ -238,6 +253,46 @@ class Archivist:
         self.entries.append(run["SEAL"])
         run["log/seal.tlog-proof"] = self.proof(len(self.entries) - 1)
 
+    # -------------------------------------------------------------------------------------------------------------- events
+
+    def statement(self, body: Body, signers: Sequence[Pen] | None = None) -> Statement:
+        """What an honest signer says of an event that happens now."""
+        signing = self.signers[:1] if signers is None else signers
+        return Statement(
+            archive=self.id,
+            log=LogLink(
+                origin=self.origin,
+                size_before=len(self.entries),
+                root_before=merkle.root(map(merkle.leaf_hash, self.entries)).hex(),
+            ),
+            created=START + timedelta(days=max(len(self.runs) - 1, 0), minutes=15 + len(self.events)),
+            actor=Operator(name="A. Archivist", organisation=None, role=None),
+            body=body,
+            signers=tuple(pen.entry for pen in signing),
+            timestamps=(),
+        )
+
+    def add_event(
+        self,
+        body: Body | None = None,
+        signers: Sequence[Pen] | None = None,
+        *,
+        tweak: Callable[[Statement], Statement] = lambda stated: stated,
+    ) -> str:
+        """State, sign and log an event; its path, with a slash at the end. `tweak` changes the statement before it is signed."""
+        stated = tweak(self.statement(body or Custody(action="copy", reason="a second copy"), signers))
+        return self.add_stated(statement.encode(stated), stated.name, signers)
+
+    def add_stated(self, document: bytes, name: str, signers: Sequence[Pen] | None = None) -> str:
+        """Sign and log whatever `document` says."""
+        bound = {"statement.json": document}
+        for pen in self.signers[:1] if signers is None else signers:
+            bound[f"keys/{pen.keyid}.pem"] = pen.public.pem
+            bound[f"signatures/{pen.keyid}.sig"] = pen.sign(document)
+        self.events[name] = {**bound, "SEAL": seal_over(bound, "statement.json")}
+        self.entries.append(document)
+        return f"events/{name}/"
+
     # ------------------------------------------------------------------------------------------------------------ the log
 
     def checkpoint(self, size: int | None = None, pen: LogPen | None = None) -> note.SignedNote:
@@ -266,6 +321,8 @@ class Archivist:
         found = {"archive.toml": description.encode(about), **self.documents, **self.log_files()}
         for name, run in zip(self.names, self.runs, strict=True):
             found |= {f"runs/{name}/{path}": data for path, data in run.items()}
+        for name, event in self.events.items():
+            found |= {f"events/{name}/{path}": data for path, data in event.items()}
         return found
 
     def write(self, root: Path) -> Path:
@@ -280,8 +337,8 @@ def write(root: Path, files: Mapping[str, bytes]) -> None:
         place.write_bytes(data)
 
 
-def seal_over(bound: Mapping[str, bytes]) -> bytes:
-    return seal.encode(SealLine(path=path, sha256=hashlib.sha256(data).hexdigest()) for path, data in bound.items())
+def seal_over(bound: Mapping[str, bytes], document: str = "manifest.json") -> bytes:
+    return seal.encode((SealLine(path=path, sha256=hashlib.sha256(data).hexdigest()) for path, data in bound.items()), document)
 
 
 def index(path: str, files: Mapping[str, bytes]) -> IndexFile:

@@ -5,17 +5,20 @@ Adapters implement them; flows and rules know nothing else of sockets, files or 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import PurePath
 from typing import BinaryIO, Protocol, TypeVar
 
 from preserve.model.archive import Description
+from preserve.model.digest import Digest, Event, Undelivered
 from preserve.model.document import Citation
 from preserve.model.run import CitationRow, Counts, RunIdentity, Source
+from preserve.model.schedule import Begun, Progress, Reading, Seen
 from preserve.model.tree import Entry
 from preserve.model.web import Capture, Exchange, Original, Payload, Record, Requisite, Stored, Target
+from preserve.model.witness import Submitted
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -36,8 +39,19 @@ class Clock(Protocol):
 class Session(Protocol):
     """Asking for one target: cookies live as long as this does."""
 
-    async def fetch(self, address: str, *, referrer: str | None = None, deadline: float | None = None) -> Exchange:
+    async def fetch(
+        self,
+        address: str,
+        *,
+        referrer: str | None = None,
+        deadline: float | None = None,
+        fields: Sequence[tuple[bytes, bytes]] = (),
+        attempt: int = 0,
+    ) -> Exchange:
         """Ask once for `address` (no redirect is followed). Never raises for what the network does: that is in the Exchange.
+
+        `fields` are header fields beside those that every request has. `attempt` is how often it was asked before, in vain: then no
+        connection that was kept is used.
 
         `deadline` is a time of the clock's `monotonic()` after which what has come is all that is kept. Raises StoreError
         when this machine cannot go on: the disk is full, no file handle is left.
@@ -112,6 +126,10 @@ class Journal(Protocol):
 
     def noted(self, name: str) -> str | None: ...
 
+    def cited(self, target: int) -> tuple[Citation, ...]:
+        """The citations that a target answers."""
+        ...
+
     def counts(self) -> Counts: ...
 
     def sources(self) -> Iterator[tuple[int, Source]]: ...
@@ -183,6 +201,24 @@ class TimeAuthority(Protocol):
 
     def ask(self, request: bytes) -> tuple[bytes, str]:
         """(its reply to a TimeStampReq, as it came, "") or (b"", why there is none)."""
+        ...
+
+
+class Witness(Protocol):
+    """A witness that can be asked to cosign a log's checkpoint."""
+
+    @property
+    def name(self) -> str:
+        """What this user calls it."""
+        ...
+
+    @property
+    def vkey(self) -> str:
+        """The key whose lines are taken from its answers."""
+        ...
+
+    def add_checkpoint(self, request: bytes) -> Submitted:
+        """Ask once; `request` is the body of C2SP tlog-witness. Never raises for what the network does."""
         ...
 
 
@@ -277,6 +313,18 @@ class ArchiveStore(Protocol):
 
     def place(self, name: str) -> PurePath: ...
 
+    def staged_imports(self) -> tuple[str, ...]:
+        """Imports that a kill kept from their place."""
+        ...
+
+    def place_import(self, name: str) -> PurePath:
+        """Move a staged import into its place in runs/; one that is there already stays."""
+        ...
+
+    def drop_import(self, name: str) -> None:
+        """Take away a staged import."""
+        ...
+
     def read_run(self, name: str, path: str, limit: int) -> bytes | None:
         """A small file of a run in its place; None when it is not there. Raises FormatError when it is longer than `limit`."""
         ...
@@ -284,6 +332,34 @@ class ArchiveStore(Protocol):
     def keep_token(self, name: str, path: str, token: bytes) -> None:
         """Add a token to a run in its place: the only thing that a sealed run ever gains."""
         ...
+
+    def overwrite(self, name: str, path: str, offset: int, pieces: Iterable[bytes]) -> None:
+        """Write other bytes over some of a file of a sealed run, in place and through to the disk: for a redaction alone."""
+        ...
+
+    def event_names(self) -> tuple[str, ...]:
+        """The events in their places, by their index in the log."""
+        ...
+
+    def staged_events(self) -> tuple[str, ...]:
+        """Events that a kill kept from their place."""
+        ...
+
+    def event_staging(self, name: str) -> Staging: ...
+
+    def place_event(self, name: str) -> PurePath:
+        """Move a staged event into its place; one that is there already stays."""
+        ...
+
+    def drop_event(self, name: str) -> None:
+        """Take away a staged event."""
+        ...
+
+    def read_event(self, name: str, path: str, limit: int) -> bytes | None:
+        """As `read_run`, of an event."""
+        ...
+
+    def keep_event_token(self, name: str, path: str, token: bytes) -> None: ...
 
     def clear_journal(self) -> None: ...
 
@@ -296,4 +372,79 @@ class Workers(Protocol):
 
         Raises the first PreserveError that a task raised, StoreError when a process is lost.
         """
+        ...
+
+
+class ScheduleMemory(Protocol):
+    """What is remembered of scheduled captures. To lose it costs a capture that was made already, never one that was not."""
+
+    def exclusive(self) -> AbstractContextManager[None]:
+        """Be the one who runs this archive's schedules. Raises LockedError when somebody else does."""
+        ...
+
+    def progress(self) -> Mapping[str, Progress]:
+        """By the schedules' ids."""
+        ...
+
+    def begun(self, schedule: str) -> Begun | None: ...
+
+    def begin(self, schedule: str, begun: Begun) -> None:
+        """Remember that a capture begins, before it does."""
+        ...
+
+    def abandon(self, schedule: str) -> None:
+        """Nothing was begun after all."""
+        ...
+
+    def target(self, schedule: str, key: str) -> Seen | None: ...
+
+    def targets(self, schedule: str) -> Iterator[Seen]: ...
+
+    def failing(self) -> Mapping[str, tuple[int, str]]:
+        """By schedule: how many of its targets failed when they were last asked, and one of them."""
+        ...
+
+    def readings(self, schedule: str) -> tuple[Reading, ...]: ...
+
+    def finish(
+        self,
+        schedule: str,
+        progress: Progress,
+        *,
+        found: Iterable[tuple[Seen, Event | None]] = (),
+        readings: Iterable[Reading] = (),
+        events: Iterable[Event] = (),
+    ) -> None:
+        """All of this, or none of it: how far the schedule is, what was found, what is to be told. What was begun is over.
+
+        Targets that this run did not find, and that were not held back from it, are forgotten.
+        """
+        ...
+
+    def keep(self, schedules: Iterable[str]) -> None:
+        """Forget all schedules but these."""
+        ...
+
+    def subscribe(self, receivers: Iterable[str]) -> None:
+        """A receiver that is new is told what comes from now on; one that is gone is forgotten."""
+        ...
+
+    def untold(self, receiver: str) -> tuple[int, tuple[Event, ...]]:
+        """The events that a receiver was not told yet, and up to where they reach."""
+        ...
+
+    def told(self, receiver: str, upto: int) -> None: ...
+
+    def not_told(self, receiver: str, missed: Undelivered) -> None: ...
+
+    def undelivered(self) -> tuple[Undelivered, ...]:
+        """The receivers that could not be told the last time."""
+        ...
+
+
+class Notifier(Protocol):
+    """A way to tell somebody."""
+
+    def send(self, digest: Digest) -> str:
+        """Return "" when it arrived; else why it did not. Never raises for what the other side does."""
         ...

@@ -95,3 +95,19 @@ def test_every_byte_around_the_runs(name: str, tmp_path: Path) -> None:
     chance = random.Random(name)
     for place in range(len(_GOOD.files()[name])):
         assert _change_and_verify(root, root / name, place, chance.randrange(1, 256)).exit_code == 40, f"{name} byte {place}"
+
+
+_EVENTFUL = good()
+_AT = _EVENTFUL.add_event()
+_EVENTFUL.add_run()
+_OF_EVENT = sorted(path for path in _EVENTFUL.files() if path.startswith(_AT))
+
+
+@pytest.mark.parametrize("path", _OF_EVENT)
+def test_any_byte_of_an_event(path: str, tmp_path: Path) -> None:
+    root = _EVENTFUL.write(tmp_path / "archive")
+    assert _verify(root).exit_code == 0
+    for place, mask in _sample(path, len(_EVENTFUL.files()[path]), 12):
+        report = _change_and_verify(root, root / path, place, mask)
+        assert report.exit_code == 40, f"{path} byte {place} ^ {mask:#04x}"
+        assert any(path in finding.subject for finding in report.findings if finding.result is Result.FAIL)

@@ -22,6 +22,7 @@ from preserve.formats import (
     publickey,
     recordindex,
     seal,
+    statement,
     strictjson,
     timestamp,
     tlog,
@@ -58,6 +59,14 @@ def _json(body: bytes, headers: Mapping[str, str]) -> None:
 
 def _manifest(body: bytes, headers: Mapping[str, str]) -> None:
     assert manifest.encode(manifest.decode(body)) == body
+
+
+def _statement(body: bytes, headers: Mapping[str, str]) -> None:
+    assert statement.encode(statement.decode(body)) == body
+
+
+def _event_seal(body: bytes, headers: Mapping[str, str]) -> None:
+    assert seal.encode(reversed(seal.decode(body, seal.STATEMENT)), seal.STATEMENT) == body
 
 
 def _source(body: bytes, headers: Mapping[str, str]) -> None:
@@ -142,6 +151,8 @@ def _timestamp(body: bytes, headers: Mapping[str, str]) -> None:
 CHECKS: dict[str, Callable[[bytes, Mapping[str, str]], None]] = {
     "json": _json,
     "manifest": _manifest,
+    "statement": _statement,
+    "event-seal": _event_seal,
     "source-line": _source,
     "citation-line": _citation,
     "capture-line": _capture,
@@ -193,6 +204,7 @@ WRITING_ONLY = {
     ("lines.py", "_decode"): "a line of 16 MiB is no vector; test_lines.py",
     ("lines.py", "read"): "a file of lines; test_lines.py",
     ("publickey.py", "from_der"): "DER without PEM around it; test_publickey.py",
+    ("privatekey.py", "from_openssh"): "another program's form; test_key_store.py",
     ("publickey.py", "check_ed25519"): "a raw key; note vectors reach it through vkeys",
 }
 """Functions some of whose refusals no file can cause, and where they are tested instead."""
@@ -216,12 +228,14 @@ def test_every_refusal_of_a_decoder_has_a_vector() -> None:
         "strictjson.py",
         "times.py",
         "manifest.py",
+        "statement.py",
         "lines.py",
         "seal.py",
         "recordindex.py",
         "publickey.py",
         "privatekey.py",
         "note.py",
+        "mldsa44.py",
         "tlog.py",
     ):
         for function, line in _refusals(FORMATS / name):

@@ -18,6 +18,8 @@ from typing import Any
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
+import published
+
 HERE = Path(__file__).parent
 EMPTY = hashlib.sha256(b"").hexdigest()
 
@@ -246,6 +248,100 @@ def manifest_vectors(made: dict[str, bytes]) -> None:
     bad("start-token-elsewhere", "bad value", "start_tokens.0.file", "timestamps/tsa-a.tsr")
 
 
+def stated(kind: str, body: dict[str, Any]) -> dict[str, Any]:
+    """The statement of an event."""
+    return {
+        "type": f"preserve-{kind}/v1",
+        "archive": "archive.example/main",
+        "log": {"origin": "archive.example/main/log", "size_before": 4, "root_before": digest("root")},
+        "created": "2026-11-21T17:02:45.565Z",
+        "actor": {"name": "A. Archivist", "organisation": None, "role": None},
+        "body": body,
+        "signers": [{"keyid": KEYID, "alg": "ed25519", "name": "A. Archivist"}],
+        "timestamps": [{"authority": "tsa-a", "protocol": "rfc3161"}],
+    }
+
+
+def _key_vectors(write: Callable[..., None]) -> None:
+    """Statements about keys."""
+    old, new = digest("the old key"), digest("the new key")
+
+    def key(action: str, **members: object) -> bytes:
+        body = {"action": action, "keyid": old, "successor": None, "reason": None, "since": None} | members
+        return json.dumps(stated("key", body), indent=2).encode() + b"\n"
+
+    since = "2026-11-20T00:00:00.000Z"
+    write("key-rotate", "success", key("rotate", successor=new))
+    write("key-recovery", "success", key("recovery"))
+    write("key-revoke-superseded", "success", key("revoke", reason="superseded"))
+    write("key-revoke-compromised", "success", key("revoke", reason="compromised", since=since))
+    write("key-rotate-without-successor", "bad value", key("rotate"))
+    write("key-rotate-to-itself", "bad value", key("rotate", successor=old))
+    write("key-recovery-with-successor", "bad value", key("recovery", successor=new))
+    write("key-revoke-without-reason", "bad value", key("revoke"))
+    write("key-revoke-compromised-without-time", "bad value", key("revoke", reason="compromised"))
+    write("key-revoke-superseded-since", "bad value", key("revoke", reason="superseded", since=since))
+    write("key-no-such-action", "bad value", key("praise"))
+
+
+def statement_vectors(made: dict[str, bytes]) -> None:
+    write = writer("statement", made)
+    runs = [{"sequence": 0, "seal_sha256": digest("seal 0")}, {"sequence": 2, "seal_sha256": digest("seal 2")}]
+    good = stated("custody", {"action": "transfer", "reason": "on loan", "to": "Registry B", "result": None, "runs": runs})
+
+    def document(value: Any) -> bytes:
+        return json.dumps(value, indent=2).encode() + b"\n"
+
+    def bad(name: str, expect: str, path: str, new: Any, of: dict[str, Any] = good, comment: str = "") -> None:
+        write(name, expect, document(changed(of, path, new)), comment)
+
+    write("custody", "success", document(good))
+    write("custody-of-everything", "success", document(changed(good, "body.runs", [])))
+    first = changed(changed(good, "log.size_before", 0), "log.root_before", EMPTY)
+    write("first-entry", "success", document(first), "before anything was captured")
+    two = {"keyid": digest("another key"), "alg": "ecdsa-p256-sha256", "name": "Second person"}
+    write("two-signers", "success", document(changed(good, "signers.1", two)))
+    write("not-an-object", "not an object", b"[]\n")
+    write("not-json", "not JSON", b"{\n")
+    write("too-long", "too long", document(changed(good, "body.reason", "x" * 70_000)))
+    write("duplicate-key", "duplicate key", document(good).replace(b'    "to"', b'    "reason": "another",\n    "to"'))
+    write("no-newline", "not canonical", document(good)[:-1])
+    write("other-order", "not canonical", document({name: good[name] for name in sorted(good)}))
+    bad("other-version", "bad value", "type", "preserve-custody/v2")
+    bad("no-such-kind", "bad value", "type", "preserve-praise/v1")
+    bad("a-manifest", "bad value", "type", "preserve-manifest/v1")
+    bad("another-kinds-body", "missing field", "type", "preserve-rollback/v1")
+    bad("unknown-field", "unknown field", "nonce", digest("nonce"))
+    bad("unknown-field-in-body", "unknown field", "body.cc", "Registry C")
+    bad("no-archive", "bad value", "archive", "")
+    bad("empty-log-with-root", "bad value", "log.size_before", 0)
+    bad("origin-with-space", "bad name", "log.origin", "archive example")
+    bad("no-signers", "no signers", "signers", [])
+    bad("signer-twice", "duplicate", "signers.1", good["signers"][0])
+    bad("unknown-algorithm", "bad value", "signers.0.alg", "rsa")
+    bad("authority-twice", "duplicate", "timestamps.1", good["timestamps"][0])
+    bad("other-protocol", "bad value", "timestamps.0.protocol", "roughtime")
+    bad("action-of-two-words", "bad value", "body.action", "hand over")
+    bad("no-reason", "bad value", "body.reason", " ")
+    bad("null-reason", "wrong type", "body.reason", None)
+    bad("empty-recipient", "bad value", "body.to", "")
+    bad("run-twice", "bad value", "body.runs.1", runs[0])
+    bad("runs-out-of-order", "bad value", "body.runs", runs[::-1])
+    head = {"size": 9, "root": digest("nine")}
+    back = stated("rollback", {"reason": "the disk broke", "remembered": head, "accepted": {"size": 4, "root": digest("root")}})
+    write("rollback", "success", document(back))
+    bad("rollback-negative", "bad value", "body.remembered.size", -1, back)
+    bad("rollback-unknown-field", "unknown field", "body.accepted.time", "x", back)
+    _key_vectors(write)
+    sealed = f"{digest('statement')}  statement.json\n".encode()
+    key = f"{digest('key')}  keys/{KEYID}.pem\n".encode()
+    sign = f"{digest('signature')}  signatures/{KEYID}.sig\n".encode()
+    write = writer("event-seal", made)
+    write("one-signer", "success", key + sign + sealed)
+    write("a-runs", "bad line", key + sealed.replace(b"statement", b"manifest") + sign, "the SEAL of a run")
+    write("no-statement", "no statement.json", key + sign)
+
+
 def line_vectors(made: dict[str, bytes]) -> None:
     def compact(value: Any) -> bytes:
         return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
@@ -370,6 +466,60 @@ def line_vectors(made: dict[str, bytes]) -> None:
     write("status-true", "wrong type", compact({**capture, "status": True}))
     write("not-canonical", "not canonical", compact(capture).replace(b'"ok"', b'"\\u006fk"'))
     write("duplicate-key", "duplicate key", compact(capture)[:-1] + b',"url":"x"}')
+    tried = {
+        "url": "https://tides.example/night-tables",
+        "outcome": "captured",
+        "status": 200,
+        "verdict": "ok",
+        "why": "a hyphen",
+    }
+    printed = {**tried, "url": "https://tides.example/nighttables", "status": 404, "verdict": "gone", "why": "as printed"}
+    chosen = {**capture, "candidates": [printed, tried], "chosen": tried["url"]}
+    memento = {
+        "timegate": "https://arc.example/web/",
+        "url": "https://arc.example/web/20190601000000/https://tides.example/tables",
+        "requested": "2019-06-15",
+        "datetime": "2019-06-01T00:00:00.000Z",
+        "distance_days": 14,
+        "payload_sha256": digest("memento"),
+    }
+    none = {
+        **memento,
+        "url": None,
+        "datetime": None,
+        "distance_days": None,
+        "payload_sha256": None,
+        "problem": "it has no copy",
+    }
+    write("chosen", "success", compact(chosen))
+    write("candidates", "success", compact({**chosen, "candidates": [printed]} | {"chosen": printed["url"]}))
+    write("memento", "success", compact({**capture, "memento": memento}))
+    write("no-memento", "success", compact({**capture, "memento": none}))
+    write("no-candidate", "bad value", compact({**capture, "candidates": []}))
+    write("chosen-is-no-candidate", "bad value", compact({**chosen, "chosen": "https://tides.example/"}))
+    write("memento-empty-problem", "bad value", compact({**capture, "memento": {**memento, "problem": ""}}))
+    write("memento-half", "bad value", compact({**capture, "memento": {**memento, "datetime": None}}))
+    write(
+        "memento-none-without-reason",
+        "bad value",
+        compact({**capture, "memento": {k: v for k, v in none.items() if k != "problem"}}),
+    )
+    write("memento-no-day", "bad value", compact({**capture, "memento": {**memento, "requested": "2019-06"}}))
+    theirs = {
+        "file": "data/example-000004-foreign-0001.wacz",
+        "name": "saved.wacz",
+        "software": "Page Saver 0.11.3",
+        "operator": None,
+        "signed": None,
+    }
+    record = {"warc": theirs["file"], "index": 3, "type": "response"}
+    foreign = {**capture, "verdict": None, "server": None, "records": [record], "foreign": theirs}
+    write("foreign", "success", compact(foreign))
+    write("foreign-empty-software", "bad value", compact({**foreign, "foreign": {**theirs, "software": ""}}))
+    write("foreign-records-elsewhere", "bad value", compact({**foreign, "records": capture["records"]}))
+    write("foreign-unknown-field", "unknown field", compact({**foreign, "foreign": {**theirs, "version": 1}}))
+    write("foreign-null", "wrong type", compact({**capture, "foreign": None}))
+    write("memento-missing-field", "missing field", compact({**capture, "memento": {"timegate": memento["timegate"]}}))
 
 
 def seal_vectors(made: dict[str, bytes]) -> None:
@@ -508,7 +658,9 @@ def note_vectors(made: dict[str, bytes]) -> None:
     write("no-plus", "not NAME+HASH+KEY", origin.encode())
     write("other-name", "key hash mismatch", vkey(origin).replace("main", "other").encode())
     write("upper-case-hash", "key hash mismatch", re.sub(r"\+[0-9a-f]{8}\+", lambda m: m[0].upper(), REAL_LOG).encode())
-    write("unknown-algorithm", "unknown algorithm", vkey(origin, 6).encode())
+    write("ml-dsa-44", "success", published.ML_DSA_44_VKEY.encode(), "from Go: see published.py")
+    write("unknown-algorithm", "unknown algorithm", vkey(origin, 2).encode())
+    write("short-ml-dsa-44-key", "weak key", vkey(origin, 6).encode())
     write("no-key", "unknown algorithm", f"{origin}+00000000+".encode())
     write("name-with-space", "bad name", vkey("archive example").encode())
     write("name-with-bidi", "bad name", vkey("archive\u202e.example").encode())
@@ -609,6 +761,28 @@ def note_vectors(made: dict[str, bytes]) -> None:
         cosigned=0,
         failed=0,
         unknown=1,
+    )
+    write(
+        "ml-dsa-44",
+        "success",
+        published.ML_DSA_44_CHECKPOINT.encode(),
+        "from Go: see published.py",
+        keys=published.ML_DSA_44_VKEY,
+        signed=0,
+        cosigned=1,
+        failed=0,
+        unknown=0,
+    )
+    write(
+        "ml-dsa-44-other-size",
+        "success",
+        published.ML_DSA_44_CHECKPOINT.replace("\n1\n", "\n2\n").encode(),
+        "the same line under another checkpoint",
+        keys=published.ML_DSA_44_VKEY,
+        signed=0,
+        cosigned=0,
+        failed=1,
+        unknown=0,
     )
     write("no-signature", "no signature", text)
     write("empty-text", "no newline", b"\n\n" + line.encode())
@@ -824,6 +998,7 @@ def vectors() -> dict[str, bytes]:
     made: dict[str, bytes] = {}
     json_vectors(made)
     manifest_vectors(made)
+    statement_vectors(made)
     line_vectors(made)
     seal_vectors(made)
     writer("seal", made)("real", "success", REAL_SEAL.encode(), "three signers")

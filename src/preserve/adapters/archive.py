@@ -16,7 +16,7 @@ import re
 import shutil
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -25,8 +25,11 @@ from preserve import durable
 from preserve.errors import FormatError, LockedError, StoreError
 from preserve.formats import description as description_format
 from preserve.model.archive import Description
+from preserve.model.event import EventKind
 
 _RUN_NAME = re.compile(r"(\d{6,})-\d{8}t\d{6}z", re.ASCII)
+_EVENT_NAME = re.compile(rf"(\d{{6,}})-({'|'.join(EventKind)})", re.ASCII)
+_IMPORTED = re.compile(r"-foreign-\d{4}\.")
 _PATIENCE = 5.0
 """Seconds that a lock is waited for whose taker is gone: the processes it shared a run with hold it until they have ended too."""
 
@@ -37,6 +40,7 @@ class Archive:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.runs = root / "runs"
+        self.events = root / "events"
         self.log = root / "log"
         self.documents = root / "documents"
         self.journal = root / "journal"
@@ -121,11 +125,26 @@ class Archive:
 
     def run_names(self) -> tuple[str, ...]:
         """The sealed runs by sequence number."""
-        try:
-            names = [entry.name for entry in self.runs.iterdir() if _RUN_NAME.fullmatch(entry.name)]
-        except FileNotFoundError:
+        return _numbered(self.runs, _RUN_NAME)
+
+    def event_names(self) -> tuple[str, ...]:
+        """The events by their index in the log."""
+        return _numbered(self.events, _EVENT_NAME)
+
+    def staged_events(self) -> tuple[str, ...]:
+        """Events that a kill kept from their place."""
+        return _numbered(self.journal, _EVENT_NAME)
+
+    def staged_imports(self) -> tuple[str, ...]:
+        """Imports that a kill kept from their place: runs without a journal, whose captures are other tools' files alone."""
+        if self.has_journal:
             return ()
-        return tuple(sorted(names, key=lambda name: (int(name.partition("-")[0]), name)))
+        with translated(self.journal):
+            return tuple(
+                name
+                for name in _numbered(self.journal, _RUN_NAME)
+                if all(_IMPORTED.search(path.name) for path in (self.journal / name / "data").glob("*.warc*"))
+            )
 
     def last_seal(self) -> tuple[int, bytes] | None:
         """Sequence number and SEAL of the newest run; None when there is none."""
@@ -176,45 +195,99 @@ class Archive:
             durable.make_folders(folder / "data")
         return Staged(folder)
 
+    def event_staging(self, name: str) -> Staged:
+        """The folder of an event that is being written."""
+        folder = self.journal / name
+        with translated(folder):
+            durable.make_folders(folder)
+        return Staged(folder)
+
+    def drop_import(self, name: str) -> None:
+        """Take away what is there of an import that was not sealed."""
+        self.drop_event(name)
+
+    def drop_event(self, name: str) -> None:
+        """Take away what a kill left of an event that was not even sealed."""
+        with translated(self.journal / name):
+            shutil.rmtree(self.journal / name)
+            self._leave_journal()
+
     def place(self, name: str) -> Path:
         """Move the staged run of that name into runs/, its last step; one that is there already stays."""
-        staged, final = self.journal / name, self.runs / name
+        return self._place(name, self.runs)
+
+    def place_import(self, name: str) -> Path:
+        """The same for an import, which has no journal."""
+        final = self._place(name, self.runs)
+        self._leave_journal()
+        return final
+
+    def place_event(self, name: str) -> Path:
+        """The same for an event, into events/."""
+        final = self._place(name, self.events)
+        self._leave_journal()
+        return final
+
+    def _place(self, name: str, folder: Path) -> Path:
+        staged, final = self.journal / name, folder / name
         with translated(final):
-            durable.make_folders(self.runs)
+            durable.make_folders(folder)
             if not final.exists():
                 staged.rename(final)
-            durable.sync_folder(self.runs)
+            durable.sync_folder(folder)
             durable.sync_folder(self.journal)
         return final
 
+    def _leave_journal(self) -> None:
+        """Remove journal/ unless something lies in it: a run is open, or it is not ours to remove."""
+        if not self.has_journal:
+            with contextlib.suppress(OSError):
+                self.journal.rmdir()
+
     def read_run(self, name: str, path: str, limit: int) -> bytes | None:
         """A small file of a run in its place; None when it is not there. Raises FormatError when it is longer than `limit`."""
+        return _read(self.runs / name / path, limit)
+
+    def overwrite(self, name: str, path: str, offset: int, pieces: Iterable[bytes]) -> None:
+        """Write other bytes over some of a file of a sealed run, in place, and see that they reach the disk: for a redaction alone.
+
+        In place, because a file written anew would leave the old bytes on the disk.
+        """
         place = self.runs / name / path
-        try:
-            with translated(place), place.open("rb") as file:
-                data = file.read(limit + 1)
-        except StoreError as problem:
-            if isinstance(problem.__cause__, FileNotFoundError):
-                return None
-            raise
-        if len(data) > limit:
-            raise FormatError(f"{place}: longer than {limit} bytes")
-        return data
+        with translated(place):
+            handle = os.open(place, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                for piece in pieces:
+                    left = memoryview(piece)
+                    while left:
+                        written = os.pwrite(handle, left, offset)
+                        offset, left = offset + written, left[written:]
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+
+    def read_event(self, name: str, path: str, limit: int) -> bytes | None:
+        """The same of an event."""
+        return _read(self.events / name / path, limit)
 
     def keep_token(self, name: str, path: str, token: bytes) -> None:
         """Add a token to a run in its place: the only thing that a sealed run ever gains.
 
         It waits in journal/ until it is whole: what a kill leaves behind must not lie in a run, where nothing unlisted belongs.
         """
-        place = self.runs / name / path
+        self._keep(self.runs / name / path, token)
+
+    def keep_event_token(self, name: str, path: str, token: bytes) -> None:
+        """The same for an event."""
+        self._keep(self.events / name / path, token)
+
+    def _keep(self, place: Path, token: bytes) -> None:
         with translated(place):
             durable.make_folders(self.journal)
             durable.make_folders(place.parent)
             durable.write_file(place, token, beside=self.journal / "token.part")
             durable.sync_folder(place.parent)
-            if not self.has_journal:
-                with contextlib.suppress(OSError):  # something lies there that is not ours to remove
-                    self.journal.rmdir()
+            self._leave_journal()
 
     def clear_unbegun(self) -> None:
         """Clear a journal in which no run was begun. Raises StoreError when records lie there all the same: then it was damaged."""
@@ -280,6 +353,28 @@ class Staged:
             for left in self.folder.rglob(".*.part"):
                 left.unlink()
             return tuple(sorted(str(path.relative_to(self.folder)) for path in self.folder.rglob("*") if path.is_file()))
+
+
+def _numbered(folder: Path, form: re.Pattern[str]) -> tuple[str, ...]:
+    """The names in `folder` of that form, by the number that they begin with."""
+    try:
+        names = [entry.name for entry in folder.iterdir() if form.fullmatch(entry.name)]
+    except FileNotFoundError:
+        return ()
+    return tuple(sorted(names, key=lambda name: (int(name.partition("-")[0]), name)))
+
+
+def _read(place: Path, limit: int) -> bytes | None:
+    try:
+        with translated(place), place.open("rb") as file:
+            data = file.read(limit + 1)
+    except StoreError as problem:
+        if isinstance(problem.__cause__, FileNotFoundError):
+            return None
+        raise
+    if len(data) > limit:
+        raise FormatError(f"{place}: longer than {limit} bytes")
+    return data
 
 
 @contextmanager

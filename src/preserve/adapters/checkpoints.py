@@ -76,6 +76,18 @@ class CheckpointMemory:
             return f"{self._folder}: {problem.strerror}"
         return ""
 
+    def replace(self, signed: SignedNote) -> str:
+        """Keep this one, whatever was kept before: a user accepted that the log was rolled back. "" or why it could not be kept."""
+        head = note.parse_checkpoint(signed.text)
+        try:
+            durable.make_folders(self._folder, mode=0o700)
+            with _locked(self._folder):
+                durable.write_file(self._place(head.origin), signed.encode(), mode=0o600)
+                durable.sync_folder(self._folder)
+        except OSError as problem:
+            return f"{self._folder}: {problem.strerror}"
+        return ""
+
     def _place(self, origin: str) -> Path:
         return self._folder / f"{hashlib.sha256(origin.encode()).hexdigest()}.checkpoint"
 

@@ -24,14 +24,25 @@ _COMMANDS = {
     "capture": "the main job: cite, capture, seal",
     "verify": "check that an archive, run, bundle or packet was not altered",
     "status": "every document and footnote: captured, intact, sealed",
+    "diff": "what changed at an address between two captures",
+    "schedule": "capture again and again: what, when, and whom to tell",
     "timestamp": "fetch the time-stamps that sealed runs lack",
     "bundle": "hand over captures as a WACZ that replay tools open",
+    "report": "every footnote, its capture and its proof, as pages that open from the disk",
+    "view": "the report live in a browser on this machine, with search and replay",
     "prove": "one capture in a packet that a stranger can check alone",
+    "log": "the log's checkpoint, checking it, witnessing the logs of others",
     "key": "make, list and export signing keys",
     "trust": "whose signatures and logs you accept",
+    "import": "captures made with other tools, kept as what they are",
+    "redact": "remove records that may not be kept, under a signed statement",
+    "custody": "who did what with an archive, to whom it went, and why; signed",
     "demo": "the whole job offline, on a bundled document and site",
 }
 """Name and one-line help; the module is preserve.cli.<name>. The help stands here so that listing commands imports none."""
+
+_MODULES = {"import": "importing"}
+"""Where the module cannot have the command's name, for Python has taken it."""
 
 
 class _Lazy(click.Group):
@@ -43,7 +54,7 @@ class _Lazy(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        command = importlib.import_module(f"preserve.cli.{cmd_name}").command
+        command = importlib.import_module(f"preserve.cli.{_MODULES.get(cmd_name, cmd_name)}").command
         assert isinstance(command, click.Command)
         return command
 

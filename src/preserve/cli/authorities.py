@@ -34,5 +34,5 @@ def configured(given: Sequence[str]) -> tuple[Config, tuple[Authority, ...]]:
 
 def user_agent_of(config: Config, version: str) -> str:
     """Who is asking, in the words of the settings."""
-    contact = f"; {config.contact}" if config.contact else ""
+    contact = f"; {'+' if config.contact.startswith('http') else ''}{config.contact}" if config.contact else ""
     return config.user_agent or f"Mozilla/5.0 (compatible; preserve/{version}; archiving of cited pages{contact})"

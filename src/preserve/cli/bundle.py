@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING
 import click
 
 from preserve import __version__
-from preserve.errors import ConfigError, ExitCode, FormatError, UsageError
+from preserve.cli.custodyoptions import check_custody, custody, leave_event, made, run_ref
+from preserve.errors import ConfigError, FormatError, UsageError
 from preserve.formats.printable import printable
 from preserve.model.finding import Result
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from preserve.adapters.keys import LocalSigner
     from preserve.flows.bundle import Contents
     from preserve.model.finding import Report
     from preserve.model.handover import RunPart, Wanted
-    from preserve.ports import Folder
+    from preserve.ports import Folder, Signer
 
 _SOFTWARE = f"preserve/{__version__}"
 
@@ -47,6 +47,7 @@ class _Form(Enum):
 @click.option("--bagit", is_flag=True, help="The bundle in a BagIt bag: a folder, or a ZIP where its name ends in .zip.")
 @click.option("--key", metavar="ID", help="The key that signs the bundle [default: your newest].")
 @click.option("--passphrase-file", type=click.Path(path_type=Path, dir_okay=False), help="Its first line opens the key.")
+@custody
 def command(
     archive: Path,
     output: Path,
@@ -56,6 +57,7 @@ def command(
     urls: tuple[str, ...],
     key: str | None,
     passphrase_file: Path | None,
+    custody: str | None,
     *,
     warc: bool,
     bagit: bool,
@@ -65,7 +67,7 @@ def command(
     Whole runs go along byte for byte. With --document, --note or --url single captures do: their records, what their pages need, the
     originals that revisits refer to, and the proof that each of them is of the sealed run; nothing else of it is disclosed.
 
-    The archive is verified first and never written to. What does not verify is not handed over: exit code 40. A run that is not
+    The archive is verified first and, without --custody, not written to. What does not verify is not handed over: exit code 40. A run that is not
     sealed is left out, and that is said. `preserve verify X.wacz` checks the result.
     """
     from preserve.adapters.folder import DiskFolder
@@ -79,6 +81,7 @@ def command(
         raise FormatError(f"{archive} is not an archive", "capture into it first, or name another folder")
     if output.resolve().is_relative_to(archive.resolve()):
         raise UsageError(f"{output} lies in the archive, and nothing else may", "name a place outside it")
+    check_custody(archive, custody)
     wanted = _wanted(runs, documents, notes, urls)
     form = _Form.WARC if warc else _Form.BAG if bagit else _Form.WACZ
     if (archive / "journal").is_dir():
@@ -89,12 +92,22 @@ def command(
         bundle.refuse_altered(report, names, wanted.runs)
         parts = select(folder, names, wanted)
         bundle.refuse_altered(report, [part.name for part in parts], frozenset())
+        bundle.refuse_removed(report, parts)
         if not parts:
             raise UsageError("there is nothing to hand over: no sealed capture fits", "preserve status lists what there is")
+        if wanted.by_capture and any(part.whole for part in parts):
+            _say("What was imported goes along whole, whatever else lies in the same file: single records of it cannot be proven.")
         contents = _write(folder, parts, output, form, lambda: _signer(key, parts, passphrase_file))
     _tell_rest(report)
     _conclude(output, form, contents, whole=not wanted.by_capture)
-    return ExitCode.DONE
+    some = bool(runs) or wanted.by_capture
+    return leave_event(
+        archive,
+        custody,
+        action="export",
+        result=made(output) + ("; single captures" if wanted.by_capture else ""),
+        runs=tuple(run_ref(archive, part.name) for part in parts) if some and custody is not None else (),
+    )
 
 
 def _wanted(runs: tuple[int, ...], documents: tuple[str, ...], notes: tuple[str, ...], urls: tuple[str, ...]) -> Wanted:
@@ -110,30 +123,34 @@ def _wanted(runs: tuple[int, ...], documents: tuple[str, ...], notes: tuple[str,
     return Wanted(runs=frozenset(runs), documents=frozenset(documents), notes=frozenset(notes), urls=frozenset(addresses))
 
 
-def _signer(wanted: str | None, parts: Sequence[RunPart], passphrase_file: Path | None) -> LocalSigner:
+def _signer(wanted: str | None, parts: Sequence[RunPart], passphrase_file: Path | None) -> Signer:
     """The user's own key; a bundle of somebody else's archive is signed for by whoever makes it."""
     from preserve.adapters.keys import KeyStore
+    from preserve.adapters.trust import TrustStore
     from preserve.cli.passphrase import opener
-    from preserve.formats.publickey import fingerprint_groups
+    from preserve.formats.publickey import Algorithm, fingerprint_groups
     from preserve.places import config_folder
+    from preserve.wiring.signing import open_signer, revoked_keys
 
-    keys = KeyStore(config_folder())
-    key = keys.signing_key(wanted)
+    config = config_folder()
+    key = KeyStore(config).signing_key(wanted, revoked=revoked_keys(TrustStore(config)))
     if key is None:
         raise ConfigError("there is no key here to sign the bundle with", "make one: preserve key generate")
+    if key.public.algorithm is not Algorithm.ED25519:
+        raise ConfigError("a bundle is signed with an Ed25519 key", "name one with --key; `preserve key list` shows them")
     if not any(signer.keyid == key.keyid for part in parts for signer in part.manifest.signers):
         _say(f"The bundle is signed by your key {fingerprint_groups(key.keyid)}, which signed none of its runs.")
-    return keys.signer(key, opener(passphrase_file))
+    return open_signer(key, opener(passphrase_file))
 
 
-def _write(folder: Folder, parts: Sequence[RunPart], output: Path, form: _Form, signer: Callable[[], LocalSigner]) -> Contents:
+def _write(folder: Folder, parts: Sequence[RunPart], output: Path, form: _Form, signer: Callable[[], Signer]) -> Contents:
     from preserve.adapters import handover
     from preserve.flows import bundle
 
     now = datetime.now(UTC)
     if form is _Form.WARC and output.name.endswith(".warc.gz"):
         with handover.new_file(output) as file:
-            return bundle.write_warcs(folder, parts, handover.FolderSink(None, file))
+            return bundle.write_warcs(folder, parts, handover.FolderSink(None, file), joined=True)
     if form is _Form.WARC:
         with handover.new_folder(output) as place:
             return bundle.write_warcs(folder, parts, handover.FolderSink(place))
@@ -153,7 +170,7 @@ def _write(folder: Folder, parts: Sequence[RunPart], output: Path, form: _Form, 
     return contents
 
 
-def _write_wacz(folder: Folder, parts: Sequence[RunPart], output: Path, now: datetime, signer: LocalSigner) -> Contents:
+def _write_wacz(folder: Folder, parts: Sequence[RunPart], output: Path, now: datetime, signer: Signer) -> Contents:
     from preserve.adapters.handover import zip_file
     from preserve.adapters.sorting import SortedLines
     from preserve.adapters.waczkey import WaczKey

@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from preserve.cli import captureoptions
-from preserve.errors import ExitCode, UsageError
+from preserve.errors import ExitCode, FormatError, UsageError
 from preserve.formats.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from preserve import wiring
-    from preserve.cli.progress import Bar, Plain, Quiet
+    from preserve.cli.progress import Quiet
     from preserve.flows.run import Input, Inputs
+    from preserve.model.document import Document
     from preserve.model.web import Capture
+    from preserve.wiring.options import CaptureOptions, CaptureResult
 
 
 @click.command()
@@ -70,49 +71,51 @@ def command(
     )
     if problems and not (read or urls or lists):
         return ExitCode.FORMAT
-    return perform(options, inputs, problems=problems, as_json=as_json, verbose=verbose, quiet=quiet)[1]
+    return perform(options, inputs, problems=len(problems), as_json=as_json, verbose=verbose, quiet=quiet)[1]
 
 
 def perform(
-    options: wiring.CaptureOptions, inputs: Inputs, *, problems: int, as_json: bool, verbose: bool, quiet: bool
-) -> tuple[wiring.CaptureResult, int]:
+    options: CaptureOptions, inputs: Inputs, *, problems: int, as_json: bool, verbose: bool, quiet: bool
+) -> tuple[CaptureResult, int]:
     """Capture, and say what comes of it; also the exit code. `problems` is how many documents could not be read."""
-    from preserve import wiring
     from preserve.cli.passphrase import opener
+    from preserve.wiring.capturing import capture
 
     started = time.monotonic()
     watcher = _watcher(as_json=as_json, verbose=verbose, quiet=quiet)
     try:
-        result = wiring.capture(options, inputs, watcher, lambda words: _say(words, quiet=quiet), opener())
+        result = capture(options, inputs, watcher, lambda words: _say(words, quiet=quiet), opener())
     finally:
         watcher.close()
     _conclude(result, options.archive, as_json=as_json, quiet=quiet, seconds=time.monotonic() - started)
     return result, _exit_code(result, problems=problems)
 
 
-def read_documents(paths: tuple[str, ...], *, quiet: bool) -> tuple[tuple[Input, ...], int]:
-    """The documents with their citations, and how many could not be read (each was said)."""
+def read_documents(paths: tuple[str, ...], *, quiet: bool) -> tuple[tuple[Input, ...], tuple[FormatError, ...]]:
+    """The documents with their citations, and why others could not be read (each was said)."""
     if not paths:
-        return (), 0
-    from preserve.cite import citations
-    from preserve.cli.cite import summary
+        return (), ()
     from preserve.cli.documents import load
-    from preserve.flows.run import Input
-    from preserve.model.run import Source
 
     loaded = load(paths)
     for problem in loaded.problems:
         _say(f"preserve: {problem.message}", quiet=False)
         if problem.hint:
             _say(f"  {problem.hint}", quiet=False)
-    inputs = []
-    for entry in loaded.documents:
-        document = entry.document
-        found = citations(document)
-        _say(summary(document, found), quiet=quiet)
-        source = Source(name=document.name, media_type=document.media_type, size=document.size, sha256=document.sha256)
-        inputs.append(Input(source=source, data=entry.data, citations=found))
-    return tuple(inputs), len(loaded.problems)
+    return tuple(cited(entry.document, entry.data, quiet=quiet) for entry in loaded.documents), loaded.problems
+
+
+def cited(document: Document, data: bytes, *, quiet: bool) -> Input:
+    """A document with its citations, which are summed up for whoever looks on; `data` is what it was read from."""
+    from preserve.cite import citations
+    from preserve.cli.cite import summary
+    from preserve.flows.run import Input
+    from preserve.model.run import Source
+
+    found = citations(document)
+    _say(summary(document, found), quiet=quiet)
+    source = Source(name=document.name, media_type=document.media_type, size=document.size, sha256=document.sha256)
+    return Input(source=source, data=data, citations=found)
 
 
 def _given(urls: tuple[str, ...], lists: tuple[str, ...], *, resume: bool) -> Iterable[str] | None:
@@ -123,8 +126,8 @@ def _given(urls: tuple[str, ...], lists: tuple[str, ...], *, resume: bool) -> It
     return tuple(given) if resume else given
 
 
-def _watcher(*, as_json: bool, verbose: bool, quiet: bool) -> Bar | Plain | Quiet:
-    from preserve.cli.progress import Bar, Plain, Quiet
+def _watcher(*, as_json: bool, verbose: bool, quiet: bool) -> Quiet:
+    from preserve.cli.progress import Plain, Quiet
 
     def emit(capture: Capture) -> None:
         if as_json:
@@ -134,6 +137,8 @@ def _watcher(*, as_json: bool, verbose: bool, quiet: bool) -> Bar | Plain | Quie
         return Quiet(emit)
     # With JSON on the same terminal a bar would be torn apart line by line.
     if sys.stderr.isatty() and not (as_json and sys.stdout.isatty()):
+        from preserve.cli.bar import Bar
+
         return Bar(emit, verbose=verbose)
     return Plain(emit, verbose=verbose)
 
@@ -152,10 +157,22 @@ def _line(capture: Capture) -> dict[str, object]:
     }
     if capture.signals:
         line["signals"] = list(capture.signals)
+    if capture.candidates:
+        line["candidates"] = [
+            {"url": tried.url, "outcome": tried.outcome, "status": tried.status, "verdict": tried.verdict, "why": tried.why}
+            for tried in capture.candidates
+        ]
+    if capture.chosen is not None:
+        line["chosen"] = capture.chosen
+    if capture.memento is not None:
+        from preserve.formats.lines import write_memento
+        from preserve.rules.seal import memento_line
+
+        line["memento"] = write_memento(memento_line(capture.memento))
     return line
 
 
-def _conclude(result: wiring.CaptureResult, archive: Path, *, as_json: bool, quiet: bool, seconds: float) -> None:
+def _conclude(result: CaptureResult, archive: Path, *, as_json: bool, quiet: bool, seconds: float) -> None:
     from dataclasses import asdict
 
     from preserve.cli.progress import duration
@@ -198,7 +215,7 @@ def _conclude(result: wiring.CaptureResult, archive: Path, *, as_json: bool, qui
     _say(f"Check it with: preserve verify {printable(str(archive))}", quiet=quiet)
 
 
-def _exit_code(result: wiring.CaptureResult, *, problems: int) -> int:
+def _exit_code(result: CaptureResult, *, problems: int) -> int:
     counts = result.counts
     if result.interrupted:
         return ExitCode.INTERRUPTED

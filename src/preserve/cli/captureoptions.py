@@ -19,8 +19,8 @@ from click.core import ParameterSource
 from preserve.errors import ConfigError, FormatError, UsageError
 
 if TYPE_CHECKING:
-    from preserve import wiring
     from preserve.model.schedule import Value
+    from preserve.wiring.options import CaptureOptions
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -129,8 +129,33 @@ _OPTIONS = (
         "  [default: $PRESERVE_TSA, else config.toml]",
     ),
     click.option("--no-timestamp", is_flag=True, help="Ask no time-stamp authority: the times are self-asserted."),
+    click.option(
+        "--memento",
+        multiple=True,
+        metavar="TIMEGATE",
+        help="Ask this web archive (a URL prefix) for pages that are gone or not what is cited; repeatable."
+        "  [default: config.toml, else none]",
+    ),
+    click.option("--no-memento", is_flag=True, help="Ask no web archive."),
+    click.option(
+        "--no-probe", is_flag=True, help="Do not ask a host for a made-up address to learn what its “not found” looks like."
+    ),
+    click.option(
+        "--save-to", metavar="PREFIX", help="Ask this web archive (a URL prefix) to save each page that is captured well."
+    ),
     click.option("--user-agent", metavar="TEXT", help="What to say who is asking."),
-    click.option("--key", metavar="ID", help="Sign with this key; see `preserve key list`."),
+    click.option(
+        "--proxy",
+        metavar="URL",
+        help="Ask through this proxy (http:// or socks5://); it is recorded, without its password.  [default: config.toml, else none]",
+    ),
+    click.option("--http2", is_flag=True, help="Let servers choose HTTP/2; what comes so is marked as a representation."),
+    click.option("--key", metavar="ID|PUB.pem", help="Sign with this key; see `preserve key list`."),
+    click.option(
+        "--signer",
+        metavar="CMD",
+        help="What signs with --key, where its private half is elsewhere: bytes in, raw signature out.",
+    ),
     click.option("--operator", metavar="NAME", help="Who stands for this capture; signed."),
     click.option("--case", metavar="REF", help="What this capture belongs to; signed."),
 )
@@ -173,23 +198,33 @@ class Given:
     no_requisites: bool
     tsa: tuple[str, ...]
     no_timestamp: bool
+    memento: tuple[str, ...]
+    no_memento: bool
+    no_probe: bool
+    save_to: str | None
     user_agent: str | None
+    proxy: str | None
+    http2: bool
     key: str | None
+    signer: str | None
     operator: str | None
     case: str | None
 
-    def settle(self, archive: Path, *, resume: bool = False) -> wiring.CaptureOptions:
+    def settle(self, archive: Path, *, resume: bool = False) -> CaptureOptions:
         """These options with what config.toml adds to them. Raises UsageError and ConfigError."""
-        from preserve import __version__, wiring
+        from preserve import __version__
         from preserve.cli.authorities import configured, user_agent_of
         from preserve.flows.manners import Manners
         from preserve.model.settings import FetchSettings, TlsMode
+        from preserve.rules.memento import prefixes as asked_archives
         from preserve.rules.robots import Robots
-        from preserve.rules.route import parse_connect_to, parse_resolve
+        from preserve.rules.route import parse_connect_to, parse_proxy, parse_resolve
+        from preserve.wiring.options import CaptureOptions
 
         config, authorities = configured(self.tsa)
         agent = self.user_agent or user_agent_of(config, __version__)
-        return wiring.CaptureOptions(
+        proxy = self.proxy or config.proxy
+        return CaptureOptions(
             archive=archive,
             fetch=FetchSettings(
                 user_agent=agent,
@@ -201,17 +236,24 @@ class Given:
                 per_host=self.per_host,
                 resolve=tuple(parse_resolve(rule) for rule in self.resolve),
                 connect_to=tuple(parse_connect_to(rule) for rule in self.connect_to),
+                proxy=None if proxy is None else parse_proxy(proxy),
+                http2=self.http2,
             ),
             manners=Manners(
                 concurrency=self.concurrency,
                 per_host=self.per_host,
                 delay=self.delay,
                 total_timeout=self.total_timeout,
+                patience=config.patience,
                 robots=Robots(self.robots),
                 requisites=not self.no_requisites,
                 user_agent=agent,
+                probe=not self.no_probe,
+                archives=() if self.no_memento else asked_archives(self.memento or config.archives),
+                save_to=None if self.save_to is None else asked_archives((self.save_to,))[0],
             ),
             key=self.key,
+            signer=self.signer,
             operator=self.operator or config.operator.name,
             organisation=config.operator.organisation,
             role=config.operator.role,
@@ -219,10 +261,15 @@ class Given:
             authorities=() if self.no_timestamp else authorities,
             resume=resume,
             workers=self.workers,
+            egress_ip=config.egress_ip,
         )
 
 
 # ------------------------------------------------------------------------------------------------- kept with a schedule
+
+
+_PROGRAMS = frozenset({"signer"})
+"""Options that name a program: whoever can write into an archive must not be able to have one started."""
 
 
 def to_store(context: click.Context) -> dict[str, Value]:
@@ -235,6 +282,13 @@ def to_store(context: click.Context) -> dict[str, Value]:
         assert parameter.name is not None, "an option has a name"
         if context.get_parameter_source(parameter.name) in {ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT}:
             stored[_long(parameter)] = _storable(context.params[parameter.name])
+    if named := _PROGRAMS & stored.keys():
+        raise UsageError(
+            f"--{min(named)}: a command is not kept in the archive",
+            "it belongs to your key: preserve key import PUB.pem --signer CMD",
+        )
+    if "@" in str(stored.get("proxy", "")):
+        raise UsageError("--proxy: a password would be kept in the archive", "set `proxy` in config.toml, under [capture]")
     return stored
 
 
@@ -246,8 +300,8 @@ def from_stored(stored: Mapping[str, Value], base: Path) -> Given:
     known = {_long(parameter): parameter for parameter in _parameters()}
     arguments = []
     for name, value in stored.items():
-        if name not in known:
-            raise ConfigError(f"unknown option {name!r}", "`preserve schedule add --help` lists them")
+        if name not in known or name in _PROGRAMS:
+            raise ConfigError(f"no option for a schedule: {name!r}", "`preserve schedule add --help` lists them")
         is_path = isinstance(known[name].type, click.Path)
         if isinstance(value, bool):
             if known[name].is_flag is False:

@@ -18,6 +18,7 @@ _ENDINGS = {
     ExitCode.ALTERED: "ALTERED, MISSING OR FORGED: see the claims that fail. Do not rely on what they name.",
     ExitCode.UNESTABLISHED: "Nothing was found altered, but a claim that was asked for is NOT ESTABLISHED: see what is not proven.",
 }
+_SAMPLED = "Nothing of what was read is altered, missing or forged. It was a SAMPLE: the other records were not looked at."
 _SOME = "time: self-asserted. Authorities vouch for some of the runs only: not-after says for which."
 _TIMES = {
     "self-asserted": "time: self-asserted. When this was made rests on the signer's word; no authority vouches for it.",
@@ -41,7 +42,8 @@ def json_lines(report: Report, *, timed: bool = True) -> Iterator[str]:
     code = report.exit_code
     refusal = {"refusal": report.refusal} if report.refusal else {}
     time = {"time": report.time} if timed else {}
-    yield json.dumps({"ok": code == ExitCode.DONE, "exit": int(code), **time, **refusal})
+    sampled = {"sampled": True} if report.sampled else {}
+    yield json.dumps({"ok": code == ExitCode.DONE, "exit": int(code), **time, **sampled, **refusal})
 
 
 def text_lines(report: Report, path: Path, *, verbose: bool, quiet: bool, timed: bool = True) -> Iterator[str]:
@@ -65,7 +67,7 @@ def text_lines(report: Report, path: Path, *, verbose: bool, quiet: bool, timed:
     if timed:
         some = not report.stamped and any(f.claim is Claim.NOT_AFTER and f.result is Result.PASS for f in report.findings)
         yield _SOME if some else _TIMES[report.time]
-    yield _ENDINGS[report.exit_code]
+    yield _SAMPLED if report.sampled and report.exit_code is ExitCode.DONE else _ENDINGS[report.exit_code]
     if report.refusal:
         yield f"{'REFUSED' if report.exit_code is ExitCode.ALTERED else 'NOT ESTABLISHED'} {report.refusal}"
 

@@ -1,29 +1,43 @@
-"""`preserve key`: make, list and export signing keys."""
+"""`preserve key`: make and list keys; what else is done with them stands in `keyfiles` and `keychange`."""
 
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import click
 
+from preserve.cli.keychange import recovery, revoke, rotate
+from preserve.cli.keyfiles import export, import_, passphrase_
+
 
 @click.group("key")
 def command() -> None:
-    """Make, list and export signing keys.
+    """Make, keep, replace and revoke signing keys.
 
-    Keys lie in your configuration folder, readable by you alone, never in an archive. The private half never leaves it; the public
-    half is what you give to those who are to verify your archives.
+    Keys lie in your configuration folder, readable by you alone, never in an archive. The private half leaves it only as a backup; the
+    public half is what you give to those who are to verify your archives.
     """
 
 
 @command.command()
-@click.option("--name", default="unnamed", metavar="NAME", help="whose key it is; signed into every manifest")
+@click.option(
+    "--name", default="unnamed", metavar="NAME", help="whose key it is, signed into every manifest; or the witness's name"
+)
+@click.option(
+    "--use",
+    type=click.Choice(["manifest", "witness"]),
+    default="manifest",
+    show_default=True,
+    help="what it signs: your manifests, or the logs of others that you witness",
+)
 @click.option(
     "--passphrase-file", type=click.Path(path_type=Path), metavar="FILE", help="take the passphrase from its first line"
 )
 @click.option("--no-passphrase", is_flag=True, help="keep the key unencrypted, for machines that capture unattended")
-def generate(name: str, passphrase_file: Path | None, no_passphrase: bool) -> None:
+@click.option("--keyring", is_flag=True, help="keep the passphrase in the system's keyring, so that nobody is asked")
+def generate(name: str, use: str, passphrase_file: Path | None, *, no_passphrase: bool, keyring: bool) -> None:
     """Make an Ed25519 signing key; it is pinned as your own and used from now on.
 
     The passphrase is asked for, or taken from --passphrase-file, $PRESERVE_PASSPHRASE_FILE or $PRESERVE_PASSPHRASE.
@@ -40,20 +54,27 @@ def generate(name: str, passphrase_file: Path | None, no_passphrase: bool) -> No
 
     if no_passphrase and passphrase_file:
         raise UsageError("--no-passphrase and --passphrase-file exclude each other")
+    if no_passphrase and keyring:
+        raise UsageError("--no-passphrase and --keyring exclude each other")
     if not name:
         raise UsageError("a key needs a name", "say whose it is with --name")
-    config = config_folder()
-    key = KeyStore(config).make(
-        KeyUse.MANIFEST,
-        name,
-        now=datetime.now(UTC),
-        pin=TrustStore(config).add,
-        passphrase=None if no_passphrase else passphrase.new(passphrase_file),
-    )
+    if use == "witness":
+        _check_witness_name(name)
+    store, trust = KeyStore(config_folder()), TrustStore(config_folder())
+    secret = None if no_passphrase else passphrase.new(passphrase_file)
+    key = store.make(KeyUse(use), name, now=datetime.now(UTC), pin=trust.add, passphrase=secret)
+    if keyring and secret is not None:
+        passphrase.remember(key.keyid, secret)
+        store.protect(key, lambda _: secret, secret, keyring=True)
     click.echo(key.keyid)
     click.echo(f"Fingerprint  {fingerprint_groups(key.keyid)}", err=True)
+    if key.vkey:
+        click.echo(f"vkey         {key.vkey.encode()}", err=True)
     if no_passphrase:
         click.echo("It lies unencrypted in your configuration folder: whoever copies that file can sign as you.", err=True)
+    if use == "witness":
+        click.echo("Give its vkey to those whose logs you witness. It starts with: preserve log witness --log VKEY", err=True)
+        return
     click.echo(
         "Keep a copy of keys/ below that folder in a safe place, and give others the public key: preserve key export", err=True
     )
@@ -61,18 +82,22 @@ def generate(name: str, passphrase_file: Path | None, no_passphrase: bool) -> No
 
 @command.command("list")
 @click.option("--json", "as_json", is_flag=True, help="one JSON object a line")
-def list_(as_json: bool) -> None:
+@click.option("--qr", is_flag=True, help="show each fingerprint as a QR code too")
+def list_(*, as_json: bool, qr: bool) -> None:
     """List the keys, oldest first. New manifests are signed with the one marked with a star."""
     from preserve.adapters.keys import KeyStore
+    from preserve.adapters.trust import TrustStore
     from preserve.formats.printable import printable
     from preserve.formats.publickey import fingerprint_groups
     from preserve.formats.times import rfc3339
     from preserve.places import config_folder
+    from preserve.wiring.signing import revoked_keys
 
-    store = KeyStore(config_folder())
-    chosen = store.signing_key()
-    for key in store.stored_keys():
-        used = chosen is not None and key.keyid == chosen.keyid
+    keys = KeyStore(config_folder()).stored_keys()
+    revoked = revoked_keys(TrustStore(config_folder()))
+    signing = [key.keyid for key in keys if key.use == "manifest" and key.keyid not in revoked]
+    for key in keys:
+        used = key.keyid in signing[-1:]
         if as_json:
             row = {
                 "keyid": key.keyid,
@@ -82,43 +107,40 @@ def list_(as_json: bool) -> None:
                 "created": rfc3339(key.created),
                 "encrypted": key.encrypted,
                 "default": used,
+                "revoked": key.keyid in revoked,
                 "vkey": key.vkey.encode() if key.vkey else None,
+                "signer": list(key.command) or None,
             }
             click.echo(json.dumps(row))
-        else:
-            click.echo(f"{'*' if used else ' '} {fingerprint_groups(key.keyid)}")
-            protected = "with a passphrase" if key.encrypted else "without passphrase"
-            click.echo(f"  {key.use:<8}  {printable(key.name)}, made {rfc3339(key.created)}, {protected}")
-    if chosen is None:
+            continue
+        click.echo(f"{'*' if used else ' '} {fingerprint_groups(key.keyid)}")
+        where = "with a passphrase" + (" in the keyring" if key.keyring else "") if key.encrypted else "without passphrase"
+        where = f"signs through {printable(shlex.join(key.command))}" if key.command else where
+        gone = ", revoked" if key.keyid in revoked else ""
+        click.echo(f"  {key.use:<8}  {printable(key.name)}, made {rfc3339(key.created)}, {where}{gone}")
+        if qr:
+            from preserve.cli.qr import blocks
+
+            click.echo(blocks(key.keyid.upper()))
+    if not signing:
         click.echo(
             "There is no signing key yet. The first capture makes one; `preserve key generate` does it with a passphrase.",
             err=True,
         )
 
 
-@command.command()
-@click.argument("key_id", metavar="[ID]", required=False)
-@click.option("--vkey", is_flag=True, help="the vkey line of a log's key instead; ID may be the log's origin")
-def export(key_id: str | None, vkey: bool) -> None:
-    """Print a public key as PEM, to give to those who verify.
+for more in (export, import_, passphrase_, rotate, revoke, recovery):
+    command.add_command(more)
 
-    ID is a key id, the beginning of one, or a name; without it, the key that signs new manifests.
-    """
-    from preserve.adapters.keys import KeyStore, KeyUse
-    from preserve.errors import ConfigError
-    from preserve.places import config_folder
 
-    store = KeyStore(config_folder())
-    if vkey:
-        logs = [key for key in store.stored_keys() if key.use is KeyUse.LOG]
-        if key_id is None and len(logs) != 1:
-            raise ConfigError(f"{len(logs) or 'no'} logs have a key here", "`preserve key list` shows them; name one")
-        line = (store.find(key_id) if key_id else logs[0]).vkey
-        if line is None:
-            raise ConfigError(f"{key_id} is no log's key", "`preserve key list` shows which are")
-        click.echo(line.encode())
-        return
-    chosen = store.find(key_id) if key_id else store.signing_key()
-    if chosen is None:
-        raise ConfigError("there is no signing key yet", "preserve key generate")
-    click.echo(chosen.public.pem, nl=False)
+def _check_witness_name(name: str) -> None:
+    from preserve.errors import FormatError, UsageError
+    from preserve.formats.note import check_name
+
+    hint = "say it like an address: --name library.example/witness"
+    if name == "unnamed":
+        raise UsageError("a witness needs a name of its own", hint)
+    try:
+        check_name(name)
+    except FormatError as problem:
+        raise UsageError(problem.message, hint) from None

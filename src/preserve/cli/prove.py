@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from preserve.cli.custodyoptions import check_custody, custody, leave_event, run_ref
+from preserve.cli.custodyoptions import made as handed
 from preserve.errors import ExitCode, FormatError, TrustError, UsageError
 from preserve.formats.printable import printable
 
@@ -17,13 +19,16 @@ from preserve.formats.printable import printable
 @click.option("--run", type=click.IntRange(min=0), metavar="N", help="The capture of this run [default: the latest].")
 @click.option("--document", metavar="NAME", help="Only a capture that this document cites.")
 @click.option("--note", metavar="N", help="Only a capture that a footnote with this mark cites.")
-def command(archive: Path, url: str, output: Path, run: int | None, document: str | None, note: str | None) -> int:
+@custody
+def command(
+    archive: Path, url: str, output: Path, run: int | None, document: str | None, note: str | None, custody: str | None
+) -> int:
     """Put ONE capture of URL into a packet: its records, and everything that proves them; nothing of the other captures.
 
     The packet holds a README.md that explains the check in plain words, and verify.py, which does it with Python and openssl alone.
     Who gets it needs your key id by another way: preserve key list. The latest capture is taken of which something was kept.
 
-    The archive is verified first and never written to. An altered archive proves nothing: exit code 40. `preserve verify X.zip`
+    The archive is verified first and, without --custody, not written to. An altered archive proves nothing: exit code 40. `preserve verify X.zip`
     checks the packet.
     """
     from preserve.adapters.folder import DiskFolder
@@ -37,11 +42,14 @@ def command(archive: Path, url: str, output: Path, run: int | None, document: st
     from preserve.formats.times import rfc3339
     from preserve.model.finding import Result
     from preserve.model.packet import Chosen
+    from preserve.rules.damage import Damage
+    from preserve.rules.verify_redaction import REDACTED
 
     if not (archive / "archive.toml").is_file():
         raise FormatError(f"{archive} is not an archive", "capture into it first, or name another folder")
     if output.resolve().is_relative_to(archive.resolve()):
         raise UsageError(f"{output} lies in the archive, and nothing else may", "name a place outside it")
+    check_custody(archive, custody)
     report = check(archive)
     for finding in report.findings:
         if finding.result is Result.FAIL:
@@ -52,11 +60,21 @@ def command(archive: Path, url: str, output: Path, run: int | None, document: st
     with DiskFolder(archive) as folder:
         chosen = Chosen(url=url, run=run, note=note, document=document)
         shown = prove.prove(folder, run_names(folder), chosen, aids())
+        if Damage(report.findings).removed(f"runs/{shown.run}", shown.capture.records):
+            raise UsageError(
+                f"the capture of {url} in run {shown.run} was removed from the archive: there is nothing left to prove",
+                "preserve verify says by whom and why; --run N takes the capture of another run",
+            )
         with zip_file(output, EPOCH) as sink:
             prove.write(folder, shown.members, sink)
     made = check(output)
     if made.exit_code is ExitCode.ALTERED:
         output.unlink()
+        if any(finding.code == REDACTED for finding in report.findings):
+            raise UsageError(
+                f"a record that the capture of {url} needs was removed from the archive: it can no longer be proven",
+                "preserve verify says which, by whom and why",
+            )
         raise TrustError("the archive was changed meanwhile: the packet made of it does not verify", "look at preserve verify")
     capture = shown.capture
     signer = next(member.name for member in shown.members if member.name.startswith("keys/")).removeprefix("keys/")[:64]
@@ -70,4 +88,4 @@ def command(archive: Path, url: str, output: Path, run: int | None, document: st
     click.echo(f"Tell the reader by another way whose key it is: {fingerprint_groups(signer)}", err=True)
     if made.refusal:
         click.echo(f"Not all is established ({made.refusal}): preserve verify {printable(str(output))} says what.", err=True)
-    return ExitCode.DONE
+    return leave_event(archive, custody, action="export", result=handed(output), runs=(run_ref(archive, shown.run),))

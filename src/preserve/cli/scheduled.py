@@ -124,13 +124,16 @@ def differs(folder: Folder, run: str, names: Callable[[], Sequence[str]]) -> hap
 
     @cache
     def shelf() -> Shelf:
-        return change.shelf(folder, names())
+        return change.shelf(folder, names(), unread=True)
 
     def told(before: Seen, line: CaptureLine) -> str:
         plainly = happened.other_bytes(before, line)
-        if not plainly:
+        back = not happened.was_page(before)
+        if not plainly and not back:
             return ""
         try:
+            if back:
+                return change.since(shelf(), run, line)
             return change.words(shelf(), before.run, run, line)
         except (FormatError, StoreError, FileNotFoundError):
             return plainly  # the earlier run cannot be read: `preserve verify` says what happened to it

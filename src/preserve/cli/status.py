@@ -69,7 +69,7 @@ def command(archive: Path, as_json: bool, history: bool, svg: Path | None) -> in
 
 
 def _line(standing: Standing, upcoming: Upcoming) -> dict[str, object]:
-    from preserve.formats.lines import write_memento
+    from preserve.formats.lines import write_foreign, write_memento
     from preserve.formats.times import rfc3339
 
     return {
@@ -81,8 +81,10 @@ def _line(standing: Standing, upcoming: Upcoming) -> dict[str, object]:
         "captured": None if standing.captured is None else rfc3339(standing.captured),
         "run": standing.run,
         "intact": standing.intact,
+        **({"removed": True} if standing.removed else {}),
         "chosen": standing.chosen,
         "memento": None if standing.memento is None else write_memento(standing.memento),
+        "foreign": None if standing.foreign is None else write_foreign(standing.foreign),
         "next": None if (due := upcoming.of(standing.url)) is None else rfc3339(due),
     }
 
@@ -118,16 +120,20 @@ def _show_table(title: str, rows: Iterable[Iterable[tuple[str, str]]]) -> None:
 
 def _cells(row: Standing) -> tuple[tuple[str, str], ...]:
     """The cells of one citation, each with its style."""
-    from preserve.model.web import Outcome, Verdict
+    from preserve.model.web import Outcome
 
-    fine = row.outcome is Outcome.CAPTURED and row.verdict is Verdict.OK
+    fine = row.fine
     if row.outcome is None:
         state = "not captured"
+    elif row.foreign is not None:
+        state = f"third-party{'' if row.outcome is Outcome.CAPTURED else f', {row.outcome}'}"
     elif row.outcome is Outcome.CAPTURED:
         state = "captured" if fine else f"captured, {row.verdict}"
     else:
         state = row.outcome.value
     intact = {None: ("-", "dim"), True: ("intact", "green"), False: ("ALTERED", "bold red")}[row.intact]
+    if row.removed:
+        intact = ("removed", "yellow")
     address = row.url or ""
     if row.chosen is not None and row.chosen != row.url:
         address = f"{address}  (chosen: {row.chosen})"
@@ -143,10 +149,10 @@ def _cells(row: Standing) -> tuple[tuple[str, str], ...]:
 
 
 def _conclude(archive: Path, report: Report, standings: Sequence[Standing]) -> None:
-    from preserve.model.web import Outcome, Verdict
-
-    fine = sum(row.outcome is Outcome.CAPTURED and row.verdict is Verdict.OK and row.intact is True for row in standings)
-    click.echo(f"{fine} of {len(standings)} citations captured and intact. Time: {report.time}.", err=True)
+    fine = sum(row.fine and row.intact is True for row in standings)
+    theirs = sum(row.foreign is not None and row.intact is True for row in standings)
+    more = f"; {theirs} more with a third party's capture" if theirs else ""
+    click.echo(f"{fine} of {len(standings)} citations captured and intact{more}. Time: {report.time}.", err=True)
     if report.exit_code is not ExitCode.DONE:
         click.echo(f"Not all is well: preserve verify {printable(str(archive))} says what.", err=True)
     if (archive / "journal").is_dir():

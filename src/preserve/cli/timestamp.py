@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from preserve.errors import ExitCode, FormatError
+from preserve.errors import ExitCode, FormatError, TrustError, UsageError
 from preserve.formats.printable import printable
 
 if TYPE_CHECKING:
@@ -39,16 +39,34 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="Trust these certificate authorities (PEM) where an address is https, instead of the bundled ones.",
 )
+@click.option("--renew", is_flag=True, help="Stamp anew, as a signed event, what was stamped before: see docs/guide/renewal.md.")
+@click.option("--data", is_flag=True, help="With --renew: read every file again and stamp its SHA-512, not the old stamps alone.")
+@click.option("--key", metavar="ID", help="With --renew: sign with this key; see `preserve key list`.")
+@click.option("--operator", metavar="NAME", help="With --renew: who did it; signed.  [default: the operator of config.toml]")
 @click.option("--commands", is_flag=True, help="Ask nobody: print the openssl commands that check every token there is.")
 @click.option("-v", "--verbose", is_flag=True, help="Print those commands at the end as well.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but what is missing.")
 def command(
-    archive: Path, tsa: tuple[str, ...], add: bool, cacert: Path | None, commands: bool, verbose: bool, quiet: bool
+    archive: Path,
+    tsa: tuple[str, ...],
+    cacert: Path | None,
+    key: str | None,
+    operator: str | None,
+    *,
+    add: bool,
+    renew: bool,
+    data: bool,
+    commands: bool,
+    verbose: bool,
+    quiet: bool,
 ) -> int:
-    """Fetch the time-stamps that sealed runs lack, because an authority was down when they were sealed.
+    """Fetch the time-stamps that sealed runs and events lack, because an authority was down when they were signed.
 
-    ARCHIVE is $PRESERVE_ARCHIVE, else ./archive. A token is added to its run as timestamps/NAME.tsr; nothing else is
+    ARCHIVE is $PRESERVE_ARCHIVE, else ./archive. A token is added to its run or event as timestamps/NAME.tsr; nothing else is
     touched. A token fetched late proves that the run existed by then; it no longer bears out when it was made.
+
+    With --renew the archive is verified, and an event is recorded that lists what is there with SHA-512, signed, logged and stamped. Do it every few years, and
+    whenever an authority's certificate is about to end.
 
     Exit code: 0 nothing is missing; 41 some token still is; 40 a run does not fit its SEAL and was not stamped.
     """
@@ -60,10 +78,14 @@ def command(
     if commands:
         _print_commands(place)
         return ExitCode.DONE
-    from preserve import wiring
+    if renew:
+        return _renew(archive, tsa, cacert, key, operator, data=data)
+    if data or key or operator:
+        raise UsageError("--data, --key and --operator go with --renew")
+    from preserve.wiring import stamping
 
     _, authorities = configured(tsa)
-    stands = wiring.timestamp(place, authorities, cacert, _say, add=add)
+    stands = stamping.timestamp(place, authorities, cacert, _say, add=add)
     for name, run in stands.items():
         for line in _lines(name, run, {authority.name for authority in authorities}, quiet=quiet):
             _say(line)
@@ -72,6 +94,32 @@ def command(
     if any(run.problem for run in stands.values()):
         return ExitCode.ALTERED
     return ExitCode.UNESTABLISHED if any(run.missing for run in stands.values()) else ExitCode.DONE
+
+
+def _renew(
+    archive: Path, tsa: tuple[str, ...], cacert: Path | None, key: str | None, operator: str | None, *, data: bool
+) -> ExitCode:
+    from dataclasses import replace
+
+    from preserve.cli.custodyoptions import settle, tell_of
+    from preserve.cli.passphrase import opener
+    from preserve.cli.verify import check
+    from preserve.model.event import Renewed
+    from preserve.model.finding import Result
+    from preserve.wiring.renewing import renew
+
+    options = replace(settle(archive, key, operator, tsa), cacert=cacert)
+    if not options.authorities:
+        raise UsageError("a renewal is a new stamp, and no authority is there to give it", "give --tsa NAME=URL")
+    for finding in check(archive).findings:
+        if finding.result is Result.FAIL:
+            raise TrustError(
+                f"the archive does not verify, and nothing altered is renewed: {finding.subject}: {finding.detail}",
+                "preserve verify says everything that is wrong",
+            )
+    recorded = renew(options, Renewed.DATA if data else Renewed.STAMPS, _say, opener())
+    tell_of(recorded)
+    return ExitCode.UNESTABLISHED if recorded.stamped.missing else ExitCode.DONE
 
 
 def _lines(name: str, run: Stamped, asked: set[str], *, quiet: bool) -> Iterator[str]:
@@ -87,17 +135,14 @@ def _lines(name: str, run: Stamped, asked: set[str], *, quiet: bool) -> Iterator
 
 def _print_commands(archive: Archive) -> None:
     """A command for each token, to be pasted into any shell that has openssl and the roots."""
-    from preserve.formats import manifest, timestamp
+    from preserve.formats import hashlist, manifest, timestamp
 
     names = set()
-    for run in archive.run_names():
-        data = archive.read_run(run, "manifest.json", manifest.MAX_SIZE)
-        if data is None:
-            continue
-        said = manifest.decode(data)
-        folder = archive.runs / run
+    places = [(archive.runs / run, archive.read_run(run, "manifest.json", manifest.MAX_SIZE)) for run in archive.run_names()]
+    for folder, data in [*places, *((archive.events / event, None) for event in archive.event_names())]:
+        said = None if data is None else manifest.decode(data)
         for token in sorted(folder.glob("timestamps/*.tsr")):
-            start = token.name.startswith("start-")
+            start = said is not None and token.name.startswith("start-")
             authority = token.stem.removeprefix("start-") if start else token.stem
             names.add(authority)
             try:
@@ -106,12 +151,15 @@ def _print_commands(archive: Archive) -> None:
                 _say(f"{token}: {problem.message}")
                 continue
             over = "/dev/stdin" if start else shlex.quote(str(folder / "SEAL"))
-            given = f"printf 'preserve-run/v1 %s %s\\n' {said.run_id} {said.nonce} | " if start else ""
+            given = f"printf 'preserve-run/v1 %s %s\\n' {said.run_id} {said.nonce} | " if start and said is not None else ""
             # -attime: openssl takes the certificates at today's date otherwise, and refuses tokens that outlived them.
             click.echo(
                 f"{given}openssl ts -verify -data {over} -in {shlex.quote(str(token))}"
                 f" -CAfile {shlex.quote(authority)}.pem -attime {epoch}"
             )
+    for event in archive.event_names():
+        if (archive.events / event / hashlist.NAME).is_file():
+            click.echo(f"cd {shlex.quote(str(archive.root))} && sha512sum -c --strict events/{event}/{hashlist.NAME}")
     if names:
         _say("NAME.pem is the root of that authority. You have it from itself, or from your own trust store:")
         for name in sorted(names):

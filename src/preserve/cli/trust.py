@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from preserve.cli.custodyoptions import signing
+from preserve.cli.moments import moment
 from preserve.errors import ExitCode
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from preserve.model.trust import TrustedKey
 
 
@@ -32,7 +37,24 @@ def command() -> None:
 )
 @click.option("--role", type=click.Choice(["operator", "log", "witness"]), help="refuse the key when it is for something else")
 @click.option("--tsa", is_flag=True, help="FILE is the root certificate of the time-stamp authority that manifests call NAME")
-def add(key: str, name: str, fingerprint: str | None, role: str | None, *, tsa: bool) -> ExitCode:
+@click.option(
+    "--recovery",
+    is_flag=True,
+    help="the key may revoke and replace the keys of the signer whom you call NAME, and signs nothing",
+)
+@click.option("--valid-from", callback=moment, metavar="TIME", help="what it signed before does not count")
+@click.option("--valid-until", callback=moment, metavar="TIME", help="what it signs later does not count")
+def add(
+    key: str,
+    name: str,
+    fingerprint: str | None,
+    role: str | None,
+    valid_from: datetime | None,
+    valid_until: datetime | None,
+    *,
+    tsa: bool,
+    recovery: bool,
+) -> ExitCode:
     """Trust a signer's public key (a PEM file), or a log's or witness's vkey (as a line, or a file that holds it).
 
     With --tsa, trust the root certificate of a time-stamp authority (PEM or DER), under the name that manifests call it by.
@@ -42,11 +64,18 @@ def add(key: str, name: str, fingerprint: str | None, role: str | None, *, tsa: 
     from preserve.errors import TrustError, UsageError
     from preserve.formats.printable import printable
     from preserve.formats.publickey import fingerprint_groups
+    from preserve.model.trust import TrustRole
     from preserve.places import config_folder
 
     if not name:
         raise UsageError("--name is empty", "say what you call the key's owner")
-    entry = _root(key, name) if tsa else _entry(key, name)
+    if valid_from and valid_until and valid_until < valid_from:
+        raise UsageError("--valid-until lies before --valid-from")
+    entry = replace(_root(key, name) if tsa else _entry(key, name), valid_from=valid_from, valid_until=valid_until)
+    if recovery and entry.role != "operator":
+        raise UsageError(f"--recovery is for a public key in PEM, and this is a key of role {entry.role}")
+    if recovery:
+        entry = replace(entry, role=TrustRole.RECOVERY)
     if role is not None and entry.role != role:
         raise UsageError(f"this is a key of role {entry.role}, not {role}")
     click.echo(f"Fingerprint  {fingerprint_groups(entry.keyid)}", err=True)
@@ -121,6 +150,51 @@ def remove(key: str) -> None:
 
     gone = TrustStore(config_folder()).remove(key)
     click.echo(f"No longer trusted: {printable(gone.name)}, {gone.role}, {gone.keyid}", err=True)
+
+
+@command.command("accept-rollback")
+@click.argument("origin", metavar="ORIGIN")
+@click.option("--reason", required=True, metavar="TEXT", help="why there is no newer one; signed and logged")
+@click.option(
+    "--archive",
+    envvar="PRESERVE_ARCHIVE",
+    default="archive",
+    show_default="$PRESERVE_ARCHIVE, else ./archive",
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="the archive with that log, as it is now",
+)
+@signing
+def accept_rollback(
+    origin: str,
+    reason: str,
+    archive: Path,
+    key: str | None,
+    operator: str | None,
+    tsa: tuple[str, ...],
+    *,
+    no_timestamp: bool,
+) -> ExitCode:
+    """Go on with a log that has fewer entries than were seen here before, or others: after a restore from an old backup.
+
+    ORIGIN is the log's name, as preserve verify prints it. The archive must verify in itself. Who has the log's key states
+    the rollback in it, signed, and every verification shows it from then on. Who has not accepts what is stated there.
+
+    What lay between is lost to the archive; run folders of it that somebody kept still verify alone.
+    """
+    from preserve.cli.custodyoptions import said, say, settle, tell_of
+    from preserve.cli.passphrase import opener
+    from preserve.wiring.rollback import accept_rollback as accept
+
+    options = settle(archive, key, operator, tsa, no_timestamp=no_timestamp)
+    done = accept(options, origin, said(reason), say, opener())
+    if not done.given_up:
+        say("Nothing was rolled back: the log has every entry that was seen here.")
+        return ExitCode.DONE
+    for event in done.recorded:
+        tell_of(event)
+    say(f"Accepted: {done.given_up[0].size} entries were seen here of {origin}; from now on this log counts, as it is now.")
+    return ExitCode.DONE
 
 
 def _root(given: str, name: str) -> TrustedKey:

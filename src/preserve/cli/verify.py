@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,15 +12,17 @@ import click
 
 from preserve.cli.custodyoptions import check_custody, custody, leave_event
 from preserve.cli.findings import show
-from preserve.errors import ExitCode, FormatError
-from preserve.model.finding import Claim, Report
+from preserve.errors import ExitCode, FormatError, UsageError
+from preserve.model.finding import Claim, Report, Result
 
 if TYPE_CHECKING:
+    from preserve.flows.measure import Sample
     from preserve.flows.verify_log import Memory
     from preserve.model.trust import TrustedKey
     from preserve.ports import Workers
     from preserve.rules.verify_witness import Demand
 
+_PERCENT = re.compile(r"(\d{1,3}(?:\.\d{1,6})?) ?%?", re.ASCII)
 _FOUND = {
     ExitCode.DONE: "nothing altered, missing or forged; every needed claim established",
     ExitCode.ALTERED: "something altered, missing or forged",
@@ -39,6 +42,12 @@ _FOUND = {
 )
 @click.option("--thorough", is_flag=True, help="Open every record as well: gzip, WARC header, block and payload digests.")
 @click.option(
+    "--sample",
+    metavar="N%",
+    help="Read only N % of the records of each WARC file, picked at random, at least one; the rest is checked as always.",
+)
+@click.option("--sample-seed", metavar="TEXT", help="Pick the same records again.  [default: others each time]")
+@click.option(
     "--policy",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     metavar="FILE",
@@ -55,6 +64,8 @@ _FOUND = {
 def command(
     path: Path,
     require: tuple[str, ...],
+    sample: str | None,
+    sample_seed: str | None,
     policy: Path | None,
     workers: int | None,
     custody: str | None,
@@ -76,9 +87,13 @@ def command(
                 20 none of these
     """
     check_custody(path, custody)
-    report = check(path, require=frozenset(map(Claim, require)), workers=workers, thorough=thorough, policy=policy)
+    chosen = _sample(sample, sample_seed)
+    report = check(
+        path, require=frozenset(map(Claim, require)), workers=workers, thorough=thorough, policy=policy, sample=chosen
+    )
     code = show(report, path, as_json=as_json, verbose=verbose, quiet=quiet)
-    left = leave_event(path, custody, action="verify", result=_FOUND[code])  # damage that was found is worth recording, too
+    found = _FOUND[code] if chosen is None else f"of a sample of {sample} of the records: {_FOUND[code]}"
+    left = leave_event(path, custody, action="verify", result=found)  # damage that was found is worth recording, too
     return code or left
 
 
@@ -89,6 +104,7 @@ def check(
     workers: int | None = None,
     thorough: bool = False,
     policy: Path | None = None,
+    sample: Sample | None = None,
 ) -> Report:
     """Verify what lies at `path`, with the user's own trust and memory; also what other commands rest on."""
     from preserve.adapters.checkpoints import CheckpointMemory
@@ -107,8 +123,12 @@ def check(
     memories = (CheckpointMemory.seen(state_folder()), CheckpointMemory.signed(state_folder()))
     trusted = TrustStore(config_folder()).trusted_keys()
     demand = read_demand(config_folder(), policy)
+    if sample is not None and (_is_packet(path) or not path.is_dir()):
+        raise UsageError("--sample is for archives and runs: what was handed over is always read whole")
     if _is_packet(path):
         return _check_packet(path, trusted, memories, require, demand)
+    if (path / "bagit.txt").is_file() and not any((path / name).exists() for name in ("archive.toml", "manifest.json")):
+        return _check_bag(path, trusted, memories, require, ForkedWorkers(workers or processors()), demand)
     if not path.is_dir():
         return _check_file(path, trusted, memories, require, ForkedWorkers(workers or processors()), demand)
     with DiskFolder(path) as folder:
@@ -122,9 +142,29 @@ def check(
                 require=require,
                 thorough=thorough,
                 demand=demand,
+                sample=sample,
             )
         except FormatError as problem:
             raise FormatError(f"{path}: {problem.message}", problem.hint) from None
+
+
+def _sample(text: str | None, seed: str | None) -> Sample | None:
+    """How much to read; None for everything, which 100% is too."""
+    if text is None:
+        if seed is not None:
+            raise UsageError("--sample-seed goes with --sample")
+        return None
+    match = _PERCENT.fullmatch(text)
+    share = float(match[1]) / 100 if match else 0.0
+    if not 0 < share <= 1:
+        raise UsageError(f"--sample {text!r} is no share", "give 10% or 0.5%: more than nothing, 100% at most")
+    if share == 1:
+        return None
+    import secrets
+
+    from preserve.flows.measure import Sample
+
+    return Sample(share=share, seed=seed if seed is not None else secrets.token_hex(8))
 
 
 def _is_packet(path: Path) -> bool:
@@ -154,6 +194,30 @@ def _check_packet(
             return verify_packet(folder, (), trusted, memories, now, aids(), require=require, demand=demand)
     with PacketZip(path) as packet:
         return verify_packet(packet, list(packet.problems()), trusted, memories, now, aids(), require=require, demand=demand)
+
+
+def _check_bag(
+    path: Path,
+    trusted: Sequence[TrustedKey],
+    memories: Sequence[Memory],
+    require: frozenset[Claim],
+    workers: Workers,
+    demand: Demand | None,
+) -> Report:
+    """A bundle in a BagIt bag: first the bag, then the bundle."""
+    from dataclasses import replace
+
+    from preserve.adapters.folder import DiskFolder
+    from preserve.flows.verify_bag import check_bag
+
+    with DiskFolder(path) as folder:
+        findings, bundles = check_bag(folder)
+    if len(bundles) != 1 or not (path / bundles[0]).is_file():
+        if any(finding.result is Result.FAIL for finding in findings):
+            return Report(findings=tuple(findings), require=require)
+        raise FormatError(f"{path}: a bag with {len(bundles)} bundles in its payload", "name the .wacz that you mean")
+    report = _check_file(path / bundles[0], trusted, memories, require, workers, demand)
+    return replace(report, findings=(*findings, *report.findings))
 
 
 def _check_file(

@@ -9,22 +9,24 @@ Called by the one writer under the archive's lock. Every step leaves a state fro
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import PurePath
 
-from preserve.errors import TrustError
+from preserve.errors import FormatError, TrustError
 from preserve.flows import seal
 from preserve.flows.stamp import Stamped, Stamper
-from preserve.formats import lines, manifest
+from preserve.formats import lines, manifest, statement
 from preserve.formats import url as url_format
 from preserve.formats.times import rfc3339
 from preserve.model.document import Citation
 from preserve.model.run import Counts, Source
 from preserve.model.trust import TimestampEntry
 from preserve.ports import ArchiveStore, Clock, Journal, Ledger, Signer
-from preserve.rules.plan import Reach, default_reach, not_asked
+from preserve.rules.plan import Reach, default_reach, key, not_asked
+
+_PUT_BACK = "runs, events or log were changed or put back: run `preserve verify`, then restore from a backup"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,20 +40,31 @@ class Input:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
-    """What a capture was asked for. `where` None means the notes, or everything in a document that has none."""
+    """What a capture was asked for. `where` None means the notes, or everything in a document that has none.
+
+    `held` are addresses that are left alone this time, by their keys, with the reason; what cites them is told it.
+    """
 
     documents: tuple[Input, ...] = ()
     urls: Iterable[str] | None = None
     where: Reach | None = None
+    held: Mapping[str, str] = field(default_factory=dict)
 
     def reach(self, document: Input) -> Reach:
         return self.where or default_reach(document.citations)
+
+    def not_asked(self, citation: Citation, document: Input) -> str | None:
+        """Why nothing will be asked for this citation, None when something will."""
+        why = not_asked(citation, self.reach(document))
+        if why is not None or citation.url is None or not self.held:
+            return why
+        return self.held.get(key(citation.url))
 
     @property
     def empty(self) -> bool:
         """Whether it can be seen beforehand that nothing will be asked."""
         return self.urls is None and not any(
-            not_asked(citation, self.reach(document)) is None for document in self.documents for citation in document.citations
+            self.not_asked(citation, document) is None for document in self.documents for citation in document.citations
         )
 
 
@@ -76,7 +89,7 @@ def plan(journal: Journal, archive: ArchiveStore, inputs: Inputs) -> None:
             if number is None:
                 continue
             for citation in document.citations:
-                why = not_asked(citation, inputs.reach(document))
+                why = inputs.not_asked(citation, document)
                 target = None if why is not None or citation.url is None else _target(journal, citation.url)
                 journal.add_citation(number, citation, target=target, not_captured=why)
         for url in inputs.urls or ():
@@ -86,8 +99,8 @@ def plan(journal: Journal, archive: ArchiveStore, inputs: Inputs) -> None:
 def _target(journal: Journal, url: str) -> int:
     parsed = url_format.parse(url)
     if isinstance(parsed, url_format.BadUrl):
-        return journal.add_target(key=_key(url), url=url, address=None, host="")
-    return journal.add_target(key=_key(url), url=url, address=parsed.address, host=parsed.host)
+        return journal.add_target(key=key(url), url=url, address=None, host="")
+    return journal.add_target(key=key(url), url=url, address=parsed.address, host=parsed.queue)
 
 
 def finish(
@@ -140,13 +153,21 @@ def settle(archive: ArchiveStore, journal: Journal, ledger: Ledger, stamper: Sta
         seal.enter(archive.staging(identity.name), ledger)
     folder = archive.place(identity.name)
     last = archive.last_seal()
+    document = archive.last_manifest()
     assert last is not None, "the run was just put there"
-    size, _ = ledger.head()
+    assert document is not None, "a run that was just put there has a manifest"
     stamped = stamper.complete(archive, identity.name)
     journal.close()
     archive.clear_journal()
     digest = hashlib.sha256(last[1]).hexdigest()
-    return Sealed(folder=folder, name=identity.name, seal_sha256=digest, log_index=size - 1, counts=counts, stamped=stamped)
+    return Sealed(
+        folder=folder,
+        name=identity.name,
+        seal_sha256=digest,
+        log_index=manifest.decode(document).log.size_before,
+        counts=counts,
+        stamped=stamped,
+    )
 
 
 def check_foundation(archive: ArchiveStore, ledger: Ledger) -> None:
@@ -155,18 +176,31 @@ def check_foundation(archive: ArchiveStore, ledger: Ledger) -> None:
     What a full verification finds is for `preserve verify`; this keeps a capture from hiding a removal under new work.
     """
     size, _ = ledger.head()
-    last = archive.last_seal()
+    try:
+        last = _newest(archive)
+    except FormatError as problem:
+        raise TrustError(f"the newest of what was sealed cannot be read: {problem.message}", _PUT_BACK) from problem
     if last is None:
         if size:
             raise TrustError(
                 f"the log has {size} entries, but the archive has no run", "runs were removed: restore them from a backup"
             )
         return
-    if not size or ledger.entry(size - 1) != last[1]:
-        raise TrustError(
-            f"the newest run, {last[0]}, is not the last entry of the log",
-            "runs or log were changed or put back: run `preserve verify`, then restore from a backup",
-        )
+    index, entry, what = last
+    if index != size - 1 or ledger.entry(index) != entry:
+        raise TrustError(f"the newest {what} is not the last entry of the log", _PUT_BACK)
+
+
+def _newest(archive: ArchiveStore) -> tuple[int, bytes, str] | None:
+    """What was entered in the log last, run or event: its index, its entry, what to call it. None when there is nothing."""
+    found: list[tuple[int, bytes, str]] = []
+    last, document = archive.last_seal(), archive.last_manifest()
+    if last is not None and document is not None:
+        found.append((manifest.decode(document).log.size_before, last[1], f"run, {last[0]},"))
+    if names := archive.event_names():
+        entry = archive.read_event(names[-1], statement.NAME, statement.MAX_SIZE) or b""
+        found.append((int(names[-1].partition("-")[0]), entry, f"event, {names[-1]},"))
+    return max(found, default=None)
 
 
 def answered(archive: ArchiveStore, inputs: Inputs) -> bool:
@@ -188,25 +222,19 @@ def answered(archive: ArchiveStore, inputs: Inputs) -> bool:
         return False
     if not inputs.urls:
         return True
-    captured = {_key(line.url) for line in lines.read(rows(signed.captures.file), lines.decode_capture)}
-    return all(_key(url) in captured for url in inputs.urls)
-
-
-def _key(url: str) -> str:
-    """What duplicates are found by."""
-    parsed = url_format.parse(url)
-    return f"unusable {url}" if isinstance(parsed, url_format.BadUrl) else parsed.address
+    captured = {key(line.url) for line in lines.read(rows(signed.captures.file), lines.decode_capture)}
+    return all(key(url) in captured for url in inputs.urls)
 
 
 def clock_doubt(archive: ArchiveStore, now: datetime) -> str:
-    """What a person should know when this machine's clock stands before the newest run's; "" when it does not."""
-    document = archive.last_manifest()
-    if document is None:
-        return ""
-    created = manifest.decode(document).created
-    if now >= created:
+    """What a person should know when this machine's clock stands before what was signed last; "" when it does not."""
+    document, names = archive.last_manifest(), archive.event_names()
+    created = [] if document is None else [manifest.decode(document).created]
+    if names and (event := archive.read_event(names[-1], statement.NAME, statement.MAX_SIZE)) is not None:
+        created.append(statement.decode(event).created)
+    if not created or now >= max(created):
         return ""
     return (
-        f"This machine's clock says {rfc3339(now)}, but the newest run was sealed at {rfc3339(created)}: one of the two is wrong."
-        " Set the clock right, or verification will not bear out the time of this run."
+        f"This machine's clock says {rfc3339(now)}, but what was signed last says {rfc3339(max(created))}: one of the two is wrong."
+        " Set the clock right, or verification will not bear out the time of what is signed now."
     )

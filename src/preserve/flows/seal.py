@@ -13,18 +13,19 @@ for all by `preserve verify --thorough`.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from itertools import chain
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from preserve.errors import FormatError, TrustError
 from preserve.formats import lines, manifest, recordindex
 from preserve.formats import seal as seal_format
 from preserve.formats.merkle import Frontier, leaf_hash
 from preserve.formats.warc import MemberCheck, written
+from preserve.model.run import CitationRow, RunIdentity, Source
 from preserve.model.trust import (
     ArchiveLink,
     CaptureIndex,
@@ -46,7 +47,7 @@ from preserve.model.trust import (
     Tool,
 )
 from preserve.model.web import Capture, Outcome, Stored
-from preserve.ports import Journal, Ledger, Signer, Staging
+from preserve.ports import Ledger, Signer, Staging
 from preserve.rules.seal import LineNumbers, capture_line, citation_line, source_line
 
 SOURCES = "data/sources.jsonl"
@@ -62,9 +63,25 @@ _SKEWS = 32
 """How many hosts' clocks the manifest tells of: enough to see our own one wrong."""
 
 
+class Account(Protocol):
+    """What is sealed, told: a capture's journal, or what an import gathered."""
+
+    def identity(self) -> RunIdentity | None: ...
+
+    def sources(self) -> Iterator[tuple[int, Source]]: ...
+
+    def citations(self) -> Iterator[CitationRow]: ...
+
+    def captures(self) -> Iterator[Capture]: ...
+
+    def warcs(self) -> tuple[str, ...]: ...
+
+    def records(self, warc: str) -> Iterator[Stored]: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class About:
-    """What the manifest says beside what was captured."""
+    """What the manifest says beside what was captured; of the clock, what the system knows of it (None: nothing)."""
 
     archive_id: str
     previous_seal_sha256: str | None
@@ -72,12 +89,14 @@ class About:
     case: Case
     tool: Tool
     environment: Environment
+    ntp_synchronised: bool | None = None
+    max_error_ms: int | None = None
     timestamps: tuple[TimestampEntry, ...] = ()
     start_tokens: tuple[StartToken, ...] = ()
 
 
 def seal(
-    journal: Journal,
+    journal: Account,
     staging: Staging,
     ledger: Ledger,
     signer: Signer,
@@ -86,8 +105,9 @@ def seal(
     now: datetime,
     salt: Callable[[], str],
     interrupted: bool,
+    foreign: Sequence[FileEntry] = (),
 ) -> None:
-    """Write everything of the run up to and including SEAL.
+    """Write everything of the run up to and including SEAL. `foreign` are files of other tools that lie in it, as they were copied.
 
     Raises TrustError when what lies on the disk is not what was written there: such a run is never signed.
     """
@@ -120,6 +140,7 @@ def seal(
         for torn in staging.files()
         if torn.startswith("data/") and torn.endswith(".bin")
     )
+    files.extend(_kept_foreign(staging, entry) for entry in foreign)
     size, root = ledger.head()
     document = manifest.encode(
         Manifest(
@@ -128,7 +149,10 @@ def seal(
             created=now,
             interrupted=interrupted,
             clock=ClockFacts(
-                source="system", ntp_synchronised=None, max_error_ms=None, http_date_skew_ms=tuple(sorted(tally.skews.values()))
+                source="system",
+                ntp_synchronised=about.ntp_synchronised,
+                max_error_ms=about.max_error_ms,
+                http_date_skew_ms=tuple(sorted(tally.skews.values())),
             ),
             archive=ArchiveLink(
                 id=about.archive_id, sequence=identity.sequence, previous_seal_sha256=about.previous_seal_sha256
@@ -206,7 +230,7 @@ class _Tally:
 
     def _add(self, capture: Capture) -> None:
         self.outcomes[capture.outcome] += 1
-        if capture.http_date and len(self.skews) < _SKEWS and capture.target.host not in self.skews:
+        if capture.http_date and capture.foreign is None and len(self.skews) < _SKEWS and capture.target.host not in self.skews:
             try:
                 told = parsedate_to_datetime(capture.http_date)
                 skew = round((told - capture.finished_at).total_seconds() * 1000)
@@ -229,7 +253,14 @@ def _write_lines(staging: Staging, files: list[FileEntry], path: str, role: Role
     return IndexFile(file=path, count=tree.size, root=tree.root().hex())
 
 
-def _close_warc(journal: Journal, staging: Staging, warc: str) -> tuple[FileEntry, FileEntry]:
+def _kept_foreign(staging: Staging, entry: FileEntry) -> FileEntry:
+    """A file of another tool, read back: what is signed is what lies there."""
+    if (staging.size(entry.path), _sha256(staging, entry.path)) != (entry.bytes, entry.sha256):
+        raise TrustError(f"{entry.path}: {_CHANGED}", "the disk or another program changed it; nothing was signed. Import it again")
+    return entry
+
+
+def _close_warc(journal: Account, staging: Staging, warc: str) -> tuple[FileEntry, FileEntry]:
     """Read one WARC file back, check it record by record, and write its record index."""
     index = warc.removesuffix(".warc.gz") + ".records"
     whole, size = hashlib.sha256(), 0

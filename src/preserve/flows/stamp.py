@@ -15,18 +15,18 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 from preserve.errors import FormatError
-from preserve.flows.verify_tokens import check
 from preserve.formats import manifest as manifest_format
-from preserve.formats import seal, timestamp
+from preserve.formats import seal, statement, timestamp
 from preserve.formats.manifest import start_message, start_token_path, token_path
 from preserve.formats.times import rfc3339
 from preserve.model.run import RunIdentity
-from preserve.model.trust import Manifest, Stamp, StartToken, TrustedKey
+from preserve.model.trust import Stamp, StartToken, TrustedKey
 from preserve.ports import ArchiveStore, Clock, Staging, TimeAuthority
 from preserve.rules.verify_signed import SKEW
-from preserve.rules.verify_time import WINDOW
+from preserve.rules.verify_time import WINDOW, Timed
 
 _START = "timestamps/start-"
 
@@ -46,6 +46,14 @@ class Stamped:
     @property
     def missing(self) -> tuple[str, ...]:
         return tuple(name for name in self.named if name not in self.there)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    """The folder of a run or an event in its place: a small file of it (None when it is not there), and a token to be added."""
+
+    read: Callable[[str, int], bytes | None]
+    keep: Callable[[str, bytes], None]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -103,22 +111,31 @@ class Stamper:
 
     def complete(self, archive: ArchiveStore, run: str, *, add: bool = False) -> Stamped:
         """Ask for the tokens over the SEAL of a run in its place that it names and lacks; with `add`, for others too."""
+        place = _Place(read=partial(archive.read_run, run), keep=partial(archive.keep_token, run))
+        return self._complete(place, seal.MANIFEST, manifest_format.MAX_SIZE, manifest_format.decode, add=add)
+
+    def complete_event(self, archive: ArchiveStore, event: str, *, add: bool = False) -> Stamped:
+        """The same for an event."""
+        place = _Place(read=partial(archive.read_event, event), keep=partial(archive.keep_event_token, event))
+        return self._complete(place, statement.NAME, statement.MAX_SIZE, statement.decode, add=add)
+
+    def _complete(self, place: _Place, document: str, limit: int, decode: Callable[[bytes], Timed], *, add: bool) -> Stamped:
         try:
-            manifest, sealed = _read_sealed(archive, run)
+            signed, sealed = _read_sealed(place, document, limit, decode)
         except FormatError as problem:
             return Stamped(problem=problem.message)
-        named = tuple(entry.authority for entry in manifest.timestamps)
-        there = [name for name in named if archive.read_run(run, token_path(name), manifest_format.MAX_TOKEN) is not None]
+        named = tuple(entry.authority for entry in signed.timestamps)
+        there = [name for name in named if place.read(token_path(name), manifest_format.MAX_TOKEN) is not None]
         added = list[str]()
         for authority in self.authorities:
             name = authority.name
             if name in there or (name not in named and not add):
                 continue
-            if name not in named and archive.read_run(run, token_path(name), manifest_format.MAX_TOKEN) is not None:
+            if name not in named and place.read(token_path(name), manifest_format.MAX_TOKEN) is not None:
                 continue
             reply, stamp = self._ask(authority, sealed)
-            if self._fits(authority.name, stamp, manifest) and self._told_of(name, stamp, "no time-stamp"):
-                archive.keep_token(run, token_path(name), reply)
+            if self._fits(authority.name, stamp, signed.created) and self._told_of(name, stamp, "no time-stamp"):
+                place.keep(token_path(name), reply)
                 (there if name in named else added).append(name)
         return Stamped(named=named, there=tuple(there), added=tuple(added))
 
@@ -135,21 +152,23 @@ class Stamper:
             return b"", Stamp(authority=name, problem="its answer is to another question (the nonce is not ours)")
         if authority.policy is not None and token.policy != authority.policy:
             return b"", Stamp(authority=name, problem=f"it stamped under the policy {token.policy}, not {authority.policy}")
+        from preserve.flows.verify_tokens import check  # noqa: PLC0415 -- X.509 costs a start that a run without authorities is spared
+
         return reply, check(name, reply, message, self.trusted)
 
-    def _fits(self, name: str, stamp: Stamp, manifest: Manifest) -> bool:
-        """Whether the time of a token can stand beside the manifest's; says so where it cannot, or proves little."""
+    def _fits(self, name: str, stamp: Stamp, created: datetime) -> bool:
+        """Whether the time of a token can stand beside the one that was signed; says so where it cannot, or proves little."""
         if stamp.time is None or stamp.problem:
             return True
-        if stamp.time < manifest.created - SKEW:
+        if stamp.time < created - SKEW:
             self.tell(
-                f"{name} says that it is {rfc3339(stamp.time)}, which is before the run was sealed by this machine's clock"
-                f" ({rfc3339(manifest.created)}): one of the clocks is wrong. Its token is not kept."
+                f"{name} says that it is {rfc3339(stamp.time)}, which is before it was sealed by this machine's clock"
+                f" ({rfc3339(created)}): one of the clocks is wrong. Its token is not kept."
             )
             return False
-        if stamp.time > manifest.created + WINDOW:
+        if stamp.time > created + WINDOW:
             self.tell(
-                f"{name} stamped it at {rfc3339(stamp.time)} only: that is proven from now on, not the time that the run claims."
+                f"{name} stamped it at {rfc3339(stamp.time)} only: that is proven from now on, not the time that it claims."
             )
         return True
 
@@ -169,13 +188,12 @@ def _keep(staging: Staging, path: str, data: bytes) -> None:
         file.write(data)
 
 
-def _read_sealed(archive: ArchiveStore, run: str) -> tuple[Manifest, bytes]:
-    """Manifest and SEAL of a run in its place; raises FormatError when they are not each other's."""
-    sealed = archive.read_run(run, "SEAL", seal.MAX_SIZE)
-    document = archive.read_run(run, seal.MANIFEST, manifest_format.MAX_SIZE)
-    if sealed is None or document is None:
-        raise FormatError("SEAL or manifest.json is missing")
-    lines = {line.path: line.sha256 for line in seal.decode(sealed)}
-    if lines[seal.MANIFEST] != hashlib.sha256(document).hexdigest():
-        raise FormatError("manifest.json is not the one that was sealed")
-    return manifest_format.decode(document), sealed
+def _read_sealed(place: _Place, document: str, limit: int, decode: Callable[[bytes], Timed]) -> tuple[Timed, bytes]:
+    """What was signed and SEAL of a run or an event in its place; raises FormatError when they are not each other's."""
+    sealed, signed = place.read("SEAL", seal.MAX_SIZE), place.read(document, limit)
+    if sealed is None or signed is None:
+        raise FormatError(f"SEAL or {document} is missing")
+    lines = {line.path: line.sha256 for line in seal.decode(sealed, document)}
+    if lines[document] != hashlib.sha256(signed).hexdigest():
+        raise FormatError(f"{document} is not the one that was sealed")
+    return decode(signed), sealed

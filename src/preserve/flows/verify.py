@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 
 from preserve.errors import FormatError, StoreError
 from preserve.flows import verify_run
-from preserve.flows.measure import VanishedError, measure_all
+from preserve.flows.measure import Sample, VanishedError, measure_all
 from preserve.flows.verify_archive import check_archive
 from preserve.flows.verify_log import Memory
 from preserve.formats import note, tlog
 from preserve.model.finding import Claim, Finding, Report, Result, unchecked
 from preserve.model.trust import TrustedKey
 from preserve.rules.verify_log import log_keys
+from preserve.rules.verify_witness import Demand
 
 if TYPE_CHECKING:
     from preserve.flows.bundle import Sorter
@@ -39,22 +40,27 @@ def verify(
     workers: Workers | None = None,
     require: frozenset[Claim] = frozenset(),
     thorough: bool = False,
+    demand: Demand | None = None,
+    sample: Sample | None = None,
 ) -> Report:
-    """Check the archive or the run in `folder`; the first of `memories` learns the log's head.
+    """Check the archive or the run in `folder`; the first of `memories` learns the log's head. `demand` is the policy for witnesses.
+
+    With a `sample` only some records of each WARC file are read; everything else is checked as always.
 
     Raises FormatError when it is neither, StoreError when it cannot be read or another process keeps changing it.
     """
     names = folder.names()
     if names & _RUN and "archive.toml" not in names:
-        findings = _check_run(folder, trusted, memories, now, workers, thorough=thorough)
+        findings = _check_run(folder, trusted, memories, now, workers, thorough=thorough, demand=demand, sample=sample)
     elif names & _ARCHIVE:
-        findings = _check_settled(folder, trusted, memories, now, workers, thorough=thorough)
+        findings = _check_settled(folder, trusted, memories, now, workers, thorough=thorough, demand=demand, sample=sample)
     else:
         raise FormatError(
             "neither an archive nor a run: there is no archive.toml and no manifest.json",
             "name the archive's folder, or the folder of one run in its runs/",
         )
-    return Report(findings=tuple(findings), require=require, stamped=_stamped(findings))
+    sampled = sample is not None
+    return Report(findings=tuple(findings), require=require, stamped=_stamped(findings), sampled=sampled)
 
 
 def verify_bundle(
@@ -66,6 +72,7 @@ def verify_bundle(
     *,
     workers: Workers | None = None,
     require: frozenset[Claim] = frozenset(),
+    demand: Demand | None = None,
 ) -> Report:
     """Check the WACZ in `container`, made by us or by others; the sorters hold its index while it is compared.
 
@@ -73,7 +80,7 @@ def verify_bundle(
     """
     from preserve.flows.verify_bundle import check_bundle  # noqa: PLC0415 -- most verifications are of folders, and start faster
 
-    findings = check_bundle(container, sorters, trusted, memories, now, workers)
+    findings = check_bundle(container, sorters, trusted, memories, now, workers, demand)
     return Report(findings=tuple(findings), require=require, stamped=_stamped(findings))
 
 
@@ -98,12 +105,14 @@ def _check_settled(
     workers: Workers | None,
     *,
     thorough: bool,
+    demand: Demand | None,
+    sample: Sample | None,
 ) -> list[Finding]:
     """Check an archive that may be growing meanwhile: what was read around a new log entry is read again."""
     for _ in range(_ATTEMPTS):
         before = _head(folder)
         try:
-            findings = check_archive(folder, trusted, memories, now, workers, thorough=thorough)
+            findings = check_archive(folder, trusted, memories, now, workers, thorough=thorough, demand=demand, sample=sample)
         except (FileNotFoundError, VanishedError):
             continue
         if _head(folder) == before:
@@ -126,9 +135,11 @@ def _check_run(
     workers: Workers | None,
     *,
     thorough: bool,
+    demand: Demand | None,
+    sample: Sample | None,
 ) -> list[Finding]:
     try:
-        check = verify_run.begin(folder, "", list(folder.walk()), trusted, now, thorough=thorough)
+        check = verify_run.begin(folder, "", list(folder.walk()), trusted, now, thorough=thorough, sample=sample)
     except FileNotFoundError as problem:
         raise VanishedError(str(problem.filename)) from None
     verify_run.finish(folder, check, measure_all(folder, check.jobs, workers))
@@ -136,7 +147,7 @@ def _check_run(
     if check.manifest is None:
         return findings
     origin = check.manifest.log.origin
-    keys = log_keys(origin, trusted, None, now)
+    keys = log_keys(origin, trusted, None, now, demand)
     remembered = [note.parse_checkpoint(known.text) for memory in memories if (known := memory.recall(origin)) is not None]
     findings += verify_run.judge_log(check, keys, None, remembered)
     for claim, why in (

@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING
 
 from preserve.errors import FormatError
 from preserve.flows import verify_run
-from preserve.flows.measure import WholeJob, measure_all
+from preserve.flows.measure import Sample, WholeJob, measure_all
+from preserve.flows.verify_events import PLACE, STAGED, Events
 from preserve.flows.verify_log import LogCheck, Memory
 from preserve.flows.verify_run import RunCheck
+from preserve.flows.verify_told import check_renewals, told
 from preserve.formats import description as description_format
 from preserve.model.archive import Description
+from preserve.model.event import EventKind
 from preserve.model.finding import Claim, Finding, failed, passed, unchecked
 from preserve.model.tree import Entry, Kind
 from preserve.model.trust import Manifest, TrustedKey
@@ -26,6 +29,8 @@ from preserve.rules import verify_log as log_rules
 from preserve.rules import verify_signed as signed_rules
 from preserve.rules import verify_tree as tree
 from preserve.rules.verify_content import Whole
+from preserve.rules.verify_event import Logged
+from preserve.rules.verify_witness import Demand
 
 if TYPE_CHECKING:
     from preserve.ports import Folder, Workers
@@ -36,14 +41,25 @@ _WINDOW_RUNS = 64
 
 
 @dataclass(slots=True, kw_only=True)
-class _Layout:
-    """What lies in the archive, sorted out by what it is for."""
+class Layout:
+    """What lies in the archive, sorted out by what it is for; folders by their path with its last slash."""
 
     top: list[Entry] = field(default_factory=list)
     runs: dict[str, list[Entry]] = field(default_factory=dict)
+    events: dict[str, list[Entry]] = field(default_factory=dict)
     staged: dict[str, list[Entry]] = field(default_factory=dict)
+    """Runs below journal/."""
+    stated: dict[str, list[Entry]] = field(default_factory=dict)
+    """Events below journal/."""
     log: list[Entry] = field(default_factory=list)
     documents: list[Entry] = field(default_factory=list)
+
+    def every(self) -> Iterator[Entry]:
+        """What does not change any more once it is there."""
+        yield from self.top
+        yield from self.documents
+        for folder in (*self.runs.values(), *self.events.values()):
+            yield from folder
 
 
 def check_archive(
@@ -54,31 +70,42 @@ def check_archive(
     workers: Workers | None,
     *,
     thorough: bool,
+    demand: Demand | None = None,
+    sample: Sample | None = None,
 ) -> list[Finding]:
     """Every finding about the archive in `folder`. The first of `memories` learns the log's head when it is established."""
-    layout = _lay_out(folder)
+    layout = lay_out(folder)
     findings = list(archive_rules.judge_top(layout.top))
-    described, problems = _describe(folder, layout)
+    described, problems = describe(folder, layout)
     findings += problems
-    log = LogCheck(folder, layout.log, described, trusted, memories, now, runs=bool(layout.runs))
+    used = bool(layout.runs or layout.events)
+    log = LogCheck(folder, layout.log, described, trusted, memories, now, runs=used, demand=demand)
+    known = not log.keys.doubt
+    events = Events(folder, layout.events, layout.stated, trusted, described, log.history, now, known_log=known)
     findings += log.findings
-    runs = _Runs(folder, layout, log, described, trusted, now, workers, thorough=thorough)
+    findings += log.judge_memory(rollback for rollback, _ in events.established(EventKind.ROLLBACK))
+    runs = _Runs(folder, layout, log, events, described, events.trusted, now, workers, thorough=thorough, sample=sample)
     findings += runs.check()
+    findings += events.findings(runs.logged, runs.seals)
+    present = {entry.path for entry in layout.every() if entry.kind is Kind.FILE}
+    findings += check_renewals(folder, present, events, runs.told, runs.sealed, thorough=thorough)
     findings += _check_documents(folder, layout, runs, workers)
     findings += log.conclude([finding for finding in findings if finding.claim is Claim.LOG_CONSISTENCY])
     return findings
 
 
-def _lay_out(folder: Folder) -> _Layout:
-    layout = _Layout()
+def lay_out(folder: Folder) -> Layout:
+    """Sort out what lies in an archive by what it is for."""
+    layout = Layout()
     for entry in folder.walk():
         first, _, rest = entry.path.partition("/")
         if not rest:
             layout.top.append(entry)
-        if match := _RUN.match(entry.path + "/"):
-            run = layout.runs.setdefault(match[0], [])
+        runs, events = _RUN.match(entry.path + "/"), PLACE.match(entry.path + "/")
+        if match := runs or events:
+            held = (layout.runs if runs else layout.events).setdefault(match[0], [])
             if entry.path + "/" != match[0]:
-                run.append(entry)
+                held.append(entry)
             elif entry.kind is not Kind.FOLDER:
                 layout.top.append(entry)
         elif first == "log" and rest:
@@ -86,13 +113,15 @@ def _lay_out(folder: Folder) -> _Layout:
         elif first == "documents" and rest:
             layout.documents.append(entry)
         elif first == "journal" and "/" in rest:
-            layout.staged.setdefault(f"journal/{rest.partition('/')[0]}/", []).append(entry)
-        elif first == "runs" and rest:
+            at = f"journal/{rest.partition('/')[0]}/"
+            (layout.stated if STAGED.fullmatch(at) else layout.staged).setdefault(at, []).append(entry)
+        elif first in {"runs", "events"} and rest:
             layout.top.append(entry)
     return layout
 
 
-def _describe(folder: Folder, layout: _Layout) -> tuple[Description | None, list[Finding]]:
+def describe(folder: Folder, layout: Layout) -> tuple[Description | None, list[Finding]]:
+    """What archive.toml says; None, and why, when it cannot be believed."""
     if all(entry.path != description_format.NAME or entry.kind is not Kind.FILE for entry in layout.top):
         return None, [failed(Claim.COMPLETENESS, description_format.NAME, "missing: an archive says here what it is called")]
     try:
@@ -110,18 +139,25 @@ class _Runs:
     def __init__(
         self,
         folder: Folder,
-        layout: _Layout,
+        layout: Layout,
         log: LogCheck,
+        events: Events,
         described: Description | None,
         trusted: Sequence[TrustedKey],
         now: datetime,
         workers: Workers | None,
         *,
         thorough: bool,
+        sample: Sample | None = None,
     ) -> None:
+        self.told = told(events)
+        self.sealed: dict[str, str] = {}
+        """The SHA-256 of each run's SEAL, by the run's folder."""
+        self._sample = sample
         self._folder = folder
         self._layout = layout
         self._log = log
+        self._events = events
         self._described = described
         self._trusted = trusted
         self._now = now
@@ -129,7 +165,8 @@ class _Runs:
         self._thorough = thorough
         self._findings: list[Finding] = []
         self._previous: tuple[Manifest, str] | None = None
-        self._indexes: set[int] = set()
+        self.logged: list[Logged] = []
+        self.seals: dict[int, str] = {}
         self.sources: dict[str, set[str]] = {}
         self.sources_known = True
 
@@ -152,7 +189,19 @@ class _Runs:
 
     def _begin(self, at: str, *, staged: bool) -> RunCheck:
         entries = self._layout.staged[at] if staged else self._layout.runs[at]
-        return verify_run.begin(self._folder, at, entries, self._trusted, self._now, thorough=self._thorough, staged=staged)
+        check = verify_run.begin(
+            self._folder,
+            at,
+            entries,
+            self._trusted,
+            self._now,
+            thorough=self._thorough,
+            staged=staged,
+            told=self.told,
+            sample=self._sample,
+        )
+        self.sealed[at] = check.seal_sha256
+        return check
 
     def _finish(self, window: Sequence[RunCheck]) -> None:
         jobs = [job for check in window for job in check.jobs]
@@ -180,13 +229,15 @@ class _Runs:
             check.findings += archive_rules.judge_previous(manifest, *self._previous, check.subject)
             check.findings += signed_rules.judge_order(self._previous[0], manifest, check.subject)
         self._previous = (manifest, check.seal_sha256)
-        self._indexes.add(manifest.log.size_before)
+        self.logged.append(Logged(index=manifest.log.size_before, created=manifest.created, subject=check.subject, event=False))
+        self.seals[manifest.archive.sequence] = check.seal_sha256
         check.findings += verify_run.judge_log(check, self._log.keys, self._log.history, self._log.remembered)
 
     def _last_entry(self) -> None:
-        """Entries without a run: only the last may lack its own, and only while it is staged whole."""
+        """Entries without a run or an event: only the last may lack its own, and only while that is staged whole."""
         history = self._log.history
-        interrupted = any(entry.path == at + "SEAL" for at, entries in self._layout.staged.items() for entry in entries)
+        staged = {**self._layout.staged, **self._layout.stated}
+        interrupted = any(entry.path == at + "SEAL" for at, entries in staged.items() for entry in entries)
         self._findings += self._log.unexplained(interrupted=interrupted)
         if not interrupted and any(entry.path == "journal" for entry in self._layout.top):
             self._findings.append(
@@ -194,19 +245,26 @@ class _Runs:
             )
         if history is None:
             return
+        explained = {entry.index for entry in self.logged} | self._events.indexes
         for index in range(history.size):
-            if index in self._indexes:
+            if index in explained:
                 continue
-            staged = self._staged_run(index, history) if index == history.size - 1 else None
-            if staged is not None:
-                self._link(staged)
-                self._findings += staged.findings
-            if staged is not None and not staged.altered:
-                what = "its run is staged whole in journal/; the next capture puts it in place"
+            what = self._staged(index, history) if index == history.size - 1 else ""
+            if what:
+                what = f"its {what} is staged whole in journal/; the next command that writes puts it in place"
                 self._findings.append(passed(Claim.COMPLETENESS, f"log entry {index}", what))
             else:
-                what = "missing: no run here is this entry of the log"
+                what = "missing: no run or event here is this entry of the log"
                 self._findings.append(failed(Claim.COMPLETENESS, f"log entry {index}", what))
+
+    def _staged(self, index: int, history: log_rules.History) -> str:
+        """What in journal/ is that entry of the log, whole: "run", "event", or ""."""
+        run = self._staged_run(index, history)
+        if run is None:
+            return "event" if self._events.staged(index) is not None else ""
+        self._link(run)
+        self._findings += run.findings
+        return "" if run.altered else "run"
 
     def _staged_run(self, index: int, history: log_rules.History) -> RunCheck | None:
         """The run in journal/ whose SEAL is that entry, checked like any other."""
@@ -221,7 +279,7 @@ class _Runs:
 # ----------------------------------------------------------------------------------------------------------------- documents
 
 
-def _check_documents(folder: Folder, layout: _Layout, runs: _Runs, workers: Workers | None) -> Iterator[Finding]:
+def _check_documents(folder: Folder, layout: Layout, runs: _Runs, workers: Workers | None) -> Iterator[Finding]:
     """The kept copies against the lists that the runs signed."""
     copies = [entry for entry in layout.documents if entry.kind is Kind.FILE]
     yield from tree.misplaced(layout.documents)

@@ -29,6 +29,8 @@ MAX_DEPTH = 16
 MAX_INTEGER = 2**53 - 1
 
 HASH = re.compile(r"[0-9a-f]{64}")
+WORDS = re.compile(r".*\S.*", re.DOTALL)
+"""Text in which something is said."""
 
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
 _BRACKET = re.compile(rb"[\[\]{}]")

@@ -40,6 +40,8 @@ class Claim(StrEnum):
     """Every stored slice is one gzip member holding one WARC record, and its block digest holds."""
     DOCUMENTS = "documents"
     """The kept copies of the documents are those that the runs cite from."""
+    EVENTS = "events"
+    """What was done with the archive beside capturing is stated, signed by whom it says, and entered in the log."""
 
 
 class Result(StrEnum):
@@ -79,6 +81,8 @@ class Report:
     findings: tuple[Finding, ...]
     require: frozenset[Claim] = frozenset()
     stamped: bool = False
+    sampled: bool = False
+    """Only some records were read."""
     refusal: str = ""
 
     @property
@@ -106,5 +110,9 @@ def failed(claim: Claim, subject: str, detail: str, *, record: int | None = None
     return Finding(claim=claim, result=Result.FAIL, subject=subject, detail=detail, record=record, code=code)
 
 
-def unchecked(claim: Claim, subject: str, detail: str, *, needed: bool = False, code: str = "") -> Finding:
-    return Finding(claim=claim, result=Result.NOT_CHECKED, subject=subject, detail=detail, needed=needed, code=code)
+def unchecked(
+    claim: Claim, subject: str, detail: str, *, needed: bool = False, record: int | None = None, code: str = ""
+) -> Finding:
+    return Finding(
+        claim=claim, result=Result.NOT_CHECKED, subject=subject, detail=detail, needed=needed, record=record, code=code
+    )

@@ -44,7 +44,7 @@ REFUSED = (
     "token-invalid token-unnamed token-time other-archive line-proof line-form record-proof record-hash record-form original-missing "
     "log-proof log-signature log-fork aid-differs"
 ).split()
-OPEN = "token-missing token-untrusted created-time log-unknown signer-unknown".split()
+OPEN = "token-missing token-untrusted created-time log-unknown witness-quorum signer-unknown".split()
 README_SHA256 = "95cdea241a8d2c4b3d8e8fd91b76fa9954cbec8ffa64eb328b14cb86c6e630f3"
 """Of README.md with {KEYID} for the key."""
 
@@ -497,6 +497,7 @@ MANIFEST = fields(
 RECORD = fields(index=number, type=text, warc=text)
 TLS = fields(chain_sha256=several(HASH), cipher=text, problem=text, version=text)
 CITED = fields(as_written=text, citation=number, document_sha256=HASH, locator=null_or(text), name=text)
+VERDICT = form("ok|gone|soft-404|challenge|login-wall|empty-shell|mismatch")
 CAPTURE = {
     "capture": number,
     "final_url": text,
@@ -516,7 +517,24 @@ CAPTURE = {
     "status": null_or(number),
     "truncated": null_or(form("length|time|disconnect|unspecified")),
     "url": text,
-    "verdict": null_or(form("ok|gone|soft-404|challenge|login-wall|empty-shell|mismatch")),
+    "verdict": null_or(VERDICT),
+}
+TRIED = fields(outcome=OUTCOME, status=null_or(number), url=text, verdict=null_or(VERDICT), why=text)
+MEMENTO = {
+    "datetime": null_or(moment),
+    "distance_days": null_or(number),
+    "payload_sha256": null_or(HASH),
+    "requested": form(r"[0-9]{4}-[0-9]{2}-[0-9]{2}"),
+    "timegate": text,
+    "url": null_or(text),
+}
+# Members that a capture's line has only where they apply.
+SOMETIMES = {
+    "candidates": lambda value: value != [] and several(TRIED)(value),
+    "chosen": text,
+    "memento": lambda value: (
+        fields(**MEMENTO)(value) or fields(*sorted([*MEMENTO.items(), ("problem", form("(?s).+"))]))(value)
+    ),
 }
 CITATION = fields(
     candidates=several(fields(url=text, why=text)),
@@ -652,7 +670,8 @@ def check_lines(check: Check, run: Run) -> Any:
     capture: Any = {}
     try:
         capture = strict(proofs[0][4], line=True)
-        shape = fields(*sorted(list(CAPTURE.items()) + list(last.items()), key=lambda item: item[0]))
+        there = [(name, rule) for name, rule in SOMETIMES.items() if name in capture]
+        shape = fields(*sorted(list(CAPTURE.items()) + list(last.items()) + there, key=lambda item: item[0]))
         good = shape(capture) and capture["capture"] == proofs[0][3] and (capture["reason"] or capture["outcome"] == "captured")
         good = good and seconds(capture["finished_at"]) >= seconds(capture["requested_at"])
     except ValueError:
@@ -1137,6 +1156,14 @@ def check_packet(
             "capture %d of run %d, %s" % (capture["capture"], main.manifest["archive"]["sequence"], printable(capture["url"]))
         )
         check.ok("%d records are byte for byte what was signed" % len(found))
+        for tried in capture.get("candidates", ()):
+            chosen = "  (chosen)" if tried["url"] == capture.get("chosen") else ""
+            check.note("tried: %s: %s%s" % (printable(tried["url"]), tried["verdict"] or tried["outcome"], chosen))
+        memento = capture.get("memento")
+        if memento and memento["url"] and memento["datetime"]:
+            check.note(
+                "an archive's word, not the page: a copy of %s, %s" % (memento["datetime"][:10], printable(memento["url"]))
+            )
         check.note("a packet shows one capture; what else its run holds cannot be seen in it")
 
 

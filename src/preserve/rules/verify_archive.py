@@ -11,7 +11,7 @@ from preserve.model.tree import Entry, Kind
 from preserve.model.trust import Manifest
 
 _FILES = frozenset({"archive.toml", "schedules.toml", "lock"})
-_FOLDERS = frozenset({"runs", "log", "documents", "journal", "journal.old", "index"})
+_FOLDERS = frozenset({"runs", "events", "log", "documents", "journal", "journal.old", "index"})
 _DOCUMENT = re.compile(r"documents/([0-9a-f]{64})/([^/]+)")
 
 

@@ -1,8 +1,8 @@
 """SEAL, signatures, signers: what must hold before a byte of JSON is parsed (docs/formats/verification.md, steps 2 and 3).
 
-The SEAL binds manifest.json, every signature and every key. A signature is over the exact bytes of manifest.json and is judged by the
-key beside it, whose name is its own hash; whose key that is, only the verifier's own store says. The algorithm comes from the
-key alone.
+The SEAL binds the document (manifest.json of a run, statement.json of an event), every signature and every key. A signature is over the
+document's exact bytes and is judged by the key beside it, whose name is its own hash; whose key that is, only the verifier's own
+store says. The algorithm comes from the key alone.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from preserve.errors import FormatError
 from preserve.formats import publickey, seal
 from preserve.formats.publickey import Algorithm, PublicKey, fingerprint_groups
 from preserve.formats.times import rfc3339
+from preserve.model.event import Statement
 from preserve.model.finding import Claim, Finding, failed, passed, unchecked
-from preserve.model.trust import Manifest, Revocation, TrustedKey, TrustRole
+from preserve.model.trust import Manifest, Revocation, SignerEntry, TrustedKey, TrustRole
 
 SKEW = timedelta(minutes=5)
 """How far two honest clocks may be apart."""
@@ -31,13 +32,13 @@ MAX_SIGNATURE = 8192
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signed:
-    """What the sealed files of one run turned out to be.
+    """What the sealed files of one run or event turned out to be.
 
-    `seal_sha256` is over SEAL as it lies there. `keys` are those whose signature over the exact bytes of manifest.json verifies.
+    `seal_sha256` is over SEAL as it lies there. `keys` are those whose signature over the exact bytes of `document` verifies.
     """
 
     seal: bytes
-    manifest: bytes
+    document: bytes
     keys: tuple[PublicKey, ...]
     findings: tuple[Finding, ...]
 
@@ -46,42 +47,41 @@ class Signed:
         return hashlib.sha256(self.seal).hexdigest()
 
 
-def judge_sealed(sealed: Mapping[str, bytes], at: str) -> Signed:
-    """`sealed` holds SEAL, manifest.json, keys/ and signatures/ by their path in the run; `at` prefixes subjects."""
-    manifest = sealed.get(seal.MANIFEST, b"")
+def judge_sealed(sealed: Mapping[str, bytes], at: str, document: str = seal.MANIFEST) -> Signed:
+    """`sealed` holds SEAL, the `document`, keys/ and signatures/ by their path in the folder; `at` prefixes subjects."""
     findings: list[Finding] = []
     keys: list[PublicKey] = []
     sound: set[str] = set()
     for path in sealed:
         if match := KEY.fullmatch(path):
-            key, problem = _judge_signature(match[1], sealed, manifest)
+            key, problem = _judge_signature(match[1], sealed, document)
             if key is not None:
                 keys.append(key)
-                sound |= {seal.MANIFEST, path, seal.signature_path(match[1])}
+                sound |= {document, path, seal.signature_path(match[1])}
             else:
                 findings.append(failed(Claim.INTEGRITY, at + problem[0], problem[1], code=problem[2]))
         elif (match := SIGNATURE.fullmatch(path)) and seal.key_path(match[1]) not in sealed:
             findings.append(failed(Claim.INTEGRITY, at + path, "a signature without its key", code="key-missing"))
     return Signed(
         seal=sealed.get("SEAL", b""),
-        manifest=manifest,
+        document=sealed.get(document, b""),
         keys=tuple(keys),
-        findings=(*_judge_seal(sealed, sound, at), *findings),
+        findings=(*_judge_seal(sealed, sound, at, document), *findings),
     )
 
 
-def _judge_seal(sealed: Mapping[str, bytes], sound: Collection[str], at: str) -> Iterator[Finding]:
+def _judge_seal(sealed: Mapping[str, bytes], sound: Collection[str], at: str, document: str) -> Iterator[Finding]:
     """SEAL against the files it binds; where a file in `sound` does not fit it, it is SEAL that was changed."""
     if "SEAL" not in sealed:
         yield failed(
             Claim.COMPLETENESS,
             at + "SEAL",
-            "missing: without it nothing binds the signatures to the manifest",
+            f"missing: without it nothing binds the signatures to {document}",
             code="file-missing",
         )
         return
     try:
-        lines = seal.decode(sealed["SEAL"])
+        lines = seal.decode(sealed["SEAL"], document)
     except FormatError as problem:
         yield failed(Claim.INTEGRITY, at + "SEAL", f"altered: {problem.message}", code="seal-format")
         return
@@ -107,7 +107,7 @@ def _judge_seal(sealed: Mapping[str, bytes], sound: Collection[str], at: str) ->
         yield failed(Claim.COMPLETENESS, at + path, "unlisted file: SEAL does not list it", code="unlisted-file")
 
 
-def _judge_signature(keyid: str, sealed: Mapping[str, bytes], manifest: bytes) -> tuple[PublicKey | None, tuple[str, str, str]]:
+def _judge_signature(keyid: str, sealed: Mapping[str, bytes], document: str) -> tuple[PublicKey | None, tuple[str, str, str]]:
     """The key when its signature holds; else (path, what is wrong, the word for it)."""
     path = seal.key_path(keyid)
     try:
@@ -119,10 +119,10 @@ def _judge_signature(keyid: str, sealed: Mapping[str, bytes], manifest: bytes) -
     signature = sealed.get(seal.signature_path(keyid))
     if signature is None:
         return None, (path, "a key without its signature: the signature was taken away", "signature-missing")
-    if not key.verify(manifest, signature):
+    if not key.verify(sealed.get(document, b""), signature):
         return None, (
             seal.signature_path(keyid),
-            f"bad signature: it is not over manifest.json by key {fingerprint_groups(keyid)}",
+            f"bad signature: it is not over {document} by key {fingerprint_groups(keyid)}",
             "bad-signature",
         )
     return key, ("", "", "")
@@ -131,30 +131,32 @@ def _judge_signature(keyid: str, sealed: Mapping[str, bytes], manifest: bytes) -
 # --------------------------------------------------------------------------------------------------------- after the manifest
 
 
-def judge_signers(manifest: Manifest, keys: Sequence[PublicKey], at: str) -> Iterator[Finding]:
-    """The manifest names its signers before it is signed: none may be missing, none may be added, each with its algorithm."""
-    named = {signer.keyid: signer for signer in manifest.signers}
+def judge_signers(
+    signers: Iterable[SignerEntry], keys: Sequence[PublicKey], at: str, called: str = "manifest"
+) -> Iterator[Finding]:
+    """What is signed names its `signers` before: none may be missing, none may be added, each with its algorithm."""
+    named = {signer.keyid: signer for signer in signers}
     for key in keys:
         signer = named.pop(key.keyid, None)
         if signer is None:
             yield failed(
                 Claim.CO_SIGNERS,
                 at + seal.key_path(key.keyid),
-                "signer set differs: the manifest does not name this signer",
+                f"signer set differs: the {called} does not name this signer",
                 code="signer-set-differs",
             )
         elif signer.algorithm != key.algorithm:
             yield failed(
                 Claim.INTEGRITY,
                 at + seal.key_path(key.keyid),
-                f"the manifest calls this {key.algorithm} key {signer.algorithm}",
+                f"the {called} calls this {key.algorithm} key {signer.algorithm}",
                 code="signer-algorithm",
             )
     for keyid, signer in named.items():
         yield failed(
             Claim.CO_SIGNERS,
             at + seal.signature_path(keyid),
-            f"signer set differs: no valid signature of {signer.name} ({fingerprint_groups(keyid)}), whom the manifest names",
+            f"signer set differs: no valid signature of {signer.name} ({fingerprint_groups(keyid)}), whom the {called} names",
             code="signer-set-differs",
         )
     if keys and all(key.algorithm is Algorithm.ML_DSA_65 for key in keys):
@@ -168,7 +170,7 @@ def judge_signers(manifest: Manifest, keys: Sequence[PublicKey], at: str) -> Ite
 
 
 def judge_trust(
-    manifest: Manifest,
+    signed: Manifest | Statement,
     keys: Sequence[PublicKey],
     trusted: Iterable[TrustedKey],
     subject: str,
@@ -186,9 +188,10 @@ def judge_trust(
         if key.algorithm is Algorithm.ML_DSA_65 and len(keys) == 1:
             continue
         who = pinned.get(key.keyid)
-        why = f"UNKNOWN KEY {fingerprint_groups(key.keyid)}" if who is None else distrust(who, manifest.created, existed_by)
+        why = f"UNKNOWN KEY {fingerprint_groups(key.keyid)}" if who is None else distrust(who, signed.created, existed_by)
         if who is not None and not why:
-            known.append(f"{who.name}, key {fingerprint_groups(key.keyid)}")
+            through = f", {who.through}" if who.through else ""
+            known.append(f"{who.name}, key {fingerprint_groups(key.keyid)}{through}")
         else:
             doubts.append((key.keyid, why))
     findings = []
@@ -202,11 +205,11 @@ def judge_trust(
             unchecked(
                 Claim.SIGNER,
                 subject,
-                f"{why}: integrity only, identity not established{hint}",
+                f"{why}: integrity only, identity not established{'' if keyid in pinned else hint}",
                 needed=True,
                 code="signer-unknown",
             )
-            for _, why in doubts
+            for keyid, why in doubts
         ]
     return findings
 

@@ -14,11 +14,12 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from preserve.formats.manifest import AUTHORITY, start_token_path, token_path
 from preserve.formats.times import rfc3339
 from preserve.model.finding import Claim, Finding, failed, passed, unchecked
-from preserve.model.trust import Manifest, Stamp
+from preserve.model.trust import Stamp, StartToken, TimestampEntry
 from preserve.rules.verify_signed import SKEW
 
 WINDOW = timedelta(hours=24)
@@ -29,6 +30,19 @@ TOKEN = re.compile(rf"timestamps/({AUTHORITY.pattern})\.tsr")
 """The path of a token over SEAL; the name of its authority."""
 
 
+class Timed(Protocol):
+    """A manifest, or the statement of an event, which has no start tokens."""
+
+    @property
+    def created(self) -> datetime: ...
+
+    @property
+    def timestamps(self) -> tuple[TimestampEntry, ...]: ...
+
+    @property
+    def start_tokens(self) -> tuple[StartToken, ...]: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Times:
     """What is known of a run's time. `existed_by`: the earliest moment by which a trusted authority saw its SEAL."""
@@ -37,7 +51,7 @@ class Times:
     existed_by: datetime | None = None
 
 
-def judge_times(manifest: Manifest, stamps: Mapping[str, Stamp], now: datetime, at: str, subject: str) -> Times:
+def judge_times(manifest: Timed, stamps: Mapping[str, Stamp], now: datetime, at: str, subject: str) -> Times:
     """`stamps` has what became of each token that lies in the run, by its path there; `at` prefixes the paths in findings."""
     named = {token_path(entry.authority) for entry in manifest.timestamps}
     ends = {path: stamp for path, stamp in stamps.items() if TOKEN.fullmatch(path)}
@@ -58,13 +72,13 @@ def judge_times(manifest: Manifest, stamps: Mapping[str, Stamp], now: datetime, 
     return Times(findings=tuple(findings), existed_by=min(honest.values(), default=None))
 
 
-def _judge_named(manifest: Manifest, ends: Mapping[str, Stamp], at: str) -> Iterator[Finding]:
+def _judge_named(manifest: Timed, ends: Mapping[str, Stamp], at: str) -> Iterator[Finding]:
     for entry in manifest.timestamps:
         if (path := token_path(entry.authority)) not in ends:
             yield unchecked(Claim.NOT_AFTER, at + path, MISSING, needed=True, code="token-missing")
 
 
-def _judge_end(path: str, stamp: Stamp, manifest: Manifest, at: str, *, named: bool) -> Finding:
+def _judge_end(path: str, stamp: Stamp, manifest: Timed, at: str, *, named: bool) -> Finding:
     """A token over SEAL. One that the manifest does not name was added later: as proof it is welcome, as a mere file it is not."""
     if stamp.problem:
         if named:
@@ -91,7 +105,7 @@ def _judge_end(path: str, stamp: Stamp, manifest: Manifest, at: str, *, named: b
     )
 
 
-def _judge_start(manifest: Manifest, stamps: Mapping[str, Stamp], at: str) -> Iterator[Finding]:
+def _judge_start(manifest: Timed, stamps: Mapping[str, Stamp], at: str) -> Iterator[Finding]:
     for token in manifest.start_tokens:
         path = start_token_path(token.authority)
         stamp = stamps.get(path)
@@ -116,7 +130,7 @@ def _judge_start(manifest: Manifest, stamps: Mapping[str, Stamp], at: str) -> It
 
 
 def _judge_created(
-    manifest: Manifest,
+    manifest: Timed,
     ends: Mapping[str, Stamp],
     honest: Mapping[str, datetime],
     named: set[str],
@@ -149,7 +163,7 @@ def _judge_created(
     return unchecked(Claim.CREATED, subject, f"self-asserted: the signer's clock said {claimed}")
 
 
-def _too_early(time: datetime, manifest: Manifest) -> bool:
+def _too_early(time: datetime, manifest: Timed) -> bool:
     return time < manifest.created - SKEW
 
 

@@ -1,9 +1,4 @@
-"""Who answers which port: the one place where adapters are chosen and put together. Heavy pieces load on first use."""
+"""Who answers which port: the one place where adapters are chosen and put together.
 
-from __future__ import annotations
-
-from preserve.wiring.capturing import capture
-from preserve.wiring.options import CaptureOptions, CaptureResult
-from preserve.wiring.stamping import timestamp
-
-__all__ = ["CaptureOptions", "CaptureResult", "capture", "timestamp"]
+A module for each job, so that a command loads what its own job needs and nothing else.
+"""

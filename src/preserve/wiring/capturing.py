@@ -13,7 +13,7 @@ from preserve.adapters.log import LogFolder
 from preserve.adapters.payloads import PayloadIndex
 from preserve.adapters.warcfile import resume as cut_back
 from preserve.errors import ConfigError, StoreError
-from preserve.flows import recover, run
+from preserve.flows import events, imports, recover, run
 from preserve.flows.capture import CaptureRun
 from preserve.flows.stamp import Stamper
 from preserve.flows.watching import Watcher
@@ -40,8 +40,10 @@ def capture(
         return CaptureResult(idle=options.resume and not inputs.documents)
     with archive.lock("capture", rfc3339(clock.now())) as lock:
         signer = signer_of(options, clock, tell, passphrase)
-        ledger = ledger_of(archive, clock, tell, passphrase)
+        ledger = ledger_of(archive, clock, tell, passphrase, options.fetch.cacert)
         stamper = stamper_of(options.authorities, options.fetch.user_agent, options.fetch.cacert, clock, tell)
+        imports.finish_staged(archive, ledger, stamper)
+        events.finish_staged(archive, ledger, stamper)
         journal = _open_run(archive, ledger, stamper)
         if journal is None:
             run.check_foundation(archive, ledger)
@@ -81,18 +83,28 @@ def capture(
                 archive.clear_journal()
                 return CaptureResult(counts=counts)
             begin_stamping(archive, journal, stamper)
+            _announce(options, tell)
             try:
-                counts, interrupted = _capture(options, archive, journal, watcher, tell, lock)
+                counts, stopped = _capture(options, archive, journal, watcher, tell, lock)
             except ConfigError:
                 if not resumed:  # nothing was asked with settings that cannot be used: nothing is left open
                     journal.close()
                     archive.clear_journal()
                 raise
-            if interrupted:
-                return CaptureResult(counts=counts, interrupted=True)
-            return CaptureResult(counts=counts, sealed=finish(journal, interrupted=False), keyid=signer.keyid)
+            if stopped and counts.open > 0:
+                return CaptureResult(counts=counts, interrupted=True, stopped=True)
+            sealed = finish(journal, interrupted=False)
+            return CaptureResult(counts=counts, sealed=sealed, keyid=signer.keyid, stopped=stopped)
         finally:
             journal.close()
+
+
+def _announce(options: CaptureOptions, tell: Tell) -> None:
+    """Say to whom cited addresses are told beside the sites themselves, before any is."""
+    for prefix in options.manners.archives:
+        tell(f"Pages that do not answer for themselves are asked of {prefix}, which learns that they are read.")
+    if options.manners.save_to:
+        tell(f"{options.manners.save_to} is asked to save the pages, and learns that they are read.")
 
 
 def _open_run(archive: Archive, ledger: LogFolder, stamper: Stamper) -> Journal | None:
@@ -119,7 +131,7 @@ def _open_run(archive: Archive, ledger: LogFolder, stamper: Stamper) -> Journal 
 def _capture(
     options: CaptureOptions, archive: Archive, journal: Journal, watcher: Watcher, tell: Tell, lock: int
 ) -> tuple[Counts, bool]:
-    """How the run stands when nothing is left to ask, or when a signal ended it (then True)."""
+    """How the run stands when nothing is left to ask, or when a signal ended it; and whether one came."""
     engine = Engine(archive=archive.root, fetch=options.fetch, manners=options.manners)
     earlier = _earlier(engine, archive, tell)
     try:
@@ -146,13 +158,18 @@ def _capture_alone(engine: Engine, journal: Journal, watcher: Watcher, earlier: 
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, on_signal, number)
 
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         counts = engine.run(journal, watcher, attend, earlier=earlier)
     except asyncio.CancelledError:
         if not came:
             raise
         return journal.counts(), True
-    return counts, bool(came) and counts.open > 0
+    finally:
+        for number, handler in before.items():
+            if handler is not None:
+                signal.signal(number, handler)
+    return counts, bool(came)
 
 
 def _earlier(engine: Engine, archive: Archive, tell: Tell) -> PayloadIndex | None:

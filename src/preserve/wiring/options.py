@@ -26,6 +26,8 @@ class CaptureOptions:
     fetch: FetchSettings
     manners: Manners
     key: str | None = None
+    signer: str | None = None
+    """The command that signs with `key`, where its private half is elsewhere."""
     operator: str | None = None
     organisation: str | None = None
     role: str | None = None
@@ -34,6 +36,8 @@ class CaptureOptions:
     resume: bool = False
     workers: int = 1
     """Processes that share the run, each with its part of the hosts."""
+    egress_ip: str | None = None
+    """The public address of this machine, where the user tells it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,10 +45,12 @@ class CaptureResult:
     """How a capture ended. `sealed` is None when the run stays open, or when there was nothing to capture.
 
     `idle`: a `resume` without inputs found no open run. `keyid` is the signer's.
+    `stopped`: a signal asked for an end, whether or not anything was left to do then.
     """
 
     counts: Counts = field(default_factory=Counts)
     sealed: run.Sealed | None = None
     keyid: str = ""
     interrupted: bool = False
+    stopped: bool = False
     idle: bool = False

@@ -73,7 +73,7 @@ _STOP, _CANCEL = "stop", "cancel"
 
 
 def capture_in_parts(engine: Engine, journal: Journal, watcher: Watcher, count: int, lock: int) -> tuple[Counts, bool]:
-    """Capture the open run with `count` processes. How it stands then, and whether a signal ended it before its end.
+    """Capture the open run with `count` processes. How it stands then, and whether a signal asked for its end.
 
     `lock` is the handle of the archive's lock. Raises the first PreserveError of a part, StoreError when one was lost.
     """
@@ -81,8 +81,7 @@ def capture_in_parts(engine: Engine, journal: Journal, watcher: Watcher, count: 
     parts = _Parts(replace(engine, manners=manners), journal, watcher, count, lock)
     with _signals() as came:
         parts.follow(came)
-    counts = journal.counts()
-    return counts, bool(came) and counts.open > 0
+    return journal.counts(), bool(came)
 
 
 class _Part:

@@ -16,8 +16,8 @@ from preserve.errors import ConfigError, UsageError
 from preserve.formats import note, publickey
 from preserve.formats.publickey import PublicKey, fingerprint_groups
 from preserve.model.archive import Description
-from preserve.places import config_folder, state_folder
 from preserve.model.trust import TrustedKey, TrustRole
+from preserve.places import config_folder, state_folder
 from preserve.ports import Clock, Signer
 from preserve.wiring.options import CaptureOptions, PassphraseOf, Tell
 from preserve.wiring.witnessing import cosigner_of
@@ -41,7 +41,9 @@ def key_of(
         return _through(split(command), wanted, public, name or "preserve", clock, tell)
     key = keys.signing_key(wanted if public is None else public.keyid, revoked=revoked)
     if key is not None and key.keyid in revoked:
-        raise ConfigError(f"the key {fingerprint_groups(key.keyid)} is revoked: it signs no more", "preserve key list shows the others")
+        raise ConfigError(
+            f"the key {fingerprint_groups(key.keyid)} is revoked: it signs no more", "preserve key list shows the others"
+        )
     if key is None:
         key = keys.make(KeyUse.MANIFEST, name or "preserve", now=clock.now(), pin=trust.add)
         tell(
@@ -73,7 +75,9 @@ def _through(
     command: tuple[str, ...], wanted: str | None, public: PublicKey | None, name: str, clock: Clock, tell: Tell
 ) -> CommandSigner:
     if wanted is None:
-        raise UsageError("--signer needs --key: whose signature does it make?", "--key PUB.pem, or the id of a key that is imported")
+        raise UsageError(
+            "--signer needs --key: whose signature does it make?", "--key PUB.pem, or the id of a key that is imported"
+        )
     if public is None:
         known = KeyStore(config_folder()).signing_key(wanted)
         assert known is not None, "find refuses what is not there"

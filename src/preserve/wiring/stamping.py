@@ -22,14 +22,15 @@ from preserve.wiring.options import Tell
 def timestamp(
     archive: Archive, authorities: Sequence[Authority], cacert: PurePath | None, tell: Tell, *, add: bool
 ) -> dict[str, Stamped]:
-    """Ask for the tokens that sealed runs name and lack (with `add`, of every one of `authorities`). How each run stands, by name.
+    """Ask for the tokens that sealed runs and events name and lack (with `add`, of every one of `authorities`). How each stands, by name.
 
     Raises StoreError (locked, disk full) and ConfigError (a password that cannot be read).
     """
     clock = SystemClock()
     stamper = stamper_of(authorities, f"preserve/{__version__}", cacert, clock, tell)
     with archive.lock("timestamp", rfc3339(clock.now())):
-        return {name: stamper.complete(archive, name, add=add) for name in archive.run_names()}
+        stands = {name: stamper.complete(archive, name, add=add) for name in archive.run_names()}
+        return stands | {name: stamper.complete_event(archive, name, add=add) for name in archive.event_names()}
 
 
 def stamper_of(

@@ -1,0 +1,20 @@
+"""Times on the command line: a day, or a moment with its zone."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import click
+
+
+def moment(_: click.Context, __: click.Parameter, value: str | None) -> datetime | None:
+    """A click callback: `2026-11-21` is the beginning of that day in UTC; `2026-11-21T17:02:45Z` and `…+01:00` are that moment."""
+    if value is None:
+        return None
+    try:
+        read = datetime.fromisoformat(value)
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is no time; write 2026-11-21 or 2026-11-21T17:02:45Z") from None
+    if read.tzinfo is None and len(value) > len("2026-11-21"):
+        raise click.BadParameter(f"{value!r} lacks its zone; write 2026-11-21T17:02:45Z")
+    return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)

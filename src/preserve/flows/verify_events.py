@@ -1,0 +1,282 @@
+"""Reading an archive's events and judging them: `events/<log index>-<kind>/` (docs/formats/events.md section 7).
+
+Outside in, as for a run: tree, SEAL, signatures, then the statement, tokens, signers, its place in the log. Events are small and read
+at once; they are read before the runs, because some of them (keys, redactions) say how a run is to be judged.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from preserve.errors import FormatError
+from preserve.formats import hashlist, seal, statement
+from preserve.formats.manifest import MAX_TOKEN, token_path
+from preserve.formats.times import rfc3339
+from preserve.model.archive import Description
+from preserve.model.event import EventKind, Renewal, Statement
+from preserve.model.finding import Claim, Finding, Result, failed, passed, unchecked
+from preserve.model.tree import Entry, Kind
+from preserve.model.trust import Stamp, TrustedKey
+from preserve.rules import events as words
+from preserve.rules import keychain
+from preserve.rules import verify_event as rules
+from preserve.rules import verify_log as log_rules
+from preserve.rules import verify_signed as signed_rules
+from preserve.rules import verify_time as time_rules
+from preserve.rules import verify_tree as tree
+
+if TYPE_CHECKING:
+    from preserve.ports import Folder
+
+PLACE = re.compile(rf"events/(\d{{6,}})-({'|'.join(EventKind)})/", re.ASCII)
+STAGED = re.compile(rf"journal/\d{{6,}}-({'|'.join(EventKind)})/", re.ASCII)
+"""Where an event waits to be entered in the log and put in its place."""
+_LIMITS = {"SEAL": seal.MAX_SIZE, statement.NAME: statement.MAX_SIZE}
+
+
+@dataclass(slots=True, kw_only=True)
+class EventCheck:
+    """An event that was checked. `statement` is None when it is not the signed one or cannot be read; `document` is its bytes.
+
+    `signed` says whose signatures hold, for a person; `known` that one of them is by a key that this verifier pinned.
+    """
+
+    subject: str
+    document: bytes
+    statement: Statement | None = None
+    signed: str = ""
+    known: bool = False
+    existed_by: datetime | None = None
+    listed: Mapping[str, str] = field(default_factory=dict)
+    """Of a renewal: the SHA-512 of every file that it covers, by its path in the archive."""
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def altered(self) -> bool:
+        return any(finding.result is Result.FAIL for finding in self.findings)
+
+    @property
+    def established(self) -> bool:
+        """Whether what it says can be built on: unaltered, in the log, signed by somebody whom this verifier knows."""
+        return self.statement is not None and self.known and not self.altered
+
+
+class Events:
+    """Every event of an archive, in the order of the log."""
+
+    def __init__(
+        self,
+        folder: Folder,
+        places: Mapping[str, Sequence[Entry]],
+        staged: Mapping[str, Sequence[Entry]],
+        trusted: Sequence[TrustedKey],
+        described: Description | None,
+        history: log_rules.History | None,
+        now: datetime,
+        *,
+        known_log: bool = False,
+    ) -> None:
+        """`places` is what lies in each folder of events/, by the folder's path with its last slash; `staged` the same in journal/.
+
+        `known_log`: the log's key is one that this verifier pinned. Only then do key events hand trust on.
+        """
+        self._folder = folder
+        self._staged = staged
+        self.trusted = tuple(trusted)
+        self._described = described
+        self._history = history
+        self._now = now
+        self.checks = [self._check(at, places[at]) for at in sorted(places, key=_number)]
+        self._follow(places, known_log=known_log and history is not None)
+
+    @property
+    def indexes(self) -> frozenset[int]:
+        """The log entries that an event here says it is."""
+        return frozenset(check.statement.log.size_before for check in self.checks if check.statement is not None)
+
+    def established(self, kind: EventKind) -> Iterator[tuple[Statement, EventCheck]]:
+        """The statements of one kind that can be built on, in the order of the log."""
+        for check in self.checks:
+            if check.statement is not None and check.statement.kind is kind and check.established:
+                yield check.statement, check
+
+    def staged(self, index: int) -> EventCheck | None:
+        """The event in journal/ whose statement is that entry of the log, checked like any other."""
+        for at, entries in self._staged.items():
+            check = self._check(at, entries)
+            if check.statement is not None and check.statement.log.size_before == index and not check.altered:
+                return check
+        return None
+
+    def findings(self, runs: Sequence[rules.Logged], seals: Mapping[int, str]) -> list[Finding]:
+        """Everything about the events, and about the order of the log where events and `runs` meet; `seals` by run number."""
+        found: list[Finding] = []
+        logged = list(runs)
+        for check in self.checks:
+            found += check.findings
+            if check.statement is not None:
+                found += rules.judge_reference(check.statement, seals, check.subject)
+                logged.append(
+                    rules.Logged(
+                        index=check.statement.log.size_before,
+                        created=check.statement.created,
+                        subject=check.subject,
+                        event=True,
+                    )
+                )
+        found += rules.judge_order(logged)
+        found += rules.judge_rollbacks(
+            (check.statement, check.signed) for check in self.checks if check.statement is not None and not check.altered
+        )
+        return found
+
+    def _follow(self, places: Mapping[str, Sequence[Entry]], *, known_log: bool) -> None:
+        """Obey what is said of keys: `trusted` is then what follows from it, and every event is judged by that."""
+        stated = [
+            keychain.Stated(statement=check.statement, existed_by=check.existed_by)
+            for check in self.checks
+            if check.statement is not None and check.statement.kind is EventKind.KEY and not check.altered
+        ]
+        if not stated:
+            return
+        chain = keychain.follow(self.trusted, stated, known_log=known_log)
+        self.trusted = chain.trusted
+        self.checks = [self._check(at, places[at]) for at in sorted(places, key=_number)]
+        for check in self.checks:
+            if known_log and check.statement is not None and check.established:
+                check.findings += keychain.judge_obeyed(check.statement, chain, check.subject)
+
+    def _check(self, at: str, entries: Sequence[Entry]) -> EventCheck:
+        check = _open(self._folder, at, entries, self.trusted, self._now)
+        said = check.statement
+        if said is None:
+            return check
+        check.findings += rules.judge_place(said, at.split("/")[1], self._described, check.subject)
+        check.findings += keychain.judge_signatures(said, check.subject)
+        if self._history is not None:
+            check.findings += rules.judge_entry(said, check.document, self._history, check.subject)
+        if not check.altered and check.known:
+            proven = f"; stamped, existed by {rfc3339(check.existed_by)}" if check.existed_by else ""
+            detail = f"{words.describe(said)} ({check.signed}{proven})"
+            check.findings.append(passed(Claim.EVENTS, check.subject, detail))
+        elif not check.altered:
+            check.findings.append(unchecked(Claim.EVENTS, check.subject, words.describe(said)))
+        return check
+
+
+def _number(at: str) -> tuple[int, str]:
+    return int(at.split("/")[1].partition("-")[0]), at
+
+
+def _open(folder: Folder, at: str, entries: Collection[Entry], trusted: Sequence[TrustedKey], now: datetime) -> EventCheck:
+    """Everything about one event that its own folder says."""
+    files, found = _read(folder, at, entries)
+    judged = signed_rules.judge_sealed(files, at, statement.NAME)
+    check = EventCheck(subject=at.rstrip("/"), document=judged.document)
+    found = [*tree.misplaced(entries), *tree.misnamed(entries, below=at), *found, *judged.findings]
+    if not judged.keys:
+        found.append(failed(Claim.EVENTS, at + statement.NAME, "no valid signature", code="bad-signature"))
+        check.findings += rules.of_event(found)
+        return check
+    try:
+        said = check.statement = statement.decode(judged.document)
+    except FormatError as problem:
+        found.append(failed(Claim.EVENTS, at + statement.NAME, problem.message, code="manifest-format"))
+        check.findings += rules.of_event(found)
+        return check
+    found += signed_rules.judge_signers(said.signers, judged.keys, at, "statement")
+    if isinstance(said.body, Renewal):
+        check.listed, problems = _listed(folder, at, entries, said.body)
+        found += problems
+    times = time_rules.judge_times(said, _stamps(folder, at, entries, judged.seal, trusted), now, at, check.subject)
+    vouching = tuple(keychain.vouching(trusted, said))
+    trust = signed_rules.judge_trust(said, judged.keys, vouching, check.subject, existed_by=times.existed_by)
+    found += [*times.findings, *trust, *_unexpected(at, entries, said)]
+    check.existed_by = times.existed_by
+    check.known = any(finding.claim is Claim.SIGNER and finding.result is Result.PASS for finding in trust)
+    check.signed = "; also ".join(f.detail for f in trust if f.result is Result.PASS)
+    told: set[str] = set()
+    for finding in rules.of_event(found):
+        if finding.subject not in told or finding.subject == check.subject:
+            told.add(finding.subject)
+            check.findings.append(finding)
+    return check
+
+
+def _read(folder: Folder, at: str, entries: Collection[Entry]) -> tuple[dict[str, bytes], list[Finding]]:
+    """What is read before the statement is believed, by its path in the event's folder."""
+    files: dict[str, bytes] = {}
+    found = []
+    for entry in entries:
+        name = entry.path.removeprefix(at)
+        limit = _LIMITS.get(name)
+        if signed_rules.KEY.fullmatch(name) or signed_rules.SIGNATURE.fullmatch(name):
+            limit = signed_rules.MAX_SIGNATURE
+        if limit is not None and entry.kind is Kind.FILE:
+            try:
+                files[name] = folder.read(entry.path, limit)
+            except FormatError:
+                files[name] = b""
+                found.append(failed(Claim.EVENTS, entry.path, f"altered: longer than {limit} bytes", code="seal-hash"))
+    return files, found
+
+
+def _stamps(
+    folder: Folder, at: str, entries: Collection[Entry], sealed: bytes, trusted: Sequence[TrustedKey]
+) -> dict[str, Stamp]:
+    """What became of each token over SEAL, by its path in the event's folder."""
+    tokens = {
+        entry.path.removeprefix(at): match[1]
+        for entry in entries
+        if entry.kind is Kind.FILE and (match := time_rules.TOKEN.fullmatch(entry.path.removeprefix(at)))
+    }
+    if not tokens:
+        return {}
+    from preserve.flows.verify_tokens import check  # noqa: PLC0415 -- X.509 costs a start that most archives can be spared
+
+    stamps = {}
+    for path, authority in tokens.items():
+        try:
+            stamps[path] = check(authority, folder.read(at + path, MAX_TOKEN), sealed, trusted)
+        except FormatError:
+            stamps[path] = Stamp(authority=authority, problem=f"altered: longer than {MAX_TOKEN} bytes")
+    return stamps
+
+
+def _listed(folder: Folder, at: str, entries: Iterable[Entry], body: Renewal) -> tuple[Mapping[str, str], list[Finding]]:
+    """The files that a renewal covers, from the list that its statement names by its hash."""
+    path = at + hashlist.NAME
+    if not any(entry.path == path and entry.kind is Kind.FILE for entry in entries):
+        return {}, []  # that it is missing is a finding of its own
+    try:
+        data = folder.read(path, min(body.bytes, hashlist.MAX_SIZE))
+        if (len(data), hashlib.sha512(data).hexdigest()) != (body.bytes, body.sha512):
+            return {}, [failed(Claim.EVENTS, path, "altered: not the list that was signed")]
+        listed = {file.path: file.sha512 for file in hashlist.read(data)}
+        if len(listed) != body.count:
+            return {}, [failed(Claim.EVENTS, path, f"it lists {len(listed)} files, the statement says {body.count}")]
+    except FormatError as problem:
+        return {}, [failed(Claim.EVENTS, path, f"altered: {problem.message}")]
+    return listed, []
+
+
+def _unexpected(at: str, entries: Collection[Entry], said: Statement) -> Iterator[Finding]:
+    """Exactly the files that the statement and the format call for."""
+    needed = {at + "SEAL", at + statement.NAME}
+    for signer in said.signers:
+        needed |= {at + seal.key_path(signer.keyid), at + seal.signature_path(signer.keyid)}
+    if isinstance(said.body, Renewal):
+        needed.add(at + hashlist.NAME)
+    allowed = needed | {at + token_path(stamp.authority) for stamp in said.timestamps}
+    for entry in entries:
+        name = entry.path.removeprefix(at)
+        # A token that was added later counts as the proof that it is; a signer too many is a finding of its own.
+        if time_rules.TOKEN.fullmatch(name) or signed_rules.KEY.fullmatch(name) or signed_rules.SIGNATURE.fullmatch(name):
+            allowed.add(entry.path)
+    yield from tree.missing(entries, sorted(needed), "an event has it")
+    yield from tree.unlisted(entries, allowed, "an event has no such place")

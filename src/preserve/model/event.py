@@ -1,0 +1,214 @@
+"""What happens to an archive beside its runs: an event, stated, signed and entered in the log (docs/formats/events.md).
+
+Every event has the same statement around it: which archive, where in the log, when, who, which keys sign it, which authorities stamp
+it. What the event is about is its `body`, a Body of one kind. A new kind is a member of EventKind, a Body here, and a module in
+`formats/bodies` that writes and reads it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import ClassVar
+
+from preserve.model.trust import LogLink, Operator, Revocation, SignerEntry, StartToken, TimestampEntry
+
+
+class EventKind(StrEnum):
+    """What an event can be; also the last part of its folder's name."""
+
+    KEY = "key"
+    """A key was made, replaced or revoked."""
+    CUSTODY = "custody"
+    """The archive or a run of it was checked, copied, handed over, and to whom."""
+    RENEWAL = "renewal"
+    """Everything was stamped anew, before the old stamps' algorithms age."""
+    REDACTION = "redaction"
+    """A record was overwritten, because a court or a person's privacy requires it."""
+    TRUST = "trust"
+    """Somebody else's key was taken into trust."""
+    ROLLBACK = "rollback"
+    """Work goes on from an older state of the log, a backup for one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Body:
+    """What one kind of event says."""
+
+    kind: ClassVar[EventKind]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRef:
+    """A run, by its number and by the SHA-256 of its SEAL."""
+
+    sequence: int
+    seal_sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Custody(Body):
+    """Something was done with what is held. `action` is a word such as "transfer"; no `runs` means everything in the log so far.
+
+    `to` is who received it, `result` what came of it; None where nothing was said.
+    """
+
+    kind: ClassVar[EventKind] = EventKind.CUSTODY
+    action: str
+    reason: str
+    to: str | None = None
+    result: str | None = None
+    runs: tuple[RunRef, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.action or not self.reason:
+            raise ValueError("a custody event has an action and a reason")
+        numbers = [run.sequence for run in self.runs]
+        if numbers != sorted(set(numbers)):
+            raise ValueError("the runs are named once each, in order")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rollback(Body):
+    """The log goes on from `accepted_size` entries, although it once had `remembered_size`, of which this one knows no more than the root.
+
+    The roots are hexadecimal.
+    """
+
+    kind: ClassVar[EventKind] = EventKind.ROLLBACK
+    reason: str
+    remembered_size: int
+    remembered_root: str
+    accepted_size: int
+    accepted_root: str
+
+    def __post_init__(self) -> None:
+        if not self.reason:
+            raise ValueError("a rollback is accepted for a reason")
+
+    def covers(self, size: int, root: str) -> bool:
+        """Whether a log seen before, with so many entries and this root, is the one that was given up, or lies on the way to it.
+
+        That it lies on the way can only be told by its size: the entries that would prove it are gone.
+        """
+        return self.accepted_size < size <= self.remembered_size or (size, root) == (self.remembered_size, self.remembered_root)
+
+
+class KeyAction(StrEnum):
+    """What became of a signing key."""
+
+    ROTATE = "rotate"
+    """Another key follows."""
+    REVOKE = "revoke"
+    """It counts no longer."""
+    RECOVERY = "recovery"
+    """A key kept on paper is named, which may revoke and replace the signing key."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyChange(Body):
+    """What became of the key `keyid`; of a recovery key, that it is one. `successor` is the key that follows a rotated one.
+
+    `since` is when a compromised key may have come into other hands. A superseded one counts until the statement's own time.
+    """
+
+    kind: ClassVar[EventKind] = EventKind.KEY
+    action: KeyAction
+    keyid: str
+    successor: str | None = None
+    reason: Revocation | None = None
+    since: datetime | None = None
+
+    def __post_init__(self) -> None:
+        if (self.successor is None) is (self.action is KeyAction.ROTATE) or self.successor == self.keyid:
+            raise ValueError("a rotation, and nothing else, names the other key that follows")
+        if (self.reason is None) is (self.action is KeyAction.REVOKE):
+            raise ValueError("a revocation, and nothing else, has a reason")
+        if (self.since is None) is (self.reason is Revocation.COMPROMISED):
+            raise ValueError("a compromised key, and no other, is doubted since a time")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemovedRecord:
+    """A record that was overwritten: where it lies in its run, the hash that was sealed, the hash of what stands there instead."""
+
+    file: str
+    index: int
+    offset: int
+    length: int
+    sha256: str
+    replacement_sha256: str
+
+    def __post_init__(self) -> None:
+        if self.sha256 == self.replacement_sha256:
+            raise ValueError("a record is not replaced by itself")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redaction(Body):
+    """Records of one run that were overwritten, why, and on whose order. `at` is the time that their replacements bear."""
+
+    kind: ClassVar[EventKind] = EventKind.REDACTION
+    run: RunRef
+    reason: str
+    authority: str
+    at: datetime
+    records: tuple[RemovedRecord, ...]
+
+    def __post_init__(self) -> None:
+        places = [(record.file, record.index) for record in self.records]
+        if not places or places != sorted(set(places)):
+            raise ValueError("the records are named once each, in order, and at least one is")
+
+
+class Renewed(StrEnum):
+    """What a renewal covers."""
+
+    STAMPS = "stamps"
+    """SEALs, tokens and log proofs: before a time-stamp authority's key or certificate ages."""
+    DATA = "data"
+    """Every file, read again: before the hash of the old stamps ages."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renewal(Body):
+    """Files of the archive stamped anew: `count` of them stand in the event's list, which has `bytes` bytes and this SHA-512."""
+
+    kind: ClassVar[EventKind] = EventKind.RENEWAL
+    covers: Renewed
+    count: int
+    bytes: int
+    sha512: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """What is signed. `archive` is the archive's id; `log.size_before` is the event's index in the log."""
+
+    archive: str
+    log: LogLink
+    created: datetime
+    actor: Operator
+    body: Body
+    signers: tuple[SignerEntry, ...]
+    timestamps: tuple[TimestampEntry, ...]
+
+    @property
+    def kind(self) -> EventKind:
+        return self.body.kind
+
+    @property
+    def start_tokens(self) -> tuple[StartToken, ...]:
+        """None: an event happens at once. (A run takes its time, and has them.)"""
+        return ()
+
+    @property
+    def name(self) -> str:
+        """The name of its folder in events/."""
+        return event_name(self.log.size_before, self.kind)
+
+
+def event_name(index: int, kind: EventKind) -> str:
+    """The folder of the event that is entry `index` of the log; its number has six digits or more."""
+    return f"{index:06d}-{kind}"
