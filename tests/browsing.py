@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import select
 import shutil
 import socket
 import subprocess
@@ -112,7 +113,9 @@ class Shelf:
                 asked = self.headers.get("Range", "")
                 if asked.startswith("bytes="):
                     first, _, last = asked.removeprefix("bytes=").partition("-")
-                    start, end = (int(first), min(int(last or size), size - 1)) if first else (size - int(last), size - 1)
+                    start, end = (
+                        (int(first), min(int(last or size), size - 1)) if first else (max(0, size - int(last)), size - 1)
+                    )
                     self.send_response(206)
                     self.send_header("Content-Range", f"bytes {start}-{end}/{size}")
                 else:
@@ -159,6 +162,8 @@ class Browser:
         os.close(theirs_out)
         self._buffer = b""
         self._number = 0
+        self.events: list[dict[str, Any]] = []
+        """What the browser told unasked, since the beginning."""
         target = self._call("Target.createTarget", url="about:blank")["targetId"]
         self._session = self._call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         self._call("Page.enable")
@@ -175,22 +180,49 @@ class Browser:
     def go(self, url: str) -> None:
         self._call("Page.navigate", url=url)
 
-    def run(self, script: str) -> Any:
-        """The value of an expression in the page; None when it throws."""
-        done = self._call("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
+    def run(self, script: str, session: str | None = None) -> Any:
+        """The value of an expression in the page, or in the frame that `frame` gave; None when it throws."""
+        done = self._call("Runtime.evaluate", session, expression=script, awaitPromise=True, returnByValue=True)
         return None if "exceptionDetails" in done else done["result"].get("value")
+
+    def listen(self) -> None:
+        """From now on be told of what pages log, ask for, and of frames of other origins."""
+        for method in ("Log.enable", "Runtime.enable", "Network.enable"):
+            self._call(method)
+        self._call("Target.setAutoAttach", autoAttach=True, waitForDebuggerOnStart=False, flatten=True)
+
+    def frame(self, part: str) -> str:
+        """The newest frame of another origin whose address holds `part`; `listen` first."""
+        self._call("Runtime.enable")
+        told = [event["params"] for event in self.events if event["method"] == "Target.attachedToTarget"]
+        gone = {event["params"]["sessionId"] for event in self.events if event["method"] == "Target.detachedFromTarget"}
+        gone |= {event["sessionId"] for event in self.events if event["method"] == "Inspector.targetCrashed"}
+        frames = [one["sessionId"] for one in told if one["targetInfo"]["type"] == "iframe" and one["sessionId"] not in gone]
+        return next(session for session in reversed(frames) if part in str(self.run("location.href", session)))
+
+    def key(self, text: str) -> None:
+        """Press a key that writes this."""
+        for kind in ("keyDown", "keyUp"):
+            self._call("Input.dispatchKeyEvent", type=kind, text=text if kind == "keyDown" else "", key=text)
+
+    def looks(self, width: int, height: int, *, dark: bool = False) -> None:
+        """The size of the window, and the scheme."""
+        self._call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600)
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self._call("Emulation.setEmulatedMedia", features=[scheme])
 
     def screenshot(self, path: Path) -> None:
         path.write_bytes(base64.b64decode(self._call("Page.captureScreenshot", format="png")["data"]))
 
-    def _call(self, method: str, **params: Any) -> dict[str, Any]:
+    def _call(self, method: str, session: str | None = None, **params: Any) -> dict[str, Any]:
         self._number += 1
         message: dict[str, Any] = {"id": self._number, "method": method, "params": params}
-        if hasattr(self, "_session"):
-            message["sessionId"] = self._session
+        if session or hasattr(self, "_session"):
+            message["sessionId"] = session or self._session
         os.write(self._out, json.dumps(message).encode() + b"\0")
         while True:
             while b"\0" not in self._buffer:
+                assert select.select([self._in], [], [], 60)[0], f"the browser does not answer: {method}"
                 piece = os.read(self._in, 1 << 16)
                 assert piece, "the browser has ended"
                 self._buffer += piece
@@ -201,6 +233,8 @@ class Browser:
                 found = answer["result"]
                 assert isinstance(found, dict)
                 return found
+            if "method" in answer:
+                self.events.append(answer)
 
 
 # ------------------------------------------------------------------------------------------------------------ ReplayWeb.page

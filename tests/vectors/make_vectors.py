@@ -15,10 +15,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import published
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-
-import published
 
 HERE = Path(__file__).parent
 EMPTY = hashlib.sha256(b"").hexdigest()
@@ -284,6 +283,47 @@ def _key_vectors(write: Callable[..., None]) -> None:
     write("key-no-such-action", "bad value", key("praise"))
 
 
+def _removal_vectors(write: Callable[..., None]) -> None:
+    """Statements about records that were removed, and about files that were stamped anew."""
+    first = {
+        "file": "data/a-000000-0001.warc.gz",
+        "index": 3,
+        "offset": 855,
+        "length": 276,
+        "sha256": digest("was there"),
+        "replacement_sha256": digest("is there"),
+    }
+    body: dict[str, Any] = {
+        "run": {"sequence": 0, "seal_sha256": digest("seal 0")},
+        "reason": "a person's privacy",
+        "authority": "Court of Example",
+        "at": "2026-11-21T17:02:45.000Z",
+        "records": [first, {**first, "index": 4, "offset": 1131}],
+    }
+    renewal = {"covers": "data", "list": {"count": 3, "bytes": 500, "sha512": "ab" * 64}}
+
+    def put(name: str, expect: str, kind: str, value: dict[str, Any], path: str = "", new: Any = None) -> None:
+        made = stated(kind, changed(value, path, new) if path else value)
+        write(name, expect, json.dumps(made, indent=2).encode() + b"\n")
+
+    put("redaction", "success", "redaction", body)
+    put("redaction-of-nothing", "bad value", "redaction", body, "records", [])
+    put("redaction-of-one-record-twice", "bad value", "redaction", body, "records.1", first)
+    put("redaction-out-of-order", "bad value", "redaction", body, "records", body["records"][::-1])
+    put("redaction-by-itself", "bad value", "redaction", body, "records.0.replacement_sha256", digest("was there"))
+    put("redaction-of-no-bytes", "bad value", "redaction", body, "records.0.length", 0)
+    put("redaction-outside", "bad value", "redaction", body, "records.0.file", "../a.warc.gz")
+    put("redaction-without-reason", "bad value", "redaction", body, "reason", "")
+    put("redaction-by-nobody", "bad value", "redaction", body, "authority", " ")
+    put("redaction-unknown-field", "unknown field", "redaction", body, "records.0.url", "http://a.example/")
+    put("renewal", "success", "renewal", renewal)
+    put("renewal-of-stamps", "success", "renewal", renewal, "covers", "stamps")
+    put("renewal-of-nothing", "bad value", "renewal", renewal, "list.count", 0)
+    put("renewal-of-something-else", "bad value", "renewal", renewal, "covers", "everything")
+    put("renewal-with-a-short-hash", "bad value", "renewal", renewal, "list.sha512", digest("list"))
+    put("renewal-unknown-field", "unknown field", "renewal", renewal, "list.file", "renewal.sha512")
+
+
 def statement_vectors(made: dict[str, bytes]) -> None:
     write = writer("statement", made)
     runs = [{"sequence": 0, "seal_sha256": digest("seal 0")}, {"sequence": 2, "seal_sha256": digest("seal 2")}]
@@ -333,6 +373,7 @@ def statement_vectors(made: dict[str, bytes]) -> None:
     bad("rollback-negative", "bad value", "body.remembered.size", -1, back)
     bad("rollback-unknown-field", "unknown field", "body.accepted.time", "x", back)
     _key_vectors(write)
+    _removal_vectors(write)
     sealed = f"{digest('statement')}  statement.json\n".encode()
     key = f"{digest('key')}  keys/{KEYID}.pem\n".encode()
     sign = f"{digest('signature')}  signatures/{KEYID}.sig\n".encode()

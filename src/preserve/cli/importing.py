@@ -10,6 +10,7 @@ import click
 
 from preserve.cli.custodyoptions import signing
 from preserve.errors import ExitCode, FormatError, UsageError
+from preserve.formats.counted import counted
 from preserve.formats.printable import printable
 
 if TYPE_CHECKING:
@@ -182,22 +183,26 @@ def _told(capture: Capture) -> Iterator[str]:
 
 
 def _conclude(archive: Path, imported: Imported) -> None:
+    from preserve.rules.foreign import MOST_PAGES
+
     sealed = imported.sealed
     for one in imported.kept:
         facts = one.facts
         signed = f"; signed by their {facts.signed}, not checked by us as an identity" if facts.signed else ""
         _say(
-            f"Kept     {one.name}   {facts.records} records, made with {facts.software or 'a tool that it does not name'}{signed}"
+            f"Kept     {one.name}   {counted(facts.records, 'record')}, made with {facts.software or 'a tool that it does not name'}{signed}"
         )
         for doubt in facts.doubts:
             _say(f"  {doubt}")
     if imported.tied:
-        _say(f"Tied     {imported.tied} citations to {len(imported.captures)} pages")
+        _say(f"Tied     {counted(imported.tied, 'citation')} to {counted(len(imported.captures), 'page')}")
     else:
         _say(
-            f"Nothing that it holds is cited. It is kept all the same, with its {len(imported.captures)} pages;"
+            f"Nothing that it holds is cited. It is kept all the same, with its {counted(len(imported.captures), 'page')};"
             " tie one with --citation DOC:NOTE --url U"
         )
+    if len(imported.captures) >= MOST_PAGES and not imported.tied:
+        _say(f"Of each file the first {MOST_PAGES} pages got a line; the others are in it all the same.")
     stamped = sealed.stamped
     time = f"Stamped  {len(stamped.there)} of {len(stamped.named)} authorities" if stamped.named else "Time  self-asserted"
     _say(f"Sealed   {sealed.folder}   {time}   Log  entry {sealed.log_index}")

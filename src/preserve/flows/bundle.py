@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
-from preserve.errors import FormatError, TrustError
+from preserve.errors import FormatError, TrustError, UsageError
+from preserve.flows import bundle_foreign
 from preserve.flows.select import SealedRun
 from preserve.formats import cdxj, proof, recordindex, wacz, warcscan
 from preserve.formats.seal import MANIFEST
@@ -20,8 +21,9 @@ from preserve.formats.wacz import Page, Resource
 from preserve.model.finding import Report, Result
 from preserve.model.handover import RunPart
 from preserve.model.tree import Kind
-from preserve.model.trust import CaptureLine, CitationLine, FileEntry
+from preserve.model.trust import CaptureLine, CitationLine, FileEntry, Role
 from preserve.rules import handover, selection
+from preserve.rules.verify_redaction import REDACTED
 
 if TYPE_CHECKING:
     from preserve.ports import Folder, Signer
@@ -91,6 +93,20 @@ def run_names(folder: Folder) -> tuple[str, ...]:
     return tuple(sorted(found, key=lambda name: (len(name.partition("-")[0]), name)))
 
 
+def refuse_removed(report: Report, parts: Sequence[RunPart]) -> None:
+    """Raise UsageError when a record that would be handed over was removed: a bundle has no statement to explain that with."""
+    for finding in report.findings:
+        for part in parts:
+            path = finding.subject.removeprefix(part.at)
+            if finding.code != REDACTED or path == finding.subject:
+                continue
+            if part.whole or finding.record in part.records.get(path, frozenset()):
+                raise UsageError(
+                    f"record {finding.record} of {finding.subject} was removed from the archive, and its run can no longer be bundled as it was sealed",
+                    "name other runs with --run, or with --url, --document or --note captures that are whole",
+                )
+
+
 def refuse_altered(report: Report, names: Sequence[str], only: Collection[int]) -> None:
     """Raise TrustError when the archive as a whole, or one of these runs, does not verify. `only`: no others (none named: all).
 
@@ -155,9 +171,18 @@ def write_wacz(
     return Contents(runs=len(parts), records=records, captures=captures, pages=len(listed))
 
 
-def write_warcs(folder: Folder, parts: Sequence[RunPart], sink: Sink) -> Contents:
-    """The WARC files alone, under the names they have in a bundle."""
+def write_warcs(folder: Folder, parts: Sequence[RunPart], sink: Sink, *, joined: bool = False) -> Contents:
+    """The WARC files alone, under the names they have in a bundle. `joined`: `sink` writes them one after the other into one file.
+
+    Raises UsageError when they cannot be joined: an imported file is not compressed, and the others are.
+    """
     records = 0
+    for part in parts if joined else ():
+        for extract in bundle_foreign.extracts(folder, part.at, part.manifest):
+            if not extract.path.endswith(".gz"):
+                raise UsageError(
+                    f"{extract.path} was imported uncompressed, and fits in no .warc.gz", "name a folder for --warc"
+                )
     for _, rows in _warcs(folder, [(part, SealedRun(folder, part.name)) for part in parts], sink, index=False):
         records += sum(1 for _ in rows)
     captures = sum(part.manifest.captures.count if part.whole else len(part.captures) for part in parts)
@@ -189,6 +214,14 @@ def _warcs(
                 pieces = (piece for number in chosen for piece in run.stored(entry.path, number))
                 yield sink.add(path, pieces, size=size), _selected_rows(run, entry, chosen, path)
             run.forget(entry.path)
+        if part.whole and any(entry.role is Role.FOREIGN for entry in part.manifest.files):
+            for extract in bundle_foreign.extracts(folder, part.at, part.manifest):
+                resource = sink.add(extract.path, extract.pieces(), size=extract.size)
+                if extract.whole is not None and resource.sha256 != extract.whole.sha256:
+                    raise TrustError(
+                        f"{part.at}{extract.whole.path} is not what was signed", "preserve verify says what is wrong"
+                    )
+                yield resource, extract.rows()
 
 
 def _pieces(file: BinaryIO) -> Iterator[bytes]:
@@ -238,7 +271,11 @@ def _index(sink: Sink, sorter: Sorter) -> Iterator[Resource]:
 
 def _sealed(folder: Folder, part: RunPart, sink: Sink) -> Iterator[Resource]:
     """What was sealed with the run: of a whole one everything but the WARC files, of another everything that names no capture."""
-    warcs = {part.at + entry.path for entry in part.manifest.files if entry.records is not None}
+    warcs = {
+        part.at + entry.path
+        for entry in part.manifest.files
+        if entry.records is not None or (entry.role is Role.FOREIGN and bundle_foreign.in_archive(entry))
+    }
     sizes = {entry.path: entry.size for entry in folder.walk() if entry.path.startswith(part.at) and entry.kind is Kind.FILE}
     expected = {part.at + entry.path: entry for entry in part.manifest.files}
     first = {f"{part.at}{MANIFEST}": 0, f"{part.at}SEAL": 1}  # where a reader looks first
@@ -287,15 +324,18 @@ class Shown:
 def pages(sequence: int, shown: Shown) -> Iterator[Page]:
     """One page for each citation of a run that something can be shown for, in their order; then what was asked for by hand."""
     answers: dict[int, tuple[str, datetime]] = {}
+    theirs: set[int] = set()
     alone: list[tuple[CaptureLine, str]] = []
     for capture in shown.captures:
         url = selection.first_address(capture)
         if capture.requisite_of is not None or url is None:
             continue
         answers |= {cited.citation: (url, capture.requested_at) for cited in capture.cited_in}
+        if capture.foreign is not None:
+            theirs |= {cited.citation for cited in capture.cited_in}
         if not capture.cited_in:
             alone.append((capture, url))
-    yield from handover.pages(sequence, shown.citations, answers, alone)
+    yield from handover.pages(sequence, shown.citations, answers, alone, theirs)
 
 
 def _shown(part: RunPart, run: SealedRun) -> Shown:

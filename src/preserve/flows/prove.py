@@ -51,6 +51,12 @@ def prove(folder: Folder, names: Sequence[str], chosen: Chosen, aids: Aids) -> S
     """
     runs = [SealedRun(folder, name) for name in names]
     run, capture = _choose(runs, chosen)
+    if capture.foreign is not None:
+        raise UsageError(
+            f"the capture of {capture.url} is a third party's: its records have no proofs of their own, only the file {capture.foreign.name}"
+            " as a whole has",
+            f"preserve bundle --run {run.manifest.archive.sequence} hands that over; preserve prove --run N takes a capture of your own",
+        )
     missing = {key: uri for key, uri in _refers_to(run, capture) if key}
     others: dict[str, list[tuple[str, int]]] = {}
     for holder, place in find_records(runs, missing, frozenset({run.name})):
@@ -92,7 +98,7 @@ def _choose(runs: Sequence[SealedRun], chosen: Chosen) -> tuple[SealedRun, Captu
         if chosen.run is not None and run.manifest.archive.sequence != chosen.run:
             continue
         fitting = list(_fitting(run, chosen))
-        kept = [line for line in fitting if line.records]
+        kept = [line for line in fitting if line.records and line.foreign is None]
         if kept:
             return run, kept[-1]
         if fitting and empty is None:

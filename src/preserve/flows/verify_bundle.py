@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol
 from isal import isal_zlib
 
 from preserve.errors import FormatError
-from preserve.flows import bundle, verify_run, verify_selected
+from preserve.flows import bundle, bundle_foreign, verify_run, verify_selected
 from preserve.flows.measure import measure_all
 from preserve.flows.select import SealedRun
 from preserve.flows.verify_index import IndexCheck
@@ -32,6 +32,7 @@ from preserve.rules import handover
 from preserve.rules import verify_archive as archive_rules
 from preserve.rules import verify_bundle as rules
 from preserve.rules.verify_log import log_keys
+from preserve.rules.verify_witness import Demand
 
 if TYPE_CHECKING:
     from preserve.flows.bundle import Sorter
@@ -58,6 +59,7 @@ class _Bundle:
     entries: Mapping[str, ZipEntry]
     all: Folder
     ours: bool
+    demand: Demand | None
     findings: list[Finding] = field(default_factory=list)
     measured: dict[str, rules.Measured] = field(default_factory=dict)
 
@@ -69,14 +71,17 @@ def check_bundle(
     memories: Sequence[Memory],
     now: datetime,
     workers: Workers | None,
+    demand: Demand | None = None,
 ) -> list[Finding]:
     """Every finding about the bundle. Raises FormatError when it is no WACZ, StoreError when it cannot be read."""
     entries = {entry.name: entry for entry in container.layout.entries}
     ours = any(name.startswith(wacz.OURS) for name in entries)
+    if any(name.count("/") == 1 and name.endswith("/bagit.txt") for name in entries):
+        raise FormatError("a BagIt bag in a ZIP", "unpack it, then verify the folder: unzip X.zip, preserve verify X")
     if wacz.PACKAGE not in entries and not ours:
         raise FormatError(f"not a WACZ: it has no {wacz.PACKAGE}", "name a .wacz, an archive, or a run's folder")
     files = {name: entry for name, entry in entries.items() if not entry.is_folder}
-    work = _Bundle(entries=entries, all=container.folder(files), ours=ours)
+    work = _Bundle(entries=entries, all=container.folder(files), ours=ours, demand=demand)
     work.findings += rules.judge_layout(container.layout)
     package = _package(work, trusted, now)
     index = IndexCheck(*sorters, ours=ours)
@@ -154,7 +159,11 @@ def _measure(work: _Bundle, name: str, index: IndexCheck) -> rules.Measured:
 
     with work.all.open(name) as file:
         stream = pieces(file)
-        if name.startswith(wacz.ARCHIVE) and name.endswith(".gz"):
+        if work.ours and handover.is_theirs(name):
+            for found in bundle_foreign.found(stream):
+                assert found.header is not None, "these have been read"
+                index.expect(found, found.header, name)
+        elif name.startswith(wacz.ARCHIVE) and name.endswith(".gz"):
             for found in warcscan.scan(stream):
                 if found.problem:
                     why = f"the record at offset {found.offset}: {found.problem}"
@@ -182,6 +191,9 @@ def _check_runs(
     if not runs:
         yield failed(Claim.COMPLETENESS, rules.SUBJECT, "missing: it says that it is ours, and no run is in it")
     claimed = {entry.name for paths in runs.values() for entry in paths.values()}
+    files = [name for name, entry in work.entries.items() if not entry.is_folder]
+    claimed |= {name for name in files if handover.extracted(name) is not None}
+    yield from bundle_foreign.judge_extracts(work.all, files, work.measured)
     for name in sorted(name for name in work.entries if name.startswith(wacz.ARCHIVE) and name not in claimed):
         if not work.entries[name].is_folder:
             yield failed(Claim.COMPLETENESS, name, "forged: no run in this bundle sealed it")
@@ -206,7 +218,7 @@ def _check_runs(
             continue
         if lines is not None:
             shown.append((check.manifest, lines))
-        yield from _judge_log(check, trusted, memories, now)
+        yield from _judge_log(check, trusted, memories, now, work.demand)
         yield from _judge_chain(check, earlier)
         earlier = check
     if not any(finding.result is Result.FAIL for finding in work.findings) and len(shown) == len(runs):
@@ -220,6 +232,9 @@ def _views(entries: Mapping[str, ZipEntry]) -> dict[str, dict[str, ZipEntry]]:
         if (place := handover.run_path(name)) is not None:
             run, path = place
             runs.setdefault(run, {})[f"runs/{run}/{path}"] = entry
+    for name, entry in entries.items():
+        if (theirs := handover.imported_in(name)) is not None and theirs[0] in runs:
+            runs[theirs[0]][f"runs/{theirs[0]}/{theirs[1]}"] = entry
     for run, paths in runs.items():
         for path in list(paths):
             inside = path.removeprefix(f"runs/{run}/")
@@ -234,11 +249,13 @@ def _views(entries: Mapping[str, ZipEntry]) -> dict[str, dict[str, ZipEntry]]:
     return runs
 
 
-def _judge_log(check: RunCheck, trusted: Sequence[TrustedKey], memories: Sequence[Memory], now: datetime) -> Iterator[Finding]:
+def _judge_log(
+    check: RunCheck, trusted: Sequence[TrustedKey], memories: Sequence[Memory], now: datetime, demand: Demand | None
+) -> Iterator[Finding]:
     manifest = check.manifest
     assert manifest is not None
     origin = manifest.log.origin
-    keys = log_keys(origin, trusted, None, now)
+    keys = log_keys(origin, trusted, None, now, demand)
     remembered = [note.parse_checkpoint(known.text) for memory in memories if (known := memory.recall(origin)) is not None]
     findings = verify_run.judge_log(check, keys, None, remembered)
     yield from findings

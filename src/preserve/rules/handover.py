@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 
 from preserve.formats import wacz
@@ -12,9 +12,14 @@ from preserve.model.trust import CaptureLine, CitationLine
 
 README_PATH = f"{wacz.OURS}/README.txt"
 PROOFS = "proofs/"
+THIRD_PARTY = " (third-party capture)"
+"""What a page's title ends with that another tool captured."""
 _SUFFIX = ".warc.gz"
 _SELECTED = "-selected.warc.gz"
 _RECORDS = ".records-proof"
+_FOREIGN = rf"{wacz.ARCHIVE}[a-z0-9-]+-([0-9]{{6,}}-[0-9]{{8}}t[0-9]{{6}}z)-foreign-[0-9]{{4,}}"
+_IMPORTED = re.compile(rf"{_FOREIGN}\.warc(\.gz)?")
+_EXTRACT = re.compile(rf"{_FOREIGN}~([0-9]{{4,}})\.warc(\.gz)?")
 _ENTRY = re.compile(rf"{wacz.RUN}([0-9]{{6,}}-[0-9]{{8}}t[0-9]{{6}}z)/([^/]+)")
 
 
@@ -33,6 +38,42 @@ def warc_path(path: str, *, whole: bool) -> str:
     """Where the WARC file `path` of a run lies in a bundle, or the records selected from it."""
     name = path.rpartition("/")[2]
     return wacz.ARCHIVE + (name if whole else name.removesuffix(_SUFFIX) + _SELECTED)
+
+
+def is_imported(entry: str) -> bool:
+    """Whether the entry is a WARC file that was imported, as it is."""
+    return _IMPORTED.fullmatch(entry) is not None
+
+
+def imported_in(entry: str) -> tuple[str, str] | None:
+    """The run that such a WARC file was imported in, and its path there."""
+    match = _IMPORTED.fullmatch(entry)
+    return (match[1], f"data/{entry.removeprefix(wacz.ARCHIVE)}") if match else None
+
+
+def extract_path(path: str, number: int, suffix: str) -> str:
+    """Where WARC file `number` (from 1) of the imported WACZ `path` of a run lies in a bundle."""
+    return f"{wacz.ARCHIVE}{path.rpartition('/')[2].removesuffix('.wacz')}~{number:04d}{suffix}"
+
+
+def extracted(entry: str) -> tuple[str, int] | None:
+    """The entry of the imported WACZ that a WARC file was taken out of, and its number there."""
+    match = _EXTRACT.fullmatch(entry)
+    if match is None:
+        return None
+    name = entry.removeprefix(wacz.ARCHIVE).rpartition("~")[0]
+    return entry_path(match[1], f"data/{name}.wacz"), int(match[2])
+
+
+def is_imported_wacz(entry: str) -> bool:
+    """Whether the entry is a WACZ that was imported."""
+    place = run_path(entry)
+    return place is not None and place[1].endswith(".wacz") and "-foreign-" in place[1]
+
+
+def is_theirs(entry: str) -> bool:
+    """Whether the entry is a WARC file that another tool made."""
+    return is_imported(entry) or extracted(entry) is not None
 
 
 def record_proofs(path: str) -> str:
@@ -57,8 +98,12 @@ def pages(
     citations: Iterable[CitationLine],
     answers: Mapping[int, tuple[str, datetime]],
     alone: Iterable[tuple[CaptureLine, str]],
+    theirs: Collection[int] = frozenset(),
 ) -> Iterator[Page]:
-    """The pages of one run. `answers`: citation → the address at which a player enters its capture, and when it was asked."""
+    """The pages of one run. `answers`: citation → the address at which a player enters its capture, and when it was asked.
+
+    `theirs` are the citations that a third party's capture answers.
+    """
     for citation in citations:
         if (answer := answers.get(citation.citation)) is None:
             continue
@@ -68,14 +113,16 @@ def pages(
             id=f"{sequence}-{citation.citation}",
             url=answer[0],
             moment=answer[1],
-            title=f"{citation.document}, {where}: {citation.title or citation.url or answer[0]}",
+            title=f"{citation.document}, {where}: {citation.title or citation.url or answer[0]}"
+            + (THIRD_PARTY if citation.citation in theirs else ""),
             document=citation.document,
             note=note,
             text=citation.text or "",
         )
     for capture, url in alone:
         identifier = f"{sequence}-capture-{capture.capture}"
-        yield Page(id=identifier, url=url, moment=capture.requested_at, title=url, document="", note="", text="")
+        title = url if capture.foreign is None else f"{url}{THIRD_PARTY}"
+        yield Page(id=identifier, url=url, moment=capture.requested_at, title=title, document="", note="", text="")
 
 
 README = """\

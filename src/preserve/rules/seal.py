@@ -14,13 +14,16 @@ from preserve.model.trust import (
     CaptureLine,
     CitationLine,
     CitedInLine,
+    ForeignLine,
     HopLine,
+    MementoLine,
     RecordRef,
     ServerLine,
     SourceLine,
     TlsLine,
+    TriedLine,
 )
-from preserve.model.web import Capture, CitedBy, Need
+from preserve.model.web import Capture, CitedBy, Memento, Need, Testimony
 
 
 def source_line(number: int, source: Source, salt: str) -> SourceLine:
@@ -90,6 +93,37 @@ def capture_line(number: int, capture: Capture, salt: str, *, requisite_of: int 
         cited_in=tuple(_cited_in(cited) for cited in capture.target.cited_by),
         requisite_of=requisite_of,
         salt=salt,
+        candidates=tuple(
+            TriedLine(url=tried.url, outcome=tried.outcome, status=tried.status, verdict=tried.verdict, why=tried.why)
+            for tried in capture.candidates
+        ),
+        chosen=capture.chosen,
+        memento=None if capture.memento is None else memento_line(capture.memento),
+        foreign=None if capture.foreign is None else foreign_line(capture.foreign),
+    )
+
+
+def foreign_line(testimony: Testimony) -> ForeignLine:
+    """Whose capture it is, as it stands in the capture's line."""
+    return ForeignLine(
+        file=testimony.file,
+        name=testimony.name,
+        software=testimony.software,
+        operator=testimony.operator,
+        signed=testimony.signed,
+    )
+
+
+def memento_line(memento: Memento) -> MementoLine:
+    """What an archive testifies, as it stands in a capture's line."""
+    return MementoLine(
+        timegate=memento.archive,
+        url=memento.url,
+        requested=memento.requested.isoformat(),
+        taken=memento.taken,
+        distance_days=memento.distance_days,
+        payload_sha256=memento.payload_sha256,
+        problem=memento.problem,
     )
 
 

@@ -36,7 +36,9 @@ def chosen(capture: CaptureLine, cited: Collection[int], wanted: Wanted) -> bool
 
 def addresses(capture: CaptureLine) -> Iterator[str]:
     """Every address of the capture, as it goes on the wire."""
-    for url in (capture.url, capture.final_url, *(hop.url for hop in capture.hops)):
+    copies = () if capture.memento is None or capture.memento.url is None else (capture.memento.url,)
+    tried = (each.url for each in capture.candidates)
+    for url in (capture.url, capture.final_url, *(hop.url for hop in capture.hops), *tried, *copies):
         parsed = parse(url)
         if not isinstance(parsed, BadUrl):
             yield parsed.address
@@ -44,7 +46,8 @@ def addresses(capture: CaptureLine) -> Iterator[str]:
 
 def first_address(capture: CaptureLine) -> str | None:
     """The WARC-Target-URI at which a player enters the capture; None when there is nothing to replay."""
-    if not any(record.type in REPLAYED for record in capture.records):
+    shown = REPLAYED | ({"resource"} if capture.foreign is not None else frozenset())
+    if not any(record.type in shown for record in capture.records):
         return None
     return target_uri(capture.hops[0].url if capture.hops else capture.final_url)
 

@@ -26,11 +26,12 @@ SHOWN = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Whole:
-    """A file, hashed whole."""
+    """A file, hashed whole. `types`: the WARC-Types in a file of another tool, when it was opened."""
 
     path: str
     size: int
     sha256: str
+    types: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +75,18 @@ class Segment:
     more: int
     types: tuple[str, ...]
     problem: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampled:
+    """Some records of a WARC file, picked at random: `read` of `total`. `size` is the file's length."""
+
+    path: str
+    read: int
+    total: int
+    size: int
+    spoiled: tuple[Spoiled, ...]
+    more: int
 
 
 # ------------------------------------------------------------------------------------------------------------------ judging
@@ -123,6 +136,23 @@ def judge_records(entry: FileEntry, at: str, found: Sequence[Segment]) -> tuple[
     if (more := sum(segment.more for segment in found)) > 0:
         findings.append(failed(Claim.INTEGRITY, where, f"altered: {more} more records"))
     return [spoiled for segment in found for spoiled in segment.spoiled], findings
+
+
+def judge_sample(entry: FileEntry, at: str, found: Sampled) -> Iterator[Finding]:
+    """What a sample shows that is about no single record."""
+    if found.size != entry.bytes:
+        yield failed(Claim.INTEGRITY, at + entry.path, f"altered: it has {found.size} bytes, signed were {entry.bytes}")
+    if found.more:
+        yield failed(Claim.INTEGRITY, at + entry.path, f"altered: {found.more} more records")
+
+
+def sampled(read: int, total: int) -> str:
+    """How much a sample says, in plain words."""
+    if read >= total:
+        return f"all {total} records were read"
+    missed = (total - read) * 100 / total
+    odds = f"{missed:.0f}" if 1 <= missed <= 99 else f"{min(max(missed, 0.01), 99.99):.2f}"
+    return f"{read} of {total} records were read, picked at random: of one damaged record, this misses {odds} in 100"
 
 
 def describe_damage(
@@ -188,11 +218,25 @@ def _judge_outcomes(manifest: Manifest, at: str, captures: Captures) -> Iterator
 
 
 def _judge_references(manifest: Manifest, at: str, captures: Captures, types: Mapping[str, Sequence[str]]) -> Iterator[Finding]:
-    """Every record that a capture names exists, and is of the type it says where types are known."""
+    """Every record that a capture names exists, and is of the type it says where types are known ("" of one that was removed)."""
     counts = {entry.path: entry.records.count for entry in manifest.files if entry.records is not None}
     others = {entry.path for entry in manifest.files if entry.role is Role.FOREIGN}
+    counts |= {warc: len(types[warc]) for warc in others if warc in types}
+    for capture, file in captures.foreign.items():
+        if file not in others:
+            yield failed(
+                Claim.COMPLETENESS,
+                at + manifest.captures.file,
+                f"capture {capture} is said to be a third party's, in {file}, which was not imported",
+            )
     for capture, warc, index, type_ in captures.records:
-        if warc in others:
+        if warc in others and capture not in captures.foreign:
+            yield failed(
+                Claim.STRUCTURE,
+                at + manifest.captures.file,
+                f"capture {capture} names a record of {warc}, a third party's file, and does not say so",
+            )
+        if warc in others and warc not in types:
             continue
         if index >= counts.get(warc, 0):
             yield failed(
@@ -200,7 +244,7 @@ def _judge_references(manifest: Manifest, at: str, captures: Captures, types: Ma
                 at + manifest.captures.file,
                 f"capture {capture} names record {index} of {warc}, which does not exist",
             )
-        elif warc in types and index < len(types[warc]) and types[warc][index] != type_:
+        elif warc in types and index < len(types[warc]) and types[warc][index] not in {"", type_}:
             yield failed(
                 Claim.STRUCTURE,
                 at + manifest.captures.file,

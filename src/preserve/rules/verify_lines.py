@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from preserve.errors import FormatError
@@ -38,12 +38,16 @@ class Citations:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Captures:
-    """data/captures.jsonl: the citations named, and (when taken apart) the records as (capture, warc, index, type)."""
+    """data/captures.jsonl: the citations named, and (when taken apart) the records as (capture, warc, index, type).
+
+    `foreign` are the captures that say of themselves to be a third party's, and the file that each lies in.
+    """
 
     named: frozenset[int]
     records: tuple[tuple[int, str, int, str], ...]
     outcomes: Mapping[str, int] | None
     problem: str
+    foreign: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +167,7 @@ class CapturesReader(_Reader):
         self.named: set[int] = set()
         self.records: list[tuple[int, str, int, str]] = []
         self.outcomes: dict[str, int] = {}
+        self.foreign: dict[int, str] = {}
 
     def line(self, row: bytes) -> None:
         line = lines.decode_capture(row)
@@ -170,9 +175,17 @@ class CapturesReader(_Reader):
         self.named.update(cited.citation for cited in line.cited_in)
         self.records += [(line.capture, record.warc, record.index, record.type) for record in line.records]
         self.outcomes[line.outcome.value] = self.outcomes.get(line.outcome.value, 0) + 1
+        if line.foreign is not None:
+            self.foreign[line.capture] = line.foreign.file
 
     def result(self) -> Captures:
-        return Captures(named=frozenset(self.named), records=tuple(self.records), outcomes=self.outcomes, problem=self.problem)
+        return Captures(
+            named=frozenset(self.named),
+            records=tuple(self.records),
+            outcomes=self.outcomes,
+            problem=self.problem,
+            foreign=self.foreign,
+        )
 
 
 class CapturesScanner(_Reader):
