@@ -22,9 +22,9 @@ from typing import Any, NoReturn, TypeVar
 from preserve import durable
 from preserve.errors import ConfigError, FormatError
 from preserve.formats import manifest, times
-from preserve.formats.note import KeyType, VerifierKey
+from preserve.formats.note import COSIGNATURES, KeyType, VerifierKey
 from preserve.formats.strictjson import HASH
-from preserve.model.trust import Revocation, TrustedKey, TrustRole
+from preserve.model.trust import Revocation, TrustedKey, TrustRole, worse
 
 _NAME = "trust.toml"
 _HEAD = """\
@@ -35,8 +35,9 @@ _ENTRY = re.compile(r"^[ \t]*\[\[[ \t]*key[ \t]*\]\][ \t]*(?:#.*)?$", re.MULTILI
 _FIELDS = frozenset(
     {"name", "role", "keyid", "vkey", "certificate", "added", "valid_from", "valid_until", "revoked_at", "reason"}
 )
+_REVOKED = re.compile(r"[ \t]*(?:revoked_at|reason)[ \t]*=")
 _E = TypeVar("_E")
-_ROLES = {TrustRole.LOG: KeyType.ED25519, TrustRole.WITNESS: KeyType.COSIGNATURE_V1}
+_ROLES = {TrustRole.LOG: frozenset({KeyType.ED25519}), TrustRole.WITNESS: COSIGNATURES}
 
 
 class TrustStore:
@@ -82,6 +83,32 @@ class TrustStore:
                 text[: starts[place]] + entry[_end_of_entry(entry) :].lstrip("\n") + rest, known[:place] + known[place + 1 :]
             )
         return known[place]
+
+    def revoke(self, keyid: str, at: datetime, reason: Revocation) -> TrustedKey:
+        """Let a pinned operator's or recovery key count no longer since `at`. What is revoked already keeps the earlier time, and the worse reason."""
+        with self._locked():
+            text = self._text()
+            known = self._parse(text)
+            roles = {TrustRole.OPERATOR, TrustRole.RECOVERY}
+            place = next((place for place, key in enumerate(known) if key.keyid == keyid and key.role in roles), None)
+            if place is None:
+                raise ConfigError(f"the key {keyid} is not pinned, so there is nothing to revoke", "`preserve trust list`")
+            old = known[place]
+            at, reason = worse((old.revoked_at, old.reason), (times.to_milliseconds(at), reason))
+            meant = replace(old, revoked_at=at, reason=reason)
+            starts = [match.start() for match in _ENTRY.finditer(text)] + [len(text)]
+            if len(starts) != len(known) + 1:
+                raise ConfigError(f"{self.path}: its entries cannot be told apart", "write revoked_at and reason by hand")
+            entry = text[starts[place] : starts[place + 1]]
+            end = _end_of_entry(entry)
+            rows = [row for row in entry[:end].splitlines(keepends=True) if not _REVOKED.match(row)]
+            rows += [f"revoked_at = {times.rfc3339(at)}\n", f"reason = {_string(reason)}\n"]
+            whole = "".join(row if row.endswith("\n") else row + "\n" for row in rows)
+            self._write(
+                text[: starts[place]] + whole + entry[end:] + text[starts[place + 1] :],
+                (*known[:place], meant, *known[place + 1 :]),
+            )
+        return meant
 
     def _text(self) -> str:
         try:
@@ -194,7 +221,7 @@ def _read_entry(entry: object) -> TrustedKey:
         raise FormatError(f"unknown field: {min(unknown)!r}")
     role = _take(entry, "role", TrustRole)
     if ("vkey" in entry) is ("keyid" in entry) or ("vkey" in entry) is not (role in _ROLES):
-        raise FormatError("an operator or a tsa has a 'keyid', a log or a witness a 'vkey'")
+        raise FormatError("an operator, a recovery key or a tsa has a 'keyid', a log or a witness a 'vkey'")
     if ("certificate" in entry) is not (role is TrustRole.TSA):
         raise FormatError("a tsa, and no other, has a 'certificate'")
     if role is TrustRole.TSA and not manifest.AUTHORITY.fullmatch(_text(entry, "name")):
@@ -206,7 +233,7 @@ def _read_entry(entry: object) -> TrustedKey:
             raise FormatError("'keyid' is not 64 lower-case hex digits")
     else:
         parsed = VerifierKey.parse(vkey)
-        if parsed.type is not _ROLES[role]:
+        if parsed.type not in _ROLES[role]:
             raise FormatError(f"'vkey' is not a {role}'s")
         keyid = parsed.fingerprint
     key = TrustedKey(

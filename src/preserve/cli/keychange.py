@@ -270,7 +270,7 @@ def _typed(given: str) -> str:
         return sys.stdin.read(1 << 16)
     rows: list[str] = []
     while len(rows) < paperkey.LINES:
-        row = str(click.prompt(f"Line {len(rows) + 1}", hide_input=True, err=True))
+        row = str(click.prompt(f"Line {len(rows) + 1}", err=True))
         try:
             paperkey.check_line(len(rows), row)
         except FormatError as problem:

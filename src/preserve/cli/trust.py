@@ -13,6 +13,7 @@ import click
 from preserve.cli.custodyoptions import signing
 from preserve.cli.moments import moment
 from preserve.errors import ExitCode
+from preserve.formats.counted import counted
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -107,7 +108,10 @@ def list_(as_json: bool) -> None:
     from preserve.formats.times import rfc3339
     from preserve.places import config_folder
 
-    for key in TrustStore(config_folder()).trusted_keys():
+    trusted = TrustStore(config_folder()).trusted_keys()
+    if not trusted:
+        click.echo("You trust no key yet. `preserve trust add` adds one; your own are added when they are made.", err=True)
+    for key in trusted:
         moments = {name: getattr(key, name) for name in ("added", "valid_from", "valid_until", "revoked_at")}
         times = {name: rfc3339(moment) if moment else None for name, moment in moments.items()}
         if as_json:
@@ -193,7 +197,8 @@ def accept_rollback(
         return ExitCode.DONE
     for event in done.recorded:
         tell_of(event)
-    say(f"Accepted: {done.given_up[0].size} entries were seen here of {origin}; from now on this log counts, as it is now.")
+    seen = counted(done.given_up[0].size, "entry")
+    say(f"Accepted: {origin} had {seen} when it was last seen here; from now on this log counts, as it is now.")
     return ExitCode.DONE
 
 

@@ -1,6 +1,7 @@
 """Keys that are replaced, revoked and named for recovery: in the user's store, and stated in the logs of the archives they sign.
 
-What takes trust away is done in the user's own store first, and what gives it last: a kill in between leaves less trust, never more.
+A key that may be in other hands is distrusted in the user's own store first; what gives trust is done last. A kill in between leaves
+less trust, never more.
 """
 
 from __future__ import annotations
@@ -20,11 +21,12 @@ from preserve.places import config_folder
 from preserve.ports import Signer
 from preserve.wiring.options import PassphraseOf, Tell
 from preserve.wiring.recording import RecordOptions, desk
+from preserve.wiring.signing import log_key_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Books:
-    """The archives whose logs are to say it. Raises FormatError when one of them is none."""
+    """The archives whose logs are to say it. Raises FormatError when one of them is none, ConfigError when its log's key is not here."""
 
     archives: tuple[RecordOptions, ...]
     tell: Tell
@@ -33,7 +35,7 @@ class Books:
 
     def __post_init__(self) -> None:
         for options in self.archives:
-            Archive(options.archive).describe()
+            log_key_of(Archive(options.archive))
 
     def record(self, body: KeyChange, signers: tuple[Signer, ...]) -> tuple[Recorded, ...]:
         """State it in each archive, signed by all of `signers`."""
@@ -56,12 +58,19 @@ def rotate(books: Books, keyid: str, new: StoredKey, signers: tuple[Signer, Sign
 
 def revoke(books: Books | None, keyid: str, reason: Revocation, since: datetime, signer: Signer | None) -> tuple[Recorded, ...]:
     """Let the key count no longer: in the user's store, and, said by `signer`, in each archive."""
-    TrustStore(config_folder()).revoke(keyid, since, reason)
+    trust = TrustStore(config_folder())
     if signer is None or books is None:
+        trust.revoke(keyid, since, reason)
         return ()
-    compromised = reason is Revocation.COMPROMISED
-    body = KeyChange(action=KeyAction.REVOKE, keyid=keyid, reason=reason, since=to_milliseconds(since) if compromised else None)
-    return books.record(body, (signer,))
+    if reason is Revocation.COMPROMISED:
+        trust.revoke(keyid, since, reason)
+        return books.record(
+            KeyChange(action=KeyAction.REVOKE, keyid=keyid, reason=reason, since=to_milliseconds(since)), (signer,)
+        )
+    # A superseded key counts until it has said so itself.
+    done = books.record(KeyChange(action=KeyAction.REVOKE, keyid=keyid, reason=reason), (signer,))
+    trust.revoke(keyid, max((event.statement.created for event in done), default=since), reason)
+    return done
 
 
 def name_recovery(

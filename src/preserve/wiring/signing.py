@@ -22,8 +22,14 @@ from preserve.ports import Clock, Signer
 from preserve.wiring.options import CaptureOptions, PassphraseOf, Tell
 from preserve.wiring.witnessing import cosigner_of
 
+_UNNAMED = "an unnamed operator"
+"""What a key is called that was made without anybody saying whose it is: "signed by an unnamed operator"."""
+
 
 def signer_of(options: CaptureOptions, clock: Clock, tell: Tell, passphrase: PassphraseOf) -> Signer:
+    archive = Archive(options.archive)
+    if archive.exists:
+        log_key_of(archive)  # before a signing key is made for nothing
     return key_of(options.key, options.operator, clock, tell, passphrase, options.signer)
 
 
@@ -38,17 +44,18 @@ def key_of(
     revoked = revoked_keys(trust)
     public = None if wanted is None else _public_file(wanted)
     if command is not None:
-        return _through(split(command), wanted, public, name or "preserve", clock, tell)
+        return _through(split(command), wanted, public, name or _UNNAMED, clock, tell)
     key = keys.signing_key(wanted if public is None else public.keyid, revoked=revoked)
     if key is not None and key.keyid in revoked:
         raise ConfigError(
             f"the key {fingerprint_groups(key.keyid)} is revoked: it signs no more", "preserve key list shows the others"
         )
     if key is None:
-        key = keys.make(KeyUse.MANIFEST, name or "preserve", now=clock.now(), pin=trust.add)
+        key = keys.make(KeyUse.MANIFEST, name or _UNNAMED, now=clock.now(), pin=trust.add)
         tell(
             f"Made your signing key {fingerprint_groups(key.keyid)}, without a passphrase, in {config_folder() / 'keys'}."
             " Keep a copy of that folder: without it nothing new can be signed."
+            + ("" if name else " It bears no name: preserve key generate --name NAME makes one that does.")
         )
     return open_signer(key, passphrase)
 
@@ -69,6 +76,19 @@ def pin_own(public: PublicKey, name: str, clock: Clock) -> bool:
     """Pin a key that signs for this user through a command; False when it is pinned already."""
     key = TrustedKey(name=name, role=TrustRole.OPERATOR, keyid=public.keyid, vkey=None, added=clock.now())
     return TrustStore(config_folder()).add(key)
+
+
+def log_key_of(archive: Archive) -> StoredKey:
+    """The key of the archive's log. Raises ConfigError when it is not here."""
+    described = archive.describe()
+    found = KeyStore(config_folder()).log_key(described.origin, note.VerifierKey.parse(described.log).fingerprint)
+    if found is None:
+        raise ConfigError(
+            f"the key of this archive's log ({described.origin}) is not on this machine",
+            "capture where the archive was made, or bring its key: there, preserve key export --private --archive DIR; here, preserve"
+            " key import",
+        )
+    return found
 
 
 def _through(
@@ -120,13 +140,7 @@ def ledger_of(
         key = keys.make(KeyUse.LOG, origin, now=clock.now(), pin=trust.add)
         assert key.vkey is not None, "a log's key has a vkey"
         archive.create(Description(id=name, origin=origin, log=key.vkey.encode()))
-    described = archive.describe()
-    found = keys.log_key(described.origin, note.VerifierKey.parse(described.log).fingerprint)
-    if found is None:
-        raise ConfigError(
-            f"the key of this archive's log ({described.origin}) is not on this machine",
-            "capture where the archive was made, or bring its keys here: copy the keys folder of that machine's configuration",
-        )
+    described, found = archive.describe(), log_key_of(archive)
     memory = CheckpointMemory.signed(state_folder())
 
     def signed(checkpoint: note.SignedNote) -> None:
