@@ -9,13 +9,21 @@ import attacks_by_insiders
 import attacks_on_events
 import attacks_on_files
 import attacks_on_history
-import attacks_on_redactions
 import attacks_on_keys
+import attacks_on_redactions
 import attacks_on_signatures
 from attacktools import ATTACKS, Attack, good
 
 __all__ = ["ATTACKS", "Attack", "good"]
 
-KINDS = (attacks_on_files, attacks_on_signatures, attacks_by_insiders, attacks_on_history, attacks_on_events, attacks_on_keys)
+KINDS = (
+    attacks_on_files,
+    attacks_on_signatures,
+    attacks_by_insiders,
+    attacks_on_history,
+    attacks_on_events,
+    attacks_on_keys,
+    attacks_on_redactions,
+)
 
 assert len({attack.name for attack in ATTACKS}) == len(ATTACKS), "attack names are unique"

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import sys
+import textwrap
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -14,9 +17,9 @@ from preserve.formats.printable import printable
 from preserve.model.finding import Claim, Finding, Report, Result
 
 _ENDINGS = {
-    ExitCode.DONE: "Nothing is altered, missing or forged, and every claim that was asked for is established.",
+    ExitCode.DONE: "Nothing is altered, missing or forged, and every needed claim is established.",
     ExitCode.ALTERED: "ALTERED, MISSING OR FORGED: see the claims that fail. Do not rely on what they name.",
-    ExitCode.UNESTABLISHED: "Nothing was found altered, but a claim that was asked for is NOT ESTABLISHED: see what is not proven.",
+    ExitCode.UNESTABLISHED: "Nothing was found altered, but a needed claim is NOT ESTABLISHED: see what is needed and not established.",
 }
 _SAMPLED = "Nothing of what was read is altered, missing or forged. It was a SAMPLE: the other records were not looked at."
 _SOME = "time: self-asserted. Authorities vouch for some of the runs only: not-after says for which."
@@ -29,9 +32,20 @@ _TIMES = {
 def show(report: Report, path: Path, *, as_json: bool, verbose: bool, quiet: bool, timed: bool = True) -> ExitCode:
     """Print it; the exit code. `timed`: what was checked has a time that can be proven."""
     lines = json_lines(report, timed=timed) if as_json else text_lines(report, path, verbose=verbose, quiet=quiet, timed=timed)
+    width = 0 if as_json or not sys.stdout.isatty() else shutil.get_terminal_size().columns
     for line in lines:
-        click.echo(line)
+        click.echo(_wrapped(line, width))
     return report.exit_code
+
+
+def _wrapped(line: str, width: int) -> str:
+    """A finding's line as the terminal is wide, its rest below its beginning; whole where there is none (`width` 0)."""
+    if not 0 < width < len(line):
+        return line
+    indent = " " * (18 if line.startswith("  ") else 0)
+    return textwrap.fill(
+        line, max(width, 40), subsequent_indent=indent, drop_whitespace=True, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def json_lines(report: Report, *, timed: bool = True) -> Iterator[str]:
@@ -93,5 +107,5 @@ def _group(title: str, findings: Iterable[Finding], *, verbose: bool) -> Iterato
 
 
 def _alike(finding: Finding) -> str:
-    """The detail without its numbers."""
-    return re.sub(r"\d+", "0", finding.detail)
+    """The detail without its numbers, and what they count in the singular or the plural alike."""
+    return re.sub(r"\d+(?: (\w+?)(?:ies|y|s)?\b)?", r"0 \1", finding.detail)

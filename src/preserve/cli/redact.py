@@ -10,6 +10,7 @@ import click
 
 from preserve.cli.custodyoptions import said, say, settle, signing, tell_of
 from preserve.errors import ExitCode, FormatError, UsageError
+from preserve.formats.counted import counted
 from preserve.formats.printable import printable
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def command(
     if finish:
         done = redacting.carry_out(options, None, "", "", say, opener())
         say(
-            f"Removed  {done.finished} records that were stated before"
+            f"Removed  {counted(done.finished, 'record')} stated before"
             if done.finished
             else "Nothing is left to be carried out."
         )
@@ -91,11 +92,11 @@ def command(
         return ExitCode.DONE
     done = redacting.carry_out(options, choice, why, who, say, opener())
     if done.finished:
-        say(f"Removed  {done.finished} records that were stated before")
+        say(f"Removed  {counted(done.finished, 'record')} stated before")
     for recorded in done.recorded:
         tell_of(recorded)
     if done.recorded:
-        say(f"Removed  {done.removed} records. preserve verify says so from now on, and exits 41.")
+        say(f"Removed  {counted(done.removed, 'record')}. preserve verify says so from now on, and exits 41.")
     elif not done.finished:
         say("Nothing was left to remove: all of it was removed before.")
     _remind(place.has_journal)
@@ -135,7 +136,7 @@ def _agreed(count: int) -> bool:
 
     if not sys.stdin.isatty():
         raise UsageError("nobody is there to be asked", "give --yes")
-    return click.confirm(f"Overwrite {count} records? This cannot be undone.", default=False, err=True)
+    return click.confirm(f"Overwrite {counted(count, 'record')}? This cannot be undone.", default=False, err=True)
 
 
 def _remind(open_run: bool) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from preserve.errors import ExitCode, FormatError, TrustError, UsageError
+from preserve.formats.counted import counted
 from preserve.formats.printable import printable
 
 if TYPE_CHECKING:
@@ -39,8 +40,12 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="Trust these certificate authorities (PEM) where an address is https, instead of the bundled ones.",
 )
-@click.option("--renew", is_flag=True, help="Stamp anew, as a signed event, what was stamped before: see docs/guide/renewal.md.")
-@click.option("--data", is_flag=True, help="With --renew: read every file again and stamp its SHA-512, not the old stamps alone.")
+@click.option(
+    "--renew", is_flag=True, help="Stamp anew, as a signed event, what was stamped before: see docs/guide/renewal.md."
+)
+@click.option(
+    "--data", is_flag=True, help="With --renew: read every file again and stamp its SHA-512, not the old stamps alone."
+)
 @click.option("--key", metavar="ID", help="With --renew: sign with this key; see `preserve key list`.")
 @click.option("--operator", metavar="NAME", help="With --renew: who did it; signed.  [default: the operator of config.toml]")
 @click.option("--commands", is_flag=True, help="Ask nobody: print the openssl commands that check every token there is.")
@@ -130,7 +135,10 @@ def _lines(name: str, run: Stamped, asked: set[str], *, quiet: bool) -> Iterator
         yield f"{name}: nobody said where to ask {', '.join(unknown)}: give --tsa {unknown[0]}=URL"
     if not quiet:
         added = f", and {', '.join(run.added)} added" if run.added else ""
-        yield f"{name}: stamped by {len(run.there)} of {len(run.named)} authorities{added}"
+        if run.named or run.added:
+            yield f"{name}: stamped by {len(run.there)} of {counted(len(run.named), 'authority')}{added}"
+        else:
+            yield f"{name}: names no authority; --add with --tsa asks one"
 
 
 def _print_commands(archive: Archive) -> None:

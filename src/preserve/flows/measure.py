@@ -11,9 +11,10 @@ results mean is for rules.verify_content.
 from __future__ import annotations
 
 import hashlib
+import math
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, BinaryIO
@@ -23,7 +24,7 @@ from preserve.formats import merkle, recordindex
 from preserve.formats.gzipmember import HEADER
 from preserve.formats.strictjson import MAX_INTEGER
 from preserve.formats.warc import MemberCheck
-from preserve.rules.verify_content import CHANGED, ENDS, ODD, Lines, Segment, Spoiled, Whole
+from preserve.rules.verify_content import CHANGED, ENDS, ODD, Lines, Sampled, Segment, Spoiled, Whole
 from preserve.rules.verify_lines import LineReader
 
 if TYPE_CHECKING:  # only annotations need them, and `verify` starts faster without
@@ -56,10 +57,14 @@ class VanishedError(StoreError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WholeJob:
-    """Hash one file whole. `weight`, here and below, is about how many bytes will be read."""
+    """Hash one file whole. `weight`, here and below, is about how many bytes will be read.
+
+    `foreign`: it is a WARC or WACZ file of another tool, and its records are counted too.
+    """
 
     path: str
     weight: int
+    foreign: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,10 +99,32 @@ class SegmentJob:
     start: int
     end: int
     thorough: bool
+    spare: int = 0
+    """Records that may well be others than the index says, because their removal is stated."""
 
 
-Job = WholeJob | LinesJob | TreeJob | SegmentJob
-Measured = Whole | Lines | Segment
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleJob:
+    """Hold some records of a WARC file against their lines of its record index, `data`; the file has `total`."""
+
+    path: str
+    weight: int
+    data: bytes
+    total: int
+    thorough: bool
+    spare: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """How much is read: `share` of the records of each WARC file (0 < share <= 1), at least one, picked by `seed`."""
+
+    share: float
+    seed: str
+
+
+Job = WholeJob | LinesJob | TreeJob | SegmentJob | SampleJob
+Measured = Whole | Lines | Segment | Sampled
 
 
 def measure_all(folder: Folder, jobs: Sequence[Job], workers: Workers | None) -> list[Measured]:
@@ -122,23 +149,52 @@ def _measure(folder: Folder, job: Job) -> Measured:
             return Lines(path=job.path, size=len(job.data), sha256="", count=count, root=root.hex(), content=None)
         case WholeJob():
             with folder.open(job.path) as file:
-                return _whole(file, job.path)
+                whole = _whole(file, job.path)
+                return replace(whole, types=_types(file)) if job.foreign else whole
         case LinesJob():
             with folder.open(job.path) as file:
                 return _lines(file, job)
         case SegmentJob():
             with folder.open(job.path) as file:
                 return _segment(file, job)
+        case SampleJob():
+            with folder.open(job.path) as file:
+                return _sample(file, job)
 
 
-def segments(path: str, data: bytes, size: int, *, thorough: bool) -> Iterator[SegmentJob]:
+def stored_sha256(folder: Folder, path: str, offset: int, length: int) -> str:
+    """The hash of so many bytes of a file; of what there is of them."""
+    digest = hashlib.sha256()
+    with folder.open(path) as file:
+        file.seek(offset)
+        while length and (piece := file.read(min(BLOCK, length))):
+            digest.update(piece)
+            length -= len(piece)
+    return digest.hexdigest()
+
+
+def sample(path: str, data: bytes, size: int, chosen: Sample, *, thorough: bool, spare: int = 0) -> SampleJob:
+    """Pick records of the WARC file of `size` bytes with the index `data`. Raises FormatError when the index does not tile."""
+    import random  # noqa: PLC0415 -- `verify` starts faster without, and seldom needs it
+
+    for _ in recordindex.read(data, size):
+        pass
+    rows = data.splitlines(keepends=True)
+    picked = random.Random(f"{chosen.seed} {path}").sample(range(len(rows)), max(1, math.ceil(len(rows) * chosen.share)))  # noqa: S311 -- anybody who has the seed may pick the same
+    lines = b"".join(rows[number] for number in sorted(picked))
+    return SampleJob(
+        path=path, weight=size * len(picked) // len(rows), data=lines, total=len(rows), thorough=thorough, spare=spare
+    )
+
+
+def segments(path: str, data: bytes, size: int, *, thorough: bool, spare: int = 0) -> Iterator[SegmentJob]:
     """Cut the index `data` of a WARC file of `size` bytes into jobs of some 32 MiB. Each line says itself where its record lies."""
     parts = min(max(1, size >> 25), max(1, len(data) >> 10))
     start = 0
     for part in range(1, parts + 1):
         end = data.find(b"\n", len(data) * part // parts - 1) + 1 if part < parts else len(data)
         if end > start:
-            yield SegmentJob(path=path, weight=size // parts, data=data, start=start, end=end, thorough=thorough)
+            yield SegmentJob(path=path, weight=size // parts, data=data, start=start, end=end, thorough=thorough, spare=spare)
             start = end
 
 
@@ -148,6 +204,16 @@ def _whole(file: BinaryIO, path: str) -> Whole:
         whole.update(block)
         size += len(block)
     return Whole(path=path, size=size, sha256=whole.hexdigest())
+
+
+def _types(file: BinaryIO) -> tuple[str, ...] | None:
+    """The WARC-Types in another tool's file; None when it is no WARC or WACZ file."""
+    from preserve.flows.foreign import ForeignFile  # noqa: PLC0415 -- few archives have such files, and `verify` starts faster without
+
+    try:
+        return ForeignFile(file).types()
+    except FormatError:
+        return None
 
 
 def _lines(file: BinaryIO, job: LinesJob) -> Lines:
@@ -189,7 +255,7 @@ def _segment(file: BinaryIO, job: SegmentJob) -> Segment:
             for place, why, type_ in check(file, bounds, digests):
                 if type_:
                     types.append(type_)
-                if why and len(spoiled) < MAX_SPOILED:
+                if why and len(spoiled) < MAX_SPOILED + job.spare:
                     spoiled.append(Spoiled(index=start + place, offset=bounds[place], why=why))
                 elif why:
                     lost += 1
@@ -207,6 +273,22 @@ def _segment(file: BinaryIO, job: SegmentJob) -> Segment:
         types=tuple(types),
         problem=problem,
     )
+
+
+def _sample(file: BinaryIO, job: SampleJob) -> Sampled:
+    spoiled: list[Spoiled] = []
+    read = lost = 0
+    check = _check_thoroughly if job.thorough else _check
+    for row in merkle.lines(job.data):
+        line = recordindex.parse_leaf(row)
+        read += 1
+        file.seek(line.offset)
+        for _, why, _ in check(file, [line.offset, line.offset + line.length], [line.sha256]):
+            if why and len(spoiled) < MAX_SPOILED + job.spare:
+                spoiled.append(Spoiled(index=line.index, offset=line.offset, why=why))
+            elif why:
+                lost += 1
+    return Sampled(path=job.path, read=read, total=job.total, size=file.seek(0, 2), spoiled=tuple(spoiled), more=lost)
 
 
 def _batches(job: SegmentJob) -> Iterator[tuple[int, list[int], list[str]]]:

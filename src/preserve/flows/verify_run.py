@@ -8,27 +8,31 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
 from preserve.errors import FormatError
 from preserve.flows import measure
-from preserve.flows.measure import Job, LinesJob, Measured, TreeJob, WholeJob
+from preserve.flows.measure import Job, LinesJob, Measured, Sample, TreeJob, WholeJob
 from preserve.formats import manifest as manifest_format
 from preserve.formats import seal
+from preserve.formats.counted import counted
 from preserve.formats.note import Checkpoint
 from preserve.formats.tlog import MAX_PROOF
 from preserve.model.finding import Claim, Finding, Result, failed, passed, unchecked
 from preserve.model.tree import Entry, Kind
-from preserve.model.trust import FileEntry, Manifest, Role, SourceLine, Stamp, TrustedKey
+from preserve.model.trust import FileEntry, Manifest, Revocation, Role, SourceLine, Stamp, TrustedKey
 from preserve.rules import verify_content as content
 from preserve.rules import verify_lines as listed
 from preserve.rules import verify_log as log_rules
+from preserve.rules import verify_redaction as redaction_rules
 from preserve.rules import verify_signed as signed_rules
 from preserve.rules import verify_time as time_rules
 from preserve.rules import verify_tree as tree
+from preserve.rules import verify_witness as witness_rules
+from preserve.rules.verify_redaction import Removal
 
 if TYPE_CHECKING:
     from preserve.ports import Folder
@@ -37,6 +41,21 @@ PROOF = "log/seal.tlog-proof"
 _LIMITS = {"SEAL": seal.MAX_SIZE, seal.MANIFEST: manifest_format.MAX_SIZE, PROOF: MAX_PROOF}
 _LONGEST_INDEX = 1 << 30
 """Bytes of a record index: more than a WARC file of ours can need."""
+
+
+def _never_renewed(_path: str, _data: bytes) -> datetime | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What an archive's events say of its runs. Of a run by itself nothing is told.
+
+    `removals` by the SHA-256 of the run's SEAL; `renewed` says by when a file with these bytes was there, as a renewal proves.
+    """
+
+    removals: Mapping[str, Sequence[Removal]] = field(default_factory=dict)
+    renewed: Callable[[str, bytes], datetime | None] = _never_renewed
 
 
 @dataclass(slots=True, kw_only=True)
@@ -52,6 +71,11 @@ class RunCheck:
     manifest: Manifest | None
     proof: bytes | None
     thorough: bool
+    told: Told = field(default_factory=Told)
+    sample: Sample | None = None
+    """Only some records are read; None for all of them."""
+    removed: dict[str, dict[int, list[Removal]]] = field(default_factory=dict)
+    """By WARC file and record: the statements that it was removed."""
     known_signer: bool = False
     sources: tuple[SourceLine, ...] | None = None
     """The documents that the run cites from; None when their list cannot be believed."""
@@ -76,9 +100,12 @@ def begin(
     *,
     thorough: bool,
     staged: bool = False,
+    told: Told | None = None,
+    sample: Sample | None = None,
 ) -> RunCheck:
     """Everything up to the manifest; `entries` is what lies in the run's folder, `staged` that it may still lack its proof."""
-    check = open_sealed(folder, at, entries, trusted, now, thorough=thorough)
+    check = open_sealed(folder, at, entries, trusted, now, thorough=thorough, told=told)
+    check.sample = sample
     check.findings[:0] = _once(tree.misplaced(entries), tree.misnamed(entries, below=at))
     if check.manifest is not None:
         _expect(check, entries, check.manifest, staged=staged)
@@ -87,7 +114,14 @@ def begin(
 
 
 def open_sealed(
-    folder: Folder, at: str, entries: Collection[Entry], trusted: Sequence[TrustedKey], now: datetime, *, thorough: bool
+    folder: Folder,
+    at: str,
+    entries: Collection[Entry],
+    trusted: Sequence[TrustedKey],
+    now: datetime,
+    *,
+    thorough: bool,
+    told: Told | None = None,
 ) -> RunCheck:
     """SEAL, signatures, manifest, tokens and signers of the run whose files lie below `at`; nothing of what it lists."""
     sealed, oversized = _read_small(folder, at, entries)
@@ -99,6 +133,7 @@ def open_sealed(
         manifest=None,
         proof=sealed.get(PROOF),
         thorough=thorough,
+        told=told or Told(),
         findings=[*oversized, *judged.findings],
     )
     if not judged.keys:
@@ -112,7 +147,7 @@ def open_sealed(
         )
         return check
     try:
-        manifest = manifest_format.decode(judged.manifest)
+        manifest = manifest_format.decode(judged.document)
     except FormatError as problem:
         check.findings.append(
             failed(
@@ -124,10 +159,15 @@ def open_sealed(
         )
         return check
     check.manifest = manifest
-    check.findings += signed_rules.judge_signers(manifest, judged.keys, at)
+    check.findings += signed_rules.judge_signers(manifest.signers, judged.keys, at)
     times = time_rules.judge_times(manifest, _read_tokens(folder, check, entries, manifest, trusted), now, at, check.subject)
     check.findings += times.findings
-    trust = signed_rules.judge_trust(manifest, judged.keys, trusted, check.subject, existed_by=times.existed_by)
+    existed_by = times.existed_by
+    # Who else saw it matters only where a thief may have signed.
+    if any(key.reason is Revocation.COMPROMISED for key in trusted):
+        seen = witness_rules.witnessed_by(check.proof, judged.seal, manifest.log.origin, trusted)
+        existed_by = min(filter(None, (existed_by, seen)), default=None)
+    trust = signed_rules.judge_trust(manifest, judged.keys, trusted, check.subject, existed_by=existed_by)
     check.known_signer = any(finding.claim is Claim.SIGNER and finding.result is Result.PASS for finding in trust)
     check.findings += trust
     return check
@@ -140,7 +180,7 @@ def _read_tokens(
         return {}
     from preserve.flows.verify_tokens import read_tokens  # noqa: PLC0415 -- X.509 costs a start that most runs can be spared
 
-    return read_tokens(folder, check.at, entries, manifest, check.seal, trusted)
+    return read_tokens(folder, check.at, entries, manifest, check.seal, trusted, check.told.renewed)
 
 
 def _read_small(folder: Folder, at: str, entries: Iterable[Entry]) -> tuple[dict[str, bytes], list[Finding]]:
@@ -208,6 +248,8 @@ def _plan(folder: Folder, check: RunCheck, entries: Iterable[Entry], manifest: M
         manifest.citations.file: (citations, listed.CitationsReader if citations else listed.CitationsScanner),
         manifest.captures.file: (captures, listed.CapturesReader if captures else scanner),
     }
+    stated = check.told.removals.get(check.seal_sha256, ())
+    check.findings += redaction_rules.elsewhere(stated, (entry.path for entry in manifest.files if entry.records is not None))
     for entry in manifest.files:
         path = check.at + entry.path
         if path not in present or entry.role is Role.RECORD_INDEX:
@@ -216,7 +258,7 @@ def _plan(folder: Folder, check: RunCheck, entries: Iterable[Entry], manifest: M
             tree_too, reader = readers[entry.path]
             check.jobs.append(LinesJob(path=path, weight=entry.bytes, tree=tree_too, reader=reader))
         elif entry.records is None:
-            check.jobs.append(WholeJob(path=path, weight=entry.bytes))
+            check.jobs.append(WholeJob(path=path, weight=entry.bytes, foreign=thorough and entry.role is Role.FOREIGN))
         else:
             _plan_warc(folder, check, entry, present, manifest)
 
@@ -242,7 +284,18 @@ def _plan_warc(folder: Folder, check: RunCheck, warc: FileEntry, present: Collec
     else:
         if check.thorough or warc.records.count <= listed.FEW:
             check.jobs.append(TreeJob(path=check.at + index.path, data=data))
-        check.jobs += measure.segments(path, data, warc.bytes, thorough=check.thorough)
+        stated = [removal for removal in check.told.removals.get(check.seal_sha256, ()) if removal.record.file == warc.path]
+        if stated:
+            data, check.removed[path], strangers = redaction_rules.amend(data, stated)
+            check.findings += strangers
+        spare = len(check.removed.get(path, ()))
+        if check.sample is None:
+            check.jobs += measure.segments(path, data, warc.bytes, thorough=check.thorough, spare=spare)
+            return
+        try:
+            check.jobs.append(measure.sample(path, data, warc.bytes, check.sample, thorough=check.thorough, spare=spare))
+        except FormatError as problem:
+            check.findings.append(failed(Claim.INTEGRITY, check.at + index.path, problem.message))
 
 
 # ------------------------------------------------------------------------------------------------------------------- judging
@@ -258,31 +311,79 @@ def finish(folder: Folder, check: RunCheck, measured: Sequence[Measured]) -> Non
         return
     files = {check.at + entry.path: entry for entry in manifest.files}
     segments: dict[str, list[content.Segment]] = {}
+    samples: dict[str, content.Sampled] = {}
     lists: dict[str, content.Lines] = {}
+    opened: dict[str, tuple[str, ...]] = {}
     for found in measured:
         if isinstance(found, content.Segment):
             segments.setdefault(found.path, []).append(found)
+        elif isinstance(found, content.Sampled):
+            samples[found.path] = found
+            check.findings += content.judge_sample(files[found.path], check.at, found)
         else:
             damage = list(content.judge_file(files[found.path], check.at, found))
             check.findings += damage
             if isinstance(found, content.Lines) and not damage:
                 lists[found.path] = found
-    _judge_lists(check, manifest, lists, segments)
-    damaged: dict[str, Sequence[content.Spoiled]] = {}
+            if isinstance(found, content.Whole) and found.types is not None and not damage:
+                opened[found.path.removeprefix(check.at)] = found.types
+    _judge_lists(check, manifest, lists, segments, opened)
+    damaged: dict[str, Sequence[content.Spoiled]] = {path: found.spoiled for path, found in samples.items() if found.spoiled}
     for path, parts in segments.items():
         spoiled, findings = content.judge_records(files[path], check.at, parts)
         check.findings += findings
         if spoiled:
             damaged[path] = spoiled
-    owners = _owners(folder, check, manifest, damaged) if check.at + manifest.captures.file in lists else None
+    gone = {path: _sort_out(folder, check, path, damaged) for path in check.removed if path in segments or path in samples}
+    wanted = [(path.removeprefix(check.at), record.index) for path, spoiled in damaged.items() for record in spoiled]
+    wanted += [(path.removeprefix(check.at), index) for path, removed in gone.items() for index in removed]
+    owners = _owners(folder, check, manifest, wanted) if check.at + manifest.captures.file in lists else None
+    for path, removed in gone.items():
+        check.findings += redaction_rules.judge_removed(files[path].path, path, removed, owners)
     for path, broken in damaged.items():
         check.findings += content.describe_damage(files[path].path, path, broken, owners)
-    _conclude(check, manifest)
+    _conclude(check, manifest, samples, sum(len(removed) for removed in gone.values()))
+
+
+def _sort_out(folder: Folder, check: RunCheck, path: str, damaged: dict[str, Sequence[content.Spoiled]]) -> dict[int, Removal]:
+    """The records of a WARC file that were removed, each with the statement that it stands by; those that stand by one are not damaged.
+
+    In a sample, a removed record that was not read is looked at all the same: there are few of them.
+    """
+    spoiled = {record.index: record for record in damaged.get(path, ())}
+    gone: dict[int, Removal] = {}
+    back: dict[int, Removal] = {}
+    for index, stated in check.removed[path].items():
+        broken, record = spoiled.get(index), stated[-1].record
+        if broken is None and check.sample is None:
+            gone[index] = stated[-1]
+            continue
+        found = measure.stored_sha256(folder, path, record.offset, record.length)
+        by = next((removal for removal in reversed(stated) if removal.record.replacement_sha256 == found), None)
+        if by is not None:
+            gone[index] = by
+        elif found == record.sha256:
+            back[index] = stated[-1]
+        else:
+            broken = broken or content.Spoiled(index=index, offset=record.offset, why=content.CHANGED)
+            spoiled[index] = replace(broken, why=broken.why + redaction_rules.unexplained(stated[-1]))
+            continue
+        spoiled.pop(index, None)
+    check.findings += redaction_rules.judge_restored(path, back)
+    damaged.pop(path, None)
+    if spoiled:
+        damaged[path] = [spoiled[index] for index in sorted(spoiled)]
+    return gone
 
 
 def _judge_lists(
-    check: RunCheck, manifest: Manifest, lists: Mapping[str, content.Lines], segments: Mapping[str, Sequence[content.Segment]]
+    check: RunCheck,
+    manifest: Manifest,
+    lists: Mapping[str, content.Lines],
+    segments: Mapping[str, Sequence[content.Segment]],
+    opened: Mapping[str, Sequence[str]],
 ) -> None:
+    """`opened`: the WARC-Types in files of other tools, as far as they were opened."""
     indexes = [manifest.sources, manifest.citations, *(entry.records for entry in manifest.files if entry.records is not None)]
     for index in indexes:
         if found := lists.get(check.at + index.file):
@@ -290,8 +391,12 @@ def _judge_lists(
     captures = lists.get(check.at + manifest.captures.file)
     if captures is not None:
         check.findings += content.judge_list(manifest.captures.count, manifest.captures.root, captures)
-    types = {
-        path.removeprefix(check.at): [type_ for part in parts for type_ in part.types]
+    types: dict[str, Sequence[str]] = dict(opened)
+    types |= {
+        path.removeprefix(check.at): [
+            "" if number in check.removed.get(path, ()) else type_
+            for number, type_ in enumerate(type_ for part in parts for type_ in part.types)
+        ]
         for path, parts in segments.items()
         if check.thorough and not any(part.spoiled or part.problem for part in parts)
     }
@@ -305,10 +410,9 @@ def _judge_lists(
 
 
 def _owners(
-    folder: Folder, check: RunCheck, manifest: Manifest, damaged: Mapping[str, Sequence[content.Spoiled]]
+    folder: Folder, check: RunCheck, manifest: Manifest, wanted: Sequence[tuple[str, int]]
 ) -> Mapping[tuple[str, int], str]:
-    """Whose captures the damaged records are; one more reading of the capture index, only when there is damage."""
-    wanted = [(path.removeprefix(check.at), record.index) for path, spoiled in damaged.items() for record in spoiled]
+    """Whose captures these records are; one more reading of the capture index, only when something is wrong with them."""
     if not wanted:
         return {}
     job = LinesJob(path=check.at + manifest.captures.file, weight=0, tree=False, reader=lambda: listed.Finder(wanted))
@@ -316,34 +420,49 @@ def _owners(
     return found.content.captures if isinstance(found, content.Lines) and isinstance(found.content, listed.Found) else {}
 
 
-def _conclude(check: RunCheck, manifest: Manifest) -> None:
+def _conclude(check: RunCheck, manifest: Manifest, samples: Mapping[str, content.Sampled], removed: int) -> None:
     failing = {finding.claim for finding in check.findings if finding.result is Result.FAIL}
     size = sum(entry.bytes for entry in manifest.files)
     records = sum(entry.records.count for entry in manifest.files if entry.records is not None)
     if not failing & {Claim.INTEGRITY, Claim.COMPLETENESS}:
-        check.findings.append(
-            passed(
-                Claim.INTEGRITY,
-                check.subject,
-                f"every byte is what was signed: {len(manifest.files)} files, {records} records, {size} bytes",
-            )
-        )
+        check.findings.append(_integrity(check, samples, removed, len(manifest.files), records, size))
         open_end = "; it was interrupted, and says so: what was still open is not in it" if manifest.interrupted else ""
         check.findings.append(
             passed(
                 Claim.COMPLETENESS,
                 check.subject,
-                f"nothing is missing or added: {manifest.captures.count} captures, {manifest.citations.count} citations, each answered{open_end}",
+                f"nothing is missing or added: {counted(manifest.captures.count, 'capture')}, {counted(manifest.citations.count, 'citation')}, each answered{open_end}",
+            )
+        )
+    if foreign := sum(entry.role is Role.FOREIGN for entry in manifest.files):
+        what = f"{foreign} file{'s' if foreign > 1 else ''} made with other tools: what was imported, byte for byte"
+        check.findings.append(
+            unchecked(
+                Claim.STRUCTURE, check.subject, f"third-party: {what}; whether what is in it is true or whole is not shown"
             )
         )
     if Claim.STRUCTURE not in failing:
         check.findings.append(
-            passed(Claim.STRUCTURE, check.subject, f"{records} members opened, each one whole WARC record whose digests hold")
-            if check.thorough and Claim.INTEGRITY not in failing
+            passed(Claim.STRUCTURE, check.subject, f"{counted(records, 'record')} opened, each a whole WARC record whose digests hold")
+            if check.thorough and not samples and Claim.INTEGRITY not in failing
             else unchecked(
                 Claim.STRUCTURE, check.subject, "not checked here, checked at sealing; --thorough opens every record"
             )
         )
+
+
+def _integrity(
+    check: RunCheck, samples: Mapping[str, content.Sampled], removed: int, files: int, records: int, size: int
+) -> Finding:
+    """What was found of the bytes, where nothing is wrong with them."""
+    every = "every other byte" if removed else "every byte"
+    if not samples:
+        return passed(
+            Claim.INTEGRITY, check.subject, f"{every} is what was signed: {counted(files, 'file')}, {counted(records, 'record')}, {counted(size, 'byte')}"
+        )
+    read = sum(found.read for found in samples.values())
+    rest = "; the other files were read whole, and are what was signed"
+    return unchecked(Claim.INTEGRITY, check.subject, f"sampled: {content.sampled(read, records)}{rest}", code="sampled")
 
 
 def judge_log(

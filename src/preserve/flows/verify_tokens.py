@@ -7,7 +7,7 @@ that the manifest calls the authority. Without one, only what needs no trust is 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -25,9 +25,15 @@ if TYPE_CHECKING:
 
 
 def read_tokens(
-    folder: Folder, at: str, entries: Iterable[Entry], manifest: Manifest, seal: bytes, trusted: Sequence[TrustedKey]
+    folder: Folder,
+    at: str,
+    entries: Iterable[Entry],
+    manifest: Manifest,
+    seal: bytes,
+    trusted: Sequence[TrustedKey],
+    renewed: Callable[[str, bytes], datetime | None] = lambda _path, _data: None,
 ) -> dict[str, Stamp]:
-    """What became of each token in the run, by its path there."""
+    """What became of each token in the run, by its path there. `renewed`: by when a file with these bytes was there already."""
     starts = {start_token_path(token.authority): token for token in manifest.start_tokens}
     begun = start_message(manifest.run_id, manifest.nonce)
     stamps = {}
@@ -45,16 +51,21 @@ def read_tokens(
             stamps[path] = Stamp(authority=authority, problem=f"altered: longer than {MAX_TOKEN} bytes")
             continue
         if start is None:
-            stamps[path] = check(authority, reply, seal, trusted)
+            stamps[path] = check(authority, reply, seal, trusted, renewed(entry.path, reply))
         elif hashlib.sha256(reply).hexdigest() != start.sha256:
             stamps[path] = Stamp(authority=authority, problem="altered: not the token that the manifest names")
         else:
-            stamps[path] = check(authority, reply, begun, trusted)
+            stamps[path] = check(authority, reply, begun, trusted, renewed(entry.path, reply))
     return stamps
 
 
-def check(authority: str, reply: bytes, message: bytes, trusted: Iterable[TrustedKey]) -> Stamp:
-    """Whether `reply` holds a token of `authority` over `message`."""
+def check(
+    authority: str, reply: bytes, message: bytes, trusted: Iterable[TrustedKey], existed_by: datetime | None = None
+) -> Stamp:
+    """Whether `reply` holds a token of `authority` over `message`.
+
+    `existed_by` is when the reply itself was there already, as a renewal proves: a root that came into other hands later still bears it.
+    """
     try:
         token = timestamp.read(reply)
     except FormatError as problem:
@@ -65,14 +76,16 @@ def check(authority: str, reply: bytes, message: bytes, trusted: Iterable[Truste
     if not pinned:
         doubt = f"no root is pinned for {authority}, who would say {token.time:%Y-%m-%d %H:%M:%S} UTC: preserve trust add ROOT.pem --tsa --name {authority}"
         return Stamp(authority=authority, time=token.time, doubt=doubt)
-    return _check_under(authority, token, message, pinned)
+    return _check_under(authority, token, message, pinned, existed_by)
 
 
-def _check_under(authority: str, token: timestamp.Token, message: bytes, pinned: Sequence[TrustedKey]) -> Stamp:
+def _check_under(
+    authority: str, token: timestamp.Token, message: bytes, pinned: Sequence[TrustedKey], existed_by: datetime | None
+) -> Stamp:
     """The token under each pinned root in turn, with the certificates pinned beside it that are no roots."""
     usable, doubts, problems = [], list[str](), list[str]()
     for key in pinned:
-        if why := _unusable(key, token.time):
+        if why := _unusable(key, token.time, existed_by):
             doubts.append(why)
         else:
             usable.append((key, certificate.decode((key.certificate or "").encode())))
@@ -88,7 +101,7 @@ def _check_under(authority: str, token: timestamp.Token, message: bytes, pinned:
     return Stamp(authority=authority, time=token.time, doubt=doubts[0] if doubts else f"no root is pinned for {authority}")
 
 
-def _unusable(key: TrustedKey, time: datetime) -> str:
+def _unusable(key: TrustedKey, time: datetime, existed_by: datetime | None) -> str:
     """Why a pinned certificate cannot bear a token of that time; "" when it can."""
     try:
         found = certificate.decode((key.certificate or "").encode())
@@ -96,4 +109,4 @@ def _unusable(key: TrustedKey, time: datetime) -> str:
         return f"the root pinned for {key.name} cannot be used: {problem.message}"
     if certificate.fingerprint(found) != key.keyid:
         return f"the root pinned for {key.name} is not the one of its key id"
-    return distrust(key, time)
+    return distrust(key, time, existed_by)

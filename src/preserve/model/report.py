@@ -26,6 +26,8 @@ class State(StrEnum):
     """Nothing that could be shown."""
     ALTERED = "altered"
     """What was sealed for it is not what lies there."""
+    REMOVED = "removed"
+    """What was sealed for it was removed, under a signed statement that says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

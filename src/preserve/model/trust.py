@@ -204,6 +204,14 @@ class SealLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FileSha512:
+    """A file of the archive, by its path from the archive's folder, and its SHA-512."""
+
+    path: str
+    sha512: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RecordLine:
     """Where record `index` of a WARC file lies, and the hash of its stored (compressed) bytes."""
 
@@ -317,6 +325,55 @@ class CitedInLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TriedLine:
+    """One form of a doubtful address that was asked for."""
+
+    url: str
+    outcome: Outcome
+    status: int | None
+    verdict: Verdict | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MementoLine:
+    """What a web archive testifies. `requested` is an ISO date; `url`, `taken` and `distance_days` are None where it has nothing."""
+
+    timegate: str
+    url: str | None
+    requested: str
+    taken: datetime | None
+    distance_days: int | None
+    payload_sha256: str | None
+    problem: str
+
+    def __post_init__(self) -> None:
+        if len({self.url is None, self.taken is None, self.distance_days is None}) > 1:
+            raise ValueError("a copy has an address, a time and a distance, or none of them")
+        if self.url is None and not self.problem:
+            raise ValueError("no copy, and no reason why")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForeignLine:
+    """Testimony of a third party: a capture made with another tool, in `file` of this run, which came as `name`.
+
+    `software` and `operator` are the file's own words, `signed` whose key signed it; None where it does not say.
+    """
+
+    file: str
+    name: str
+    software: str | None
+    operator: str | None
+    signed: str | None
+
+    @property
+    def maker(self) -> str:
+        """What made it, to be said in a sentence."""
+        return self.software or "another tool"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CaptureLine:
     """What came of one target. `cited_in` for what was cited or asked for; a requisite has `requisite_of` instead."""
 
@@ -341,14 +398,22 @@ class CaptureLine:
     cited_in: tuple[CitedInLine, ...]
     requisite_of: int | None
     salt: str
+    candidates: tuple[TriedLine, ...] = ()
+    chosen: str | None = None
+    memento: MementoLine | None = None
+    foreign: ForeignLine | None = None
 
     def __post_init__(self) -> None:
+        if self.chosen is not None and self.chosen not in {tried.url for tried in self.candidates}:
+            raise ValueError("chosen is none of the candidates")
         if not self.reason and self.outcome is not Outcome.CAPTURED:
             raise ValueError(f"{self.outcome} without a reason")
         if self.finished_at < self.requested_at:
             raise ValueError("finished before it was requested")
         if self.cited_in and self.requisite_of is not None:
             raise ValueError("cited and a requisite at once")
+        if self.foreign is not None and any(record.warc != self.foreign.file for record in self.records):
+            raise ValueError("a third party's capture with records elsewhere")
         _check_salt(self.salt)
 
 
@@ -387,6 +452,8 @@ class TrustRole(StrEnum):
     """To cosign the checkpoints of logs."""
     TSA = "tsa"
     """To stand at the root of a time-stamp authority's certificates."""
+    RECOVERY = "recovery"
+    """To revoke and replace the keys of the operator who has the same name here. It signs no manifests."""
 
 
 class Revocation(StrEnum):
@@ -396,12 +463,23 @@ class Revocation(StrEnum):
     COMPROMISED = "compromised"
 
 
+def worse(
+    one: tuple[datetime | None, Revocation | None], other: tuple[datetime, Revocation]
+) -> tuple[datetime, Revocation]:
+    """The one of two revocations that counts: compromised is worse than superseded, earlier worse than later."""
+    if one[0] is None or one[1] is None:
+        return other
+    return min((one[0], one[1]), other, key=lambda revoked: (revoked[1] is Revocation.SUPERSEDED, revoked[0]))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrustedKey:
     """A key that this user pinned. `keyid` is the SHA-256 of the SubjectPublicKeyInfo; logs and witnesses have a `vkey` too.
 
     A time-stamp authority has its root's `certificate` (PEM); its `name` is the one that manifests call the authority by. The times
     bound when a signature counts; `revoked_at` and `reason` stand together or not at all.
+
+    `through` is for keys that are not in the store themselves: the statement that leads to them from one that is.
     """
 
     name: str
@@ -414,3 +492,4 @@ class TrustedKey:
     valid_until: datetime | None = None
     revoked_at: datetime | None = None
     reason: Revocation | None = None
+    through: str = ""

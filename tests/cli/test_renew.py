@@ -1,0 +1,184 @@
+"""`preserve timestamp --renew`: stamps renewed before they age, with two real authorities, openssl and sha512sum beside our verifier."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from authorities import Authority, Counter, Issuer, shared, unreachable
+from preserve.adapters.folder import DiskFolder
+from preserve.adapters.trust import TrustStore
+from preserve.flows.verify import verify
+from preserve.formats import hashlist
+from preserve.model.finding import Claim, Result
+from preserve.model.trust import Revocation, TrustedKey, TrustRole
+from running import Run
+from sites import AnyHostSite
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Iterator[Counter]:
+    """An authority whose certificate ends tomorrow."""
+    with Counter(Authority(tmp_path / "authority", Issuer("Old root"), days=(-1, 1))) as counter:
+        yield counter
+
+
+@pytest.fixture
+def new() -> Iterator[Counter]:
+    with Counter(shared("b")) as counter:
+        yield counter
+
+
+@pytest.fixture
+def archive(preserve: Run, site: AnyHostSite, old: Counter, new: Counter, tmp_path: Path) -> Path:
+    """A run that the old authority has stamped; both roots are pinned."""
+    for name, counter in (("old", old), ("new", new)):
+        authority = counter.authority
+        root, fingerprint = authority.root_file, authority.issuer.fingerprint
+        assert preserve("trust", "add", root, "--name", name, "--tsa", "--fingerprint", fingerprint).code == 0
+    options = ("--connect-to", site.connect_to, "--delay", "0", "--no-probe", "--url", "http://x.example/page")
+    assert preserve("capture", *options, "--tsa", f"old={old.url}").code == 0
+    return tmp_path / "archive"
+
+
+def renewal(archive: Path) -> Path:
+    (event,) = archive.glob("events/*-renewal")
+    return event
+
+
+@pytest.mark.parametrize(("data", "bulk"), [((), False), (("--data",), True)])
+def test_everybody_can_check_a_renewal(
+    preserve: Run, archive: Path, new: Counter, tmp_path: Path, data: tuple[str, ...], bulk: bool
+) -> None:
+    done = preserve("timestamp", "archive", "--renew", *data, "--tsa", f"new={new.url}")
+    assert done.code == 0, done.stderr
+    event = renewal(archive)
+    listed = {file.path for file in hashlist.read((event / hashlist.NAME).read_bytes())}
+    (run,) = (path.relative_to(archive).as_posix() for path in (archive / "runs").iterdir())
+    assert {
+        f"{run}/SEAL",
+        f"{run}/timestamps/old.tsr",
+        f"{run}/timestamps/start-old.tsr",
+        f"{run}/log/seal.tlog-proof",
+    } <= listed
+    assert any(path.endswith(".warc.gz") for path in listed) is bulk
+    assert ("archive.toml" in listed) is bulk
+    assert json.loads((event / "statement.json").read_bytes())["body"]["covers"] == ("data" if bulk else "stamps")
+
+    commands = preserve("timestamp", "archive", "--commands").stdout.splitlines()
+    for name in ("old", "new"):
+        (tmp_path / f"{name}.pem").write_text(preserve("trust", "export", name).stdout)
+    assert len(commands) == 4, "two tokens of the run, one of the event, and the list"
+    for command in commands:
+        checked = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert checked.returncode == 0, (command, checked.stderr)
+
+    for thorough in ((), ("--thorough",)):
+        told = preserve("verify", "archive", "-v", *thorough)
+        assert told.code == 0, told.stdout
+        assert "stamped anew, all of it existed by" in told.stdout
+    next_run = preserve("custody", "add", "archive", "--action", "copy", "--reason", "x", "--no-timestamp")
+    assert next_run.code == 0, "what comes later is not in the list, and need not be"
+    assert preserve("verify", "archive", "--thorough").code == 0
+
+
+def test_a_token_outlives_its_certificate_and_openssl_is_told_the_time(
+    archive: Path, old: Counter, config_home: Path, tmp_path: Path
+) -> None:
+    trusted = TrustStore(config_home / "preserve").trusted_keys()
+    with DiskFolder(archive) as folder:
+        report = verify(folder, trusted, [], datetime.now(UTC) + timedelta(days=400))
+    assert report.exit_code == 0
+    assert report.stamped
+    run = next((archive / "runs").iterdir())
+    command = [
+        "openssl",
+        "ts",
+        "-verify",
+        "-data",
+        "SEAL",
+        "-in",
+        "timestamps/old.tsr",
+        "-CAfile",
+        str(old.authority.root_file),
+    ]
+    epoch = datetime.now(UTC).timestamp()
+    for moment, good in ((epoch, True), (epoch + 400 * 86400, False)):
+        done = subprocess.run([*command, "-attime", str(int(moment))], cwd=run, capture_output=True, check=False)
+        assert (done.returncode == 0) is good
+
+
+def _roots(keys: tuple[TrustedKey, ...], name: str, revoked_at: datetime) -> list[TrustedKey]:
+    """The trust store of somebody who learned that the root called `name` came into other hands at a time."""
+    from dataclasses import replace
+
+    return [
+        replace(key, revoked_at=revoked_at, reason=Revocation.COMPROMISED)
+        if key.role is TrustRole.TSA and key.name == name
+        else key
+        for key in keys
+    ]
+
+
+def test_a_root_that_came_into_other_hands_after_the_renewal_still_bears_its_tokens(
+    preserve: Run, archive: Path, new: Counter, config_home: Path
+) -> None:
+    later = datetime.now(UTC) + timedelta(days=100)
+    without = archive.with_name("without")
+    shutil.copytree(archive, without)
+    assert preserve("timestamp", "archive", "--renew", "--tsa", f"new={new.url}").code == 0
+    keys = tuple(TrustStore(config_home / "preserve").trusted_keys())
+    codes = {}
+    for place in (archive, without):
+        with DiskFolder(place) as folder:
+            report = verify(folder, _roots(keys, "old", later), [], later + timedelta(days=300))
+        codes[place] = report.exit_code
+        borne = [f for f in report.findings if f.claim is Claim.NOT_AFTER and f.result is Result.PASS]
+        assert bool(borne) is (place == archive)
+    assert codes == {archive: 0, without: 41}
+
+    with DiskFolder(archive) as folder:
+        early = verify(folder, _roots(keys, "old", datetime.now(UTC) - timedelta(days=1)), [], later)
+        both = verify(folder, _roots(tuple(_roots(keys, "old", later)), "new", later), [], later + timedelta(days=300))
+    assert early.exit_code == 41, "the renewal came too late"
+    assert both.exit_code == 41, "nobody is left to bear the renewal itself"
+
+
+def test_a_token_that_the_renewal_does_not_list_is_not_borne_by_it(
+    preserve: Run, archive: Path, old: Counter, new: Counter, config_home: Path
+) -> None:
+    assert preserve("timestamp", "archive", "--renew", "--tsa", f"new={new.url}").code == 0
+    run = next((archive / "runs").iterdir())
+    (run / "timestamps" / "old.tsr").write_bytes(old.authority.stamp((run / "SEAL").read_bytes()))
+    told = preserve("verify", "archive")
+    assert told.code == 40
+    assert "its SHA-512 is not the one that events/" in told.stdout
+
+
+def test_an_authority_that_is_down_is_asked_later(preserve: Run, archive: Path, new: Counter) -> None:
+    done = preserve("timestamp", "archive", "--renew", "--tsa", f"new={unreachable()}")
+    assert done.code == 41
+    assert "The event is recorded all the same" in done.stderr
+    assert preserve("verify", "archive").code == 41
+    assert preserve("timestamp", "archive", "--tsa", f"new={new.url}", "--tsa", f"old={new.url}").code == 0
+    assert preserve("verify", "archive").code == 0
+
+
+def test_what_cannot_be_renewed(preserve: Run, archive: Path, new: Counter) -> None:
+    tsa = ("--tsa", f"new={new.url}")
+    assert preserve("timestamp", "archive", "--renew").code == 2
+    assert preserve("timestamp", "archive", "--data", *tsa).code == 2
+    path = next(archive.glob("runs/*/data/*.warc.gz"))
+    data = bytearray(path.read_bytes())
+    data[-9] ^= 1
+    path.write_bytes(data)
+    done = preserve("timestamp", "archive", "--renew", *tsa)
+    assert done.code == 40
+    assert "nothing altered is renewed" in done.stderr
+    assert not (archive / "events").exists()
