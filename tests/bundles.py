@@ -20,13 +20,13 @@ from sites import AnyHostSite, not_found, redirect, text
 
 HOST = "http://tides.example"
 LONG = "".join(f"high water {number}\n" for number in range(300))
-PAGE = f"<!doctype html><title>t</title><link rel=stylesheet href=/s.css><img src=/i.png>{LONG}"
+PAGE = f"<!doctype html><title>Tide tables and moorings</title><link rel=stylesheet href=/s.css><img src=/i.png>{LONG}"
 SHEET = f"body {{ background: url(/bg.png) }} /* {LONG} */"
 DOCUMENT = f"""The tables were printed every spring.[1] The moorings changed hands.[2] A second edition followed.[3]
 
 [1] Harbour Office, "Tide tables", {HOST}/tables.
 [2] Harbour Office, "Moorings", {HOST}/moorings.
-[3] Harbour Office, "Second edition", {HOST}/old.
+[3] Harbour Office, "Tide tables", second edition, {HOST}/old.
 """
 
 Entries = list[tuple[str, bytes]]

@@ -66,7 +66,7 @@ def test_a_page_comes_back_as_it_was(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("coding", "body"),
     [
-        (b"Content-Encoding: gzip\r\n", gzip.compress(BODY)),
+        (b"Content-Encoding: gzip\r\n", gzip.compress(BODY, mtime=0)),
         (b"Content-Encoding: deflate\r\n", zlib.compress(BODY)),
         (b"Transfer-Encoding: chunked\r\n", b"5\r\n<p>Th\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(BODY) - 5, BODY[5:])),
     ],
@@ -149,6 +149,16 @@ def test_what_nothing_was_kept_of(tmp_path: Path) -> None:
         assert shelf.restore(shelf.runs[0], line).problem == "nothing was kept of an answer"
 
 
+def test_an_archives_answer_is_not_the_pages(tmp_path: Path) -> None:
+    """A dead page whose copy lies in a web archive: what the archive sent is no answer of the page."""
+    files = stored(BODY)
+    rows = [lines.decode_capture(row) for row in merkle.lines(files["data/captures.jsonl"])]
+    rows[1] = replace(rows[1], final_url="http://dead.example/", outcome=Outcome.FAILED, status=None, verdict=None, reason="dead")
+    files["data/captures.jsonl"] = b"".join(lines.encode_capture(row) + b"\n" for row in rows)
+    found = restored(one_run(files, tmp_path))
+    assert (found.problem, found.body, found.altered) == ("nothing was kept of an answer", b"", False)
+
+
 def test_a_pdf_is_read_as_text() -> None:
     def read(words: str) -> tuple[str, str]:
         body = pdf([Sheet().text(72, 700, words)])
@@ -181,9 +191,8 @@ def grown(
 
 
 def _moved(row: CaptureLine, sequence: int) -> CaptureLine:
-    """The same address in each run."""
-    url = row.url.removesuffix(f"?run={sequence}")
-    return replace(row, url=url, final_url=url)
+    """The same address in each run, which leads to one of that run's own."""
+    return replace(row, url=row.url.removesuffix(f"?run={sequence}"))
 
 
 def test_each_real_change_is_told_once(tmp_path: Path) -> None:

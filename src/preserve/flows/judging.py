@@ -14,7 +14,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from preserve import documents
 from preserve.errors import FormatError
 from preserve.flows.inquiry import Inquiry
 from preserve.flows.manners import Manners
@@ -84,6 +83,8 @@ class Judging:
         about = described(cited) if cited else _NOTHING
         fits = await self._judge(inquiry.counts, about, slot)
         tried = await self._try_forms(inquiry, cited, about, fits, slot) if cited else ()
+        if inquiry.cut_short:
+            return
         outcome, verdict = inquiry.counts.ended
         if outcome is Outcome.CAPTURED and verdict is Verdict.OK:
             await self._save(inquiry, slot)
@@ -123,8 +124,10 @@ class Judging:
     async def _read(self, exchange: Exchange, *, always: bool) -> Page | None:
         """The page that a response shows; None when nothing asks for it to be read."""
 
-        def look() -> Page | None:
-            data = entity(exchange, reading.LIMIT)
+        def decoded() -> bytes:
+            return entity(exchange, reading.LIMIT)
+
+        def look(data: bytes) -> Page | None:
             if not always and not suspicious(data):
                 return None
             kind = (exchange.header(b"content-type") or b"").decode("latin-1")
@@ -132,10 +135,11 @@ class Judging:
                 data, content_type=kind, address=exchange.url, cut=len(data) >= reading.LIMIT, pdf=_pdf if always else None
             )
 
-        if exchange.body.size <= _AT_ONCE:
-            return look()
+        # What is small on the wire may be large when it is unpacked.
+        if exchange.body.size <= _AT_ONCE and len(data := decoded()) <= _AT_ONCE:
+            return look(data)
         async with self._reading:  # one at a time: what is read lies in memory
-            return await asyncio.to_thread(look)
+            return await asyncio.to_thread(lambda: look(decoded()))
 
     # The other forms of a doubtful address
 
@@ -156,6 +160,8 @@ class Judging:
             trail = inquiry.another(place.address)
             await slot.move(place.queue)
             await self._pursuit.follow(place, trail, slot)
+            if trail.cut_short:
+                return possible
             attempts.append(_attempt(form, trail, await self._judge(trail, about, slot)))
             trails.append(trail)
         if len(attempts) == 1 and not (doubtful and attempts[0].fits_clearly):
@@ -208,6 +214,8 @@ def _unaskable(address: str) -> bool:
 
 
 def _pdf(data: bytes) -> str:
+    from preserve import documents  # noqa: PLC0415 -- the readers cost a start that runs without a cited PDF are spared
+
     try:
         document = documents.read("page.pdf", data)
     except FormatError:

@@ -13,7 +13,7 @@ from preserve.adapters.log import LogFolder
 from preserve.adapters.payloads import PayloadIndex
 from preserve.adapters.warcfile import resume as cut_back
 from preserve.errors import ConfigError, StoreError
-from preserve.flows import events, imports, recover, run
+from preserve.flows import events, recover, run
 from preserve.flows.capture import CaptureRun
 from preserve.flows.stamp import Stamper
 from preserve.flows.watching import Watcher
@@ -22,7 +22,6 @@ from preserve.model.run import Counts
 from preserve.wiring import facts
 from preserve.wiring.engine import Engine
 from preserve.wiring.options import CaptureOptions, CaptureResult, PassphraseOf, Tell
-from preserve.wiring.parts import capture_in_parts
 from preserve.wiring.signing import ledger_of, signer_of
 from preserve.wiring.stamping import begin_stamping, stamper_of
 
@@ -42,7 +41,10 @@ def capture(
         signer = signer_of(options, clock, tell, passphrase)
         ledger = ledger_of(archive, clock, tell, passphrase, options.fetch.cacert)
         stamper = stamper_of(options.authorities, options.fetch.user_agent, options.fetch.cacert, clock, tell)
-        imports.finish_staged(archive, ledger, stamper)
+        if archive.staged_imports():
+            from preserve.flows import imports
+
+            imports.finish_staged(archive, ledger, stamper)
         events.finish_staged(archive, ledger, stamper)
         journal = _open_run(archive, ledger, stamper)
         if journal is None:
@@ -136,6 +138,8 @@ def _capture(
     earlier = _earlier(engine, archive, tell)
     try:
         if options.workers > 1:
+            from preserve.wiring.parts import capture_in_parts
+
             return capture_in_parts(engine, journal, watcher, options.workers, lock)
         journal.divide(1)
         return _capture_alone(engine, journal, watcher, earlier)

@@ -18,6 +18,7 @@ from preserve.flows import rollback
 from preserve.flows.custody import check_events
 from preserve.flows.events import Recorded
 from preserve.flows.verify import verify
+from preserve.formats.counted import counted
 from preserve.formats.note import Checkpoint, SignedNote, VerifierKey
 from preserve.model.event import Statement
 from preserve.places import config_folder, state_folder
@@ -87,7 +88,7 @@ def _go_along(
     stated = _sound(options)
     if missing := rollback.uncovered(lost, stated):
         raise TrustError(
-            f"nobody whom you trust says in this log that it was rolled back from the {missing[0].size} entries seen here",
+            f"nobody whom you trust says in this log that it was rolled back from the {counted(missing[0].size, 'entry')} seen here",
             "only who has the log's key can say so: ask them, or for the newer archive",
         )
     _replace(memories, log.checkpoint())
