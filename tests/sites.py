@@ -189,6 +189,15 @@ class AnyHostSite:
         with self._log.lock:
             return tuple(self._log.served)
 
+    def take_served(self) -> tuple[Served, ...]:
+        """The exchanges since this was asked last, which are kept no longer: for tests in which there are very many."""
+        with self._log.lock:
+            taken = tuple(self._log.served)
+            self._log.served.clear()
+        for thread in [thread for thread in self._threads if not thread.is_alive()]:
+            self._threads.remove(thread)
+        return taken
+
     @property
     def connections(self) -> int:
         """How many connections were accepted."""

@@ -7,7 +7,6 @@ judgement is `rules.change`'s. Changes are worked out when they are asked for an
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -18,8 +17,8 @@ from typing import TYPE_CHECKING
 from preserve import documents
 from preserve.errors import FormatError, UsageError
 from preserve.flows.readback import Restored, Shelf
+from preserve.flows.register import asked, is_requisite, key
 from preserve.flows.select import SealedRun
-from preserve.formats.url import BadUrl, parse
 from preserve.model.change import Change, ChangeKind, Outline, Version
 from preserve.model.document import Citation, CitationKind, Where
 from preserve.model.page import Described, Media, Page
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
 
 KEPT = 20
 """Lines of `added` and of `removed` that a change of a whole run keeps."""
-_ADDRESS = b',"url":"'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +52,13 @@ class Seen:
         return self.line.requested_at
 
 
-def shelf(folder: Folder, names: Sequence[str]) -> Shelf:
-    """The sealed runs `names`, oldest first, to read back from; one whose manifest cannot be read is left out: `verify` names it."""
+def shelf(folder: Folder, names: Sequence[str], *, unread: bool = False) -> Shelf:
+    """The sealed runs `names`, oldest first, to read back from; one whose manifest cannot be read is left out: `verify` names it.
+
+    `unread`: manifests are read when they are needed; then FormatError and FileNotFoundError may come from whoever uses the shelf.
+    """
+    if unread:
+        return Shelf([SealedRun(folder, name, unread=True) for name in names])
     runs = []
     for name in names:
         with suppress(FormatError, FileNotFoundError):
@@ -83,13 +86,13 @@ def captures_of(shelf: Shelf, url: str) -> tuple[Seen, ...]:
 
 
 def _fitting(run: SealedRun, url: str) -> list[CaptureLine]:
-    key, exact, passing = _key(url), list[CaptureLine](), list[CaptureLine]()
+    address, exact, passing = key(url), list[CaptureLine](), list[CaptureLine]()
     for line in run.captures():
-        if line.outcome is Outcome.REFUSED:
+        if line.outcome is Outcome.REFUSED or line.foreign is not None:  # what another tool saw is no change that we saw
             continue
-        if _key(line.url) == key or any(answer.as_written == url for answer in line.cited_in):
+        if key(line.url) == address or any(answer.as_written == url for answer in line.cited_in):
             exact.append(line)
-        elif any(_key(other) == key for other in (line.final_url, *(hop.url for hop in line.hops))):
+        elif any(key(other) == address for other in (line.final_url, *(hop.url for hop in line.hops))):
             passing.append(line)
     found = exact or passing
     return [line for line in found if line.requisite_of is None] or found
@@ -147,14 +150,14 @@ def _runs(seen: Sequence[Seen]) -> str:
 
 def difference(shelf: Shelf, before: Seen, after: Seen, damage: Damage | None = None) -> Change:
     """The change between two captures, with everything that was compared. `damage` is what a verification of the archive found."""
-    cited = described(_citations(after))
-    quotes = cited if cited.texts else described(_citations(before))
+    cited = described(_citations(shelf, after))
+    quotes = cited if cited.texts else described(_citations(shelf, before))
     versions = [_bare(seen, quotes) for seen in (before, after)]
     if damage is not None:
         versions = [_marked(version, seen, damage) for version, seen in zip(versions, (before, after), strict=True)]
     same = versions[0].digest == versions[1].digest != ""
     read = [
-        version if version.altered or (same and not quotes.texts) else _read(shelf, seen, version)
+        version if version.altered or version.problem or (same and not quotes.texts) else _read(shelf, seen, version)
         for version, seen in zip(versions, (before, after), strict=True)
     ]
     return judging.compare(read[0], read[1])
@@ -179,11 +182,11 @@ def changes(shelf: Shelf, name: str) -> tuple[Change, ...]:
     place = next(number for number, run in enumerate(shelf.runs) if run.name == name)
     run = shelf.runs[place]
     lines = {
-        _key(line.url): line for line in run.captures() if line.requisite_of is None and line.outcome is not Outcome.REFUSED
+        key(line.url): line for line in run.captures() if line.requisite_of is None and line.outcome is not Outcome.REFUSED
     }
     found = {}
-    for key, seen in _previous(shelf.runs[:place], lines):
-        before, after = seen.line, lines[key]
+    for address, seen in _previous(shelf.runs[:place], lines):
+        before, after = seen.line, lines[address]
         if (
             before.payload_sha256 is not None
             and before.payload_sha256 == after.payload_sha256
@@ -192,21 +195,33 @@ def changes(shelf: Shelf, name: str) -> tuple[Change, ...]:
             continue
         change = difference(shelf, seen, Seen(run=run, line=after))
         if change.kind is ChangeKind.BACK:
-            change = _since(shelf, place, key, change, Seen(run=run, line=after))
+            change = _since(shelf, place, address, change, Seen(run=run, line=after))
         if change.kind.real:
-            found[key] = _light(change)
-    return tuple(found[key] for key in lines if key in found)
+            found[address] = _light(change)
+    return tuple(found[address] for address in lines if address in found)
 
 
-def _since(shelf: Shelf, place: int, key: str, back: Change, after: Seen) -> Change:
+def _since(shelf: Shelf, place: int, address: str, back: Change, after: Seen) -> Change:
     """A page that is back, with what changed since it was last there."""
     for _, seen in _previous(
-        shelf.runs[:place], [key], lambda line: judging.holds_page(line.outcome, line.verdict, line.status)
+        shelf.runs[:place], [address], lambda line: judging.holds_page(line.outcome, line.verdict, line.status)
     ):
         since = difference(shelf, seen, after)
         word = f"{'as it was' if not since.kind.real else 'not as it was'} in run {seen.sequence}"
         return replace(back, added=since.added, removed=since.removed, more=since.more, reasons=(*back.reasons, word))
     return back
+
+
+def since(shelf: Shelf, after: str, line: CaptureLine) -> str:
+    """How a capture of the run `after` compares with the last earlier one of its address that held a page; "" when none did."""
+    place = next((number for number, run in enumerate(shelf.runs) if run.name == after), 0)
+    earlier = _previous(
+        shelf.runs[:place], [key(line.url)], lambda one: judging.holds_page(one.outcome, one.verdict, one.status)
+    )
+    for _, seen in earlier:
+        told = judging.in_words(difference(shelf, seen, Seen(run=shelf.runs[place], line=line)))
+        return f"not as it was in run {seen.sequence}: {told}" if told else f"as it was in run {seen.sequence}"
+    return ""
 
 
 def words(shelf: Shelf, before: str, after: str, line: CaptureLine) -> str:
@@ -217,11 +232,10 @@ def words(shelf: Shelf, before: str, after: str, line: CaptureLine) -> str:
     runs = {run.name: run for run in shelf.runs}
     if before not in runs or after not in runs or runs[before] is runs[after]:
         return ""
-    for _, seen in _previous([runs[before]], [_key(line.url)]):
-        if seen.line.payload_sha256 is not None and seen.line.payload_sha256 == line.payload_sha256:
-            return ""
-        return judging.in_words(difference(shelf, seen, Seen(run=runs[after], line=line)))
-    return ""
+    earlier = [one for one in shelf.register(runs[before]).captures(key(line.url)) if one.outcome is not Outcome.REFUSED]
+    if not earlier or (line.payload_sha256 is not None and earlier[-1].payload_sha256 == line.payload_sha256):
+        return ""
+    return judging.in_words(difference(shelf, Seen(run=runs[before], line=earlier[-1]), Seen(run=runs[after], line=line)))
 
 
 def _previous(
@@ -234,35 +248,21 @@ def _previous(
             return
         latest: dict[str, CaptureLine] = {}
         for row in run.rows(run.manifest.captures.file):
-            key = _key(_asked(row))
-            if key in missing and (line := _decoded(run, row)) is not None and fits(line):
-                latest[key] = line
+            if is_requisite(row) or (address := key(asked(row))) not in missing:
+                continue
+            if (line := _decoded(run, row)) is not None and fits(line):
+                latest[address] = line
         missing -= latest.keys()
-        for key, line in latest.items():
-            yield key, Seen(run=run, line=line)
-
-
-def _asked(row: bytes) -> str:
-    """The address in a capture's line, without reading the rest: its last member but one (docs/formats/captures.md section 4)."""
-    start = row.rfind(_ADDRESS) + len(_ADDRESS)
-    end = row.find(b'","verdict":', start)
-    try:
-        return str(json.loads(b'"' + row[start:end] + b'"'))
-    except ValueError:
-        return ""
+        for address, line in latest.items():
+            yield address, Seen(run=run, line=line)
 
 
 def _decoded(run: SealedRun, row: bytes) -> CaptureLine | None:
     line = run.capture(row)
-    return None if line.requisite_of is not None or line.outcome is Outcome.REFUSED else line
+    return None if line.requisite_of is not None or line.foreign is not None or line.outcome is Outcome.REFUSED else line
 
 
 # ------------------------------------------------------------------------------------------------------------------- versions
-
-
-def _key(url: str) -> str:
-    parsed = parse(url)
-    return url if isinstance(parsed, BadUrl) else parsed.address
 
 
 def _bare(seen: Seen, quotes: Described) -> Version:
@@ -284,7 +284,10 @@ def _bare(seen: Seen, quotes: Described) -> Version:
 
 
 def _marked(version: Version, seen: Seen, damage: Damage) -> Version:
-    intact = damage.intact(f"runs/{seen.run.name}", seen.line.records)
+    run = f"runs/{seen.run.name}"
+    if damage.removed(run, seen.line.records):
+        return replace(version, problem="it was removed from the archive; preserve verify says by whom and why")
+    intact = damage.intact(run, seen.line.records)
     return version if intact else replace(version, altered=True, problem="what is stored is not what was sealed")
 
 
@@ -329,14 +332,11 @@ def _pdf_text(data: bytes) -> str:
         return ""
 
 
-def _citations(seen: Seen) -> Iterator[Citation]:
+def _citations(shelf: Shelf, seen: Seen) -> Iterator[Citation]:
     """The citations of a run that a capture answers; none when it was asked for by hand."""
     numbers = {answer.citation for answer in seen.line.cited_in}
-    if not numbers:
-        return
-    for line in seen.run.citations():
-        if line.citation in numbers:
-            yield _citation(line)
+    if numbers:
+        yield from map(_citation, shelf.register(seen.run).citations(numbers))
 
 
 def _citation(line: CitationLine) -> Citation:

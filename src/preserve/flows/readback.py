@@ -17,8 +17,9 @@ from datetime import UTC, datetime
 from typing import Final
 
 from preserve.errors import FormatError, StoreError
+from preserve.flows.register import Register
 from preserve.flows.select import SealedRun, find_records
-from preserve.formats import entity, merkle, recordindex
+from preserve.formats import entity, merkle, recordindex, redacted
 from preserve.formats.warc import Header, MemberCheck, target_uri
 from preserve.model.trust import CaptureLine, RecordLine, RecordRef
 from preserve.model.web import Exchange, Memory, Outcome
@@ -31,6 +32,8 @@ _DECODED: Final = frozenset({b"", b"identity", b"gzip", b"x-gzip", b"deflate"})
 _SHOWN: Final = frozenset({"response", "revisit"})
 _INDEXES: Final = 4
 """Record indexes kept: those of the run at hand, and of one that it refers to."""
+_REGISTERS: Final = 4
+"""Registers kept: of the run at hand, of the one before it, and of older ones in which a page was that has been left alone since."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,10 +75,21 @@ class Shelf:
     def __init__(self, runs: Sequence[SealedRun]) -> None:
         self.runs = tuple(runs)
         self._held: dict[tuple[str, str], list[bytes]] = {}
+        self._registers: dict[str, Register] = {}
+
+    def register(self, run: SealedRun) -> Register:
+        """Where the lines of a run lie; kept for the next question."""
+        found = self._registers.pop(run.name, None) or Register(run)
+        while len(self._registers) >= _REGISTERS:
+            del self._registers[next(iter(self._registers))]
+        self._registers[run.name] = found
+        return found
 
     def restore(self, run: SealedRun, line: CaptureLine, *, limit: int = LIMIT) -> Restored:
         """The final response of a capture of `run`. Raises nothing for what the archive holds: that is in the Restored."""
         shown = [record for record in line.records if record.type in _SHOWN]
+        if line.foreign is not None:
+            return Restored(run=run.name, problem=f"a third party's capture: it lies in {line.foreign.file} as it was imported")
         if not shown:
             return Restored(run=run.name, problem="nothing was kept of an answer")
         try:
@@ -89,13 +103,12 @@ class Shelf:
 
     def _restore(self, run: SealedRun, line: CaptureLine, shown: Sequence[RecordRef], limit: int) -> Restored:
         wanted = target_uri(line.final_url)
-        header, block, whole = self._record(run, shown[-1].warc, shown[-1].index, limit)
-        for record in reversed(shown[:-1]):
+        for record in reversed(shown):  # other forms of the address lie beside it, and what archives answered
+            header, block, whole = self._record(run, record.warc, record.index, limit)
             if header.target_uri == wanted:
                 break
-            other, other_block, other_whole = self._record(run, record.warc, record.index, limit)
-            if other.target_uri == wanted:
-                header, block, whole = other, other_block, other_whole
+        else:
+            return Restored(run=run.name, problem="nothing was kept of an answer")
         holder = run
         head, gap, body = _split(block)
         if header.type == "revisit":
@@ -124,6 +137,8 @@ class Shelf:
             check.feed(piece)
         member = check.result()
         where = f"{run.at}{warc}: record {index}, offset {place.offset}"
+        if length == place.length and member.header is not None and redacted.is_replacement(member):
+            raise FormatError(f"{where}: it was removed, it says; preserve verify says by whom, and whether that is so")
         if length != place.length or digest.hexdigest() != place.sha256:
             raise AlteredError(f"{where}: it is not what was sealed")
         if member.header is None or member.problem:
@@ -171,8 +186,12 @@ class Shelf:
             return
         digest, at = line.payload_sha256.encode(), next(n for n, other in enumerate(self.runs) if other.name == run.name)
         for holder in reversed(self.runs[: at + 1]):
-            for other in holder.captures_with(digest):
-                if other.payload_sha256 == line.payload_sha256:
+            try:
+                others = list(holder.captures_with(digest))
+            except (FormatError, FileNotFoundError):
+                continue  # a run that cannot be read is no place to find it in: `verify` names it
+            for other in others:
+                if other.foreign is None and other.payload_sha256 == line.payload_sha256:
                     yield from ((holder, (ref.warc, ref.index)) for ref in reversed(other.records) if ref.type == "response")
 
 

@@ -289,7 +289,7 @@ class Cycle:
                 wanted = {plan.key(url) for url in schedule.urls} - {key for key, _ in self._held(schedule, begun.at)}
                 wanted -= {plan.key(line.url) for line in _captures(folder, run, signed)}
                 with folder.open(f"runs/{run}/{signed.sources.file}") as file:
-                    names = {lines.decode_source(row.rstrip(b"\n")).name for row in file}
+                    names = {lines.decode_source(row).name for row in lines.rows(file)}
                 return not wanted and all(document.rpartition("/")[2] in names for document in schedule.documents)
         except (FormatError, StoreError, FileNotFoundError):
             return False
@@ -329,8 +329,8 @@ def _manifest(folder: Folder, run: str) -> Manifest:
 
 def _captures(folder: Folder, run: str, signed: Manifest) -> Iterator[CaptureLine]:
     with folder.open(f"runs/{run}/{signed.captures.file}") as file:
-        for row in file:
-            yield lines.decode_capture(row.rstrip(b"\n"))
+        for row in lines.rows(file):
+            yield lines.decode_capture(row)
 
 
 def _badness(code: int) -> int:

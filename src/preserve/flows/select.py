@@ -30,12 +30,18 @@ _Place = tuple[str, int]
 class SealedRun:
     """The lines and records of one run, read as they are asked for. Everything raises FormatError or StoreError when it cannot be."""
 
-    def __init__(self, folder: Folder, name: str) -> None:
+    def __init__(self, folder: Folder, name: str, *, unread: bool = False) -> None:
+        """`unread`: its manifest is read when it is needed, for whoever needs few of many runs."""
         self.name = name
         self.at = f"runs/{name}/"
         self._folder = folder
-        self.manifest: Manifest = manifest.decode(folder.read(f"{self.at}manifest.json", manifest.MAX_SIZE))
         self._rows: dict[str, list[bytes]] = {}
+        if not unread:
+            _ = self.manifest
+
+    @cached_property
+    def manifest(self) -> Manifest:
+        return manifest.decode(self._folder.read(f"{self.at}manifest.json", manifest.MAX_SIZE))
 
     def captures(self) -> Iterator[CaptureLine]:
         for row in self.rows(self.manifest.captures.file):
@@ -52,10 +58,16 @@ class SealedRun:
     def rows(self, file: str) -> Iterator[bytes]:
         """The lines of a file of lines, without their newline."""
         with self._folder.open(self.at + file) as source:
-            rest = b""
-            while block := source.read(1 << 18):
-                *whole, rest = (rest + block).split(b"\n")
-                yield from whole
+            yield from lines.rows(source)
+
+    def row_at(self, file: str, offset: int) -> bytes:
+        """The line that begins at an offset of a file of lines, without its newline."""
+        with self._folder.open(self.at + file) as source:
+            source.seek(offset)
+            row = b""
+            while b"\n" not in row and (piece := source.read(1 << 12)):
+                row += piece
+            return row.partition(b"\n")[0]
 
     @cached_property
     def warcs(self) -> tuple[FileEntry, ...]:
@@ -162,7 +174,8 @@ class _Chosen:
         self._documents: set[str] = set()
         cited = {line.citation for line in run.citations() if selection.asked(line, wanted)}
         picked = {line.capture: line for line in run.captures() if selection.chosen(line, cited, wanted)}
-        self._picked = {**picked, **self._needs(picked)}
+        self._imported = any(line.foreign is not None for line in picked.values())
+        self._picked = picked if self._imported else {**picked, **self._needs(picked)}
 
     def _needs(self, pages: dict[int, CaptureLine]) -> dict[int, CaptureLine]:
         """The captures that these need: those that say so, and those that the pages name and another page had asked for first."""
@@ -207,6 +220,8 @@ class _Chosen:
 
     def close(self) -> RunPart:
         run, picked = self._run, self._picked
+        if self._imported:  # no record of another tool's file has a proof of its own: what was imported goes along whole
+            return RunPart(name=run.name, manifest=run.manifest, whole=True)
         places = {(record.warc, record.index) for line in picked.values() for record in line.records}
         for line in picked.values():
             self.originals |= dict(_refers_to(run, line))
@@ -241,7 +256,7 @@ def _about_hosts(run: SealedRun, hosts: Collection[str]) -> Iterator[_Place]:
 
 def _refers_to(run: SealedRun, line: CaptureLine) -> Iterator[tuple[str, str]]:
     """(record id, address) of the originals of a capture's revisits."""
-    for record in line.records:
+    for record in line.records if line.foreign is None else ():
         if record.type == "revisit":
             header, _ = run.head(record.warc, record.index)
             yield (header.get("WARC-Refers-To") or "").strip("<>"), header.get("WARC-Refers-To-Target-URI") or ""
@@ -277,7 +292,7 @@ def _shown(run: SealedRun, missing: dict[str, str]) -> Iterator[_Place]:
     uris, owned = frozenset(missing.values()), set[_Place]()
     for line in run.captures():
         owned |= {(record.warc, record.index) for record in line.records}
-        if not uris.isdisjoint(target_uri(address) for address in selection.addresses(line)):
+        if line.foreign is None and not uris.isdisjoint(target_uri(address) for address in selection.addresses(line)):
             yield from ((record.warc, record.index) for record in line.records if record.type == "response")
     for warc in run.warcs:
         assert warc.records is not None, "it is a WARC file of ours"

@@ -13,7 +13,7 @@ from datetime import datetime
 from preserve.errors import FormatError, StoreError
 from preserve.formats import lines, manifest
 from preserve.model.finding import Report
-from preserve.model.trust import CaptureLine, CitationLine, Manifest, MementoLine
+from preserve.model.trust import CaptureLine, CitationLine, ForeignLine, Manifest, MementoLine
 from preserve.model.web import Outcome, Verdict
 from preserve.ports import Folder
 from preserve.rules.damage import Damage
@@ -37,6 +37,14 @@ class Standing:
     intact: bool | None
     chosen: str | None = None
     memento: MementoLine | None = None
+    removed: bool = False
+    """Records of it were removed, under a signed statement (a redaction)."""
+    foreign: ForeignLine | None = None
+
+    @property
+    def fine(self) -> bool:
+        """Whether we have the page ourselves, and it is worth something."""
+        return self.outcome is Outcome.CAPTURED and self.verdict is Verdict.OK and self.foreign is None
 
 
 def status(folder: Folder, report: Report) -> tuple[Standing, ...]:
@@ -50,8 +58,13 @@ def status(folder: Folder, report: Report) -> tuple[Standing, ...]:
         try:
             for text, standing in _of_run(folder, run, damage):
                 key = standing.document, standing.note, standing.url, text
-                # What was left alone this time stands as it was found before.
-                if standing.outcome is not None or key not in found or found[key].outcome is None:
+                # What was left alone this time stands as it was found before; a third party's word does not replace what we saw.
+                before = found.get(key)
+                if (
+                    before is None
+                    or before.outcome is None
+                    or (standing.outcome is not None and not (standing.foreign is not None and before.fine))
+                ):
                     found[key] = standing
         except (FormatError, StoreError, FileNotFoundError):
             continue
@@ -79,8 +92,8 @@ def _of_run(folder: Folder, run: str, damage: Damage) -> Iterator[tuple[str, Sta
         if not capture.cited_in:
             yield "", _standing(None, None, capture.url, capture, run, damage)
     with folder.open(f"{run}/{signed.citations.file}") as file:
-        for row in file:
-            citation = lines.decode_citation(row.rstrip(b"\n"))
+        for row in lines.rows(file):
+            citation = lines.decode_citation(row)
             note = citation.note if citation.note is not None else citation.note_inferred
             url = citation.url if citation.url is not None else citation.url_as_printed
             answer = answers.get(citation.citation)
@@ -92,8 +105,8 @@ def _of_run(folder: Folder, run: str, damage: Damage) -> Iterator[tuple[str, Sta
 
 def _captures(folder: Folder, run: str, signed: Manifest) -> Iterator[CaptureLine]:
     with folder.open(f"{run}/{signed.captures.file}") as file:
-        for row in file:
-            yield lines.decode_capture(row.rstrip(b"\n"))
+        for row in lines.rows(file):
+            yield lines.decode_capture(row)
 
 
 def _standing(
@@ -109,8 +122,10 @@ def _standing(
         captured=capture.finished_at if capture.records else None,
         run=run.removeprefix("runs/"),
         intact=damage.intact(run, capture.records) if capture.records else None,
+        removed=damage.removed(run, capture.records),
         chosen=capture.chosen,
         memento=capture.memento,
+        foreign=capture.foreign,
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from enum import StrEnum
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 from preserve.errors import FormatError
 from preserve.formats import merkle, strictjson
@@ -34,6 +34,7 @@ from preserve.model.web import Outcome, Truncation, Verdict
 
 MAX_LINE = 1 << 24
 """Bytes of one line."""
+_BLOCK = 1 << 18
 
 _SOMETHING = re.compile(r"(?s).+")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
@@ -400,6 +401,19 @@ def read(data: bytes, decode: Callable[[bytes], _T]) -> Iterator[_T]:
             yield decode(line)
         except FormatError as problem:
             raise FormatError(f"line {number}: {problem.message}") from None
+
+
+def rows(file: BinaryIO) -> Iterator[bytes]:
+    """The lines of an open file, one after the other, without their newline.
+
+    It is read in large pieces: the files of a `ports.Folder` are unbuffered, and to go through one line by line asks the system for each byte.
+    """
+    rest = b""
+    while block := file.read(_BLOCK):
+        *whole, rest = (rest + block).split(b"\n")
+        yield from whole
+    if rest:
+        yield rest
 
 
 def _decode(data: bytes, where: str, take: Callable[[Fields], _T]) -> _T:

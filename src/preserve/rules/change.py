@@ -26,6 +26,7 @@ from preserve.model.web import Outcome, Verdict
 from preserve.rules import noise
 from preserve.rules.described import quotations
 from preserve.rules.fit import quote_present, title_present
+from preserve.rules.words import calm
 
 MAX_LINES = 200
 """Lines of `added`, and of `removed`; those beyond are counted."""
@@ -328,7 +329,7 @@ def compared(text: str) -> str:
     if text.isascii():
         return text
     return " ".join(
-        unicodedata.normalize("NFC", text).replace("\u00ad", "").replace("\u200b", "").replace("\ufeff", "").split()
+        unicodedata.normalize("NFC", calm(text)).replace("\u00ad", "").replace("\u200b", "").replace("\ufeff", "").split()
     )
 
 

@@ -17,17 +17,26 @@ from preserve.rules import plan
 from preserve.rules.due import held_until
 
 Differs = Callable[[Seen, CaptureLine], str]
-"""In which way a page is another one than before, in a few words; "" when it is not. What counts as noise is decided there."""
+"""In which way a page is another one than before, in a few words; "" when it is not. What counts as noise is decided there.
+
+Where there was no page before, the one that is there now is held against the last one that was; then it is told too that it is the same.
+"""
 
 _NO_ANSWER = frozenset({Outcome.FAILED.value, Outcome.REFUSED.value})
 _FINE = frozenset({Verdict.OK.value, Outcome.CAPTURED.value})
+_PAGE = _FINE | {Verdict.MISMATCH.value}
 
 
 def other_bytes(before: Seen, line: CaptureLine) -> str:
     """The plainest Differs: the payload has another hash."""
-    if before.payload_sha256 is None or before.payload_sha256 == line.payload_sha256:
+    if not was_page(before) or before.payload_sha256 is None or before.payload_sha256 == line.payload_sha256:
         return ""
     return "other bytes than before"
+
+
+def was_page(target: Seen) -> bool:
+    """Whether what was found at an address was a page, that of the citation or another."""
+    return _word(target) in _PAGE
 
 
 def seen(line: CaptureLine, run: str, before: Seen | None, began: datetime, apart: timedelta) -> Seen:
@@ -51,8 +60,8 @@ def seen(line: CaptureLine, run: str, before: Seen | None, began: datetime, apar
 def at_target(schedule: Schedule, before: Seen | None, now: Seen, line: CaptureLine, differs: Differs) -> Event | None:
     """The event of one target, None when there is nothing to tell."""
     was, is_ = _word(before), _word(now)
+    change = differs(before, line) if before is not None and is_ in _PAGE else ""
     if is_ == was:
-        change = differs(before, line) if before is not None and is_ in _FINE else ""
         if not change:
             return None
         kind, after = Kind.CHANGED, change
@@ -70,7 +79,7 @@ def at_target(schedule: Schedule, before: Seen | None, now: Seen, line: CaptureL
         subject=now.url,
         before=was,
         after=after,
-        reason="" if kind is Kind.CHANGED else now.reason,
+        reason="" if kind is Kind.CHANGED else "; ".join(filter(None, (change, now.reason))),
         run=now.run,
         cited_by=tuple((cited.name, cited.locator) for cited in line.cited_in),
         attention=kind is not Kind.CHANGED and is_ not in _FINE,

@@ -23,7 +23,8 @@ def words(text: str) -> frozenset[str]:
 
 
 _NUMBER = re.compile(
-    r"(?<![\w.,])[+~]?\d+(?:[.,\u00a0\u202f'’ ]\d{3})*(?:[.,]\d+)?\s?(?:k|m|tsd|mln|mio|тыс|млн|tys|bin|万|萬|千|천|만)?(?![^\W\d_])\.?|\d+",
+    r"(?<![\w.,])[+~]?\d++(?:[.,\u00a0\u202f'’ ]\d{3})*+(?:[.,]\d+)?+\s?(?:k|m|tsd|mln|mio|тыс|млн|tys|bin|万|萬|千|천|만)?(?![^\W\d_])\.?"
+    r"|\d+(?:[.,]\d{3})*",
     re.IGNORECASE,
 )
 _WORD = re.compile(r"[^\W\d_]+")
