@@ -198,7 +198,7 @@ class Browser:
         gone = {event["params"]["sessionId"] for event in self.events if event["method"] == "Target.detachedFromTarget"}
         gone |= {event["sessionId"] for event in self.events if event["method"] == "Inspector.targetCrashed"}
         frames = [one["sessionId"] for one in told if one["targetInfo"]["type"] == "iframe" and one["sessionId"] not in gone]
-        return next(session for session in reversed(frames) if part in str(self.run("location.href", session)))
+        return str(next(session for session in reversed(frames) if part in str(self.run("location.href", session))))
 
     def key(self, text: str) -> None:
         """Press a key that writes this."""

@@ -17,13 +17,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
 
 from preserve.errors import FormatError, StoreError
-from preserve.flows.report_capture import Pages
+from preserve.flows.report_capture import Pages, answer_place
 from preserve.flows.report_lines import Slices
 from preserve.flows.report_run import NONE, STATES, Run, Seen, Verified
 from preserve.formats import description as description_format
 from preserve.model.handover import Wanted
 from preserve.model.report import CapturePage, Checked, DocumentCount, Overview, Place, Point, Row, State
-from preserve.model.trust import CaptureLine, CitationLine, TrustedKey
+from preserve.model.trust import CaptureLine, CitationLine, Role, TrustedKey
 from preserve.rules import selection, standing
 
 if TYPE_CHECKING:
@@ -202,8 +202,15 @@ class Survey:
             for column in (self._row_run, self._row_citation, self._row_capture):
                 column.append(0)
             self._row_state.append(0)
+        elif STATES[self._row_state[row]] is State.CAPTURED and self._imported(run):
+            return  # what we saw ourselves stands before a third party's word, as in `preserve status`
         self._row_run[row], self._row_citation[row], self._row_capture[row] = run, citation, capture
         self._row_state[row] = _STATE[state]
+
+    def _imported(self, run: int) -> bool:
+        """Whether the captures of a run are other tools'."""
+        signed = self._runs[run].facts.manifest
+        return signed is not None and any(entry.role is Role.FOREIGN for entry in signed.files)
 
     def _overview(self, folder: Folder, checked: Checked, software: str, *, everything: int) -> Overview:
         counts = [[0] * len(STATES) for _ in self._documents]
@@ -263,18 +270,10 @@ class Survey:
             state=state,
             intact=None if line is None else run.intact(line),
             reason=why,
-            shown=None if line is None else self._shown(run, line),
+            shown=None if line is None else answer_place(run, line),
             points=points,
             others=others,
         )
-
-    def _shown(self, run: Run, line: CaptureLine) -> Place | None:
-        """Where the last response of the capture lies."""
-        refs = [ref for ref in line.records if ref.type in selection.REPLAYED]
-        try:
-            return run.place(refs[-1]) if refs else None
-        except FormatError:
-            return None
 
     def places(self, row: Row) -> tuple[Place, ...]:
         """Where every record of the row's capture lies; those of a damaged list are left out."""
@@ -321,6 +320,10 @@ class Survey:
         while start >= 0:
             yield start
             start = cited.find(1, start + 1, stop)
+
+    def line(self, run: int, capture: int) -> CaptureLine:
+        """What was sealed of one capture. Raises FormatError when it cannot be read."""
+        return self._runs[run].capture(capture)
 
     def page(self, run: int, capture: int) -> CapturePage:
         """One capture with everything that was kept of it. Raises FormatError when its line cannot be read."""

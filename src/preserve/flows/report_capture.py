@@ -234,8 +234,26 @@ def _needed(run: Run, numbers: Iterable[int]) -> Iterator[Needed]:
     for number in numbers:
         try:
             line = run.capture(number)
-            refs = [ref for ref in line.records if ref.type in selection.REPLAYED]
-            place = run.place(refs[-1]) if refs else None
         except FormatError:
             continue
-        yield Needed(url=line.url, outcome=line.outcome, status=line.status, place=place)
+        yield Needed(url=line.url, outcome=line.outcome, status=line.status, place=answer_place(run, line))
+
+
+def answer_place(run: Run, line: CaptureLine) -> Place | None:
+    """Where the response lies that a capture led to; None when there is none.
+
+    The last one of its final address: other forms of the address lie beside it, and what archives answered.
+    """
+    refs = [ref for ref in line.records if ref.type in selection.REPLAYED]
+    answered = sum(hop.status is not None for hop in line.hops) if line.hops else int(line.status is not None)
+    try:
+        if refs and len(refs) == answered:
+            return run.place(refs[-1])  # nothing lies beside it: no header has to be read
+        wanted = target_uri(line.final_url)
+        for ref in reversed(refs):
+            header, _, place, _ = _head(run, ref.warc, ref.index)
+            if header.target_uri == wanted:
+                return replace(place, ref=ref)
+    except (FormatError, StoreError):
+        return None
+    return None

@@ -17,7 +17,7 @@ from preserve.errors import FormatError, StoreError
 from preserve.flows.report_lines import Lines, Slices
 from preserve.flows.verify_tokens import read_tokens
 from preserve.formats import lines, manifest, merkle, recordindex, seal
-from preserve.model.finding import Claim
+from preserve.model.finding import Claim, Result
 from preserve.model.report import Place, SealedRun, State
 from preserve.model.trust import CaptureLine, CitationLine, Manifest, RecordRef, Stamp, TrustedKey
 from preserve.model.web import Outcome, Verdict
@@ -62,8 +62,13 @@ class Verified:
             damage=Damage(report.findings),
             logged=standing.passed_of(report.findings, Claim.LOG_INCLUSION),
             signed=standing.passed_of(report.findings, Claim.SIGNER),
-            unaltered=report.exit_code in {0, 41},
+            unaltered=report.exit_code in {0, 41} and _looked(report),
         )
+
+
+def _looked(report: Report) -> bool:
+    """Whether it was read at all: an archive that nobody has checked yet is not to be read quickly."""
+    return any(finding.claim is Claim.INTEGRITY and finding.result is Result.PASS for finding in report.findings)
 
 
 class Run:
@@ -154,7 +159,7 @@ class Run:
             number=number,
             url=str(line["url"]),
             at=datetime.fromisoformat(str(line["finished_at"])).timestamp(),
-            state=standing.state(outcome, verdict, kept=bool(refs), intact=self._intact(refs)),
+            state=standing.state(outcome, verdict, kept=bool(refs), intact=self._intact(refs), removed=self._removed(refs)),
             status=status if isinstance(status, int) else 0,
             content=int(payload[:12], 16) if isinstance(payload, str) else 0,
             citations=citations,
@@ -182,6 +187,9 @@ class Run:
 
     def place(self, ref: RecordRef) -> Place:
         index = self._records.get(ref.warc)
+        if index is None and "-foreign-" in ref.warc:
+            what = f"record {ref.index} of {self.at}{ref.warc}"
+            raise FormatError(f"{what}, a third party's file: signed as a whole, shown by a bundle")
         if index is None:
             raise FormatError(f"{self.at}{ref.warc}: the manifest knows no such WARC file")
         leaf = index[ref.index]
@@ -209,10 +217,19 @@ class Run:
     def _intact(self, refs: Collection[tuple[str, int]]) -> bool | None:
         if not refs:
             return None
+        if self._removed(refs):
+            return None
         if self._verified.unaltered:
             return True
-        run = self.at.rstrip("/")
-        return self._verified.damage.intact(run, [RecordRef(warc=warc, index=index, type="") for warc, index in refs])
+        return self._verified.damage.intact(self.at.rstrip("/"), _refs(refs))
+
+    def _removed(self, refs: Collection[tuple[str, int]]) -> bool:
+        """Whether records of it were removed, and nothing else is wrong with what is left."""
+        return self._verified.damage.removed(self.at.rstrip("/"), _refs(refs))
+
+
+def _refs(places: Collection[tuple[str, int]]) -> list[RecordRef]:
+    return [RecordRef(warc=warc, index=index, type="") for warc, index in places]
 
 
 def _facts(

@@ -54,7 +54,7 @@ def outcome(site: Site) -> str:
     """What the verification said, in words."""
     checked = site.overview.checked
     words = {
-        0: "nothing altered, missing or forged; every claim that was asked for established",
+        0: "nothing altered, missing or forged; every needed claim established",
         40: "something altered, missing or forged",
         41: "nothing found altered; not every needed claim established",
     }

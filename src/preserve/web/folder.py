@@ -111,7 +111,7 @@ def _lists(source: Source) -> tuple[certificate.Exhibits, certificate.Gaps]:
             yield row, source.places(row)
 
     def gaps() -> Iterator[Row]:
-        return (row for row in source.rows() if row.state in {State.NOT_CAPTURED, State.DOUBTFUL, State.ALTERED})
+        return (row for row in source.rows() if row.state in {State.NOT_CAPTURED, State.DOUBTFUL, State.ALTERED, State.REMOVED})
 
     return exhibits, gaps
 

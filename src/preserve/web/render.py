@@ -26,6 +26,7 @@ _STATES = {
     State.DOUBTFUL: "doubtful",
     State.NOT_CAPTURED: "not captured",
     State.ALTERED: "altered",
+    State.REMOVED: "removed",
 }
 
 

@@ -50,6 +50,12 @@ class Site:
     annotated: bool = True
     files: tuple[tuple[str, str], ...] = ()
     rows_on_page: int = ROWS
+    live: bool = False
+    """Whether the pages are served, and can be searched and played, or lie on a disk."""
+    here: str = ""
+    """Which of the pages of its bar a served page is."""
+    pending: str = ""
+    """Why nothing is known of the archive yet; "" when it was verified."""
     _drawn: dict[tuple[int, bool | None], Markup] = field(default_factory=dict, compare=False, repr=False)
 
     def below(self, root: str) -> Site:
@@ -80,6 +86,18 @@ class Site:
     def replay(self, row: Row) -> str:
         assert row.capture is not None, "there is something to replay"
         return self.capture(row.run, row.capture.capture) + "#replay"
+
+    def policy(self) -> str:
+        """The Content-Security-Policy of its pages."""
+        return render.policy()
+
+    def script(self) -> Markup:
+        """What a page that is served runs besides."""
+        return Markup("")
+
+    def played(self, sequence: int, capture: int) -> str:
+        """Where a capture is replayed; who serves the pages says."""
+        return self.at(sequence, capture) + "#replay"
 
     # ---------------------------------------------------------------------------------------------------------------- words
 
@@ -160,10 +178,11 @@ def rows_page(site: Site, number: int, rows: Iterable[Row]) -> str:
     """A page of citations; the first one is the overview, with what the verification says."""
     last = max(1, -(-site.overview.total // site.rows_on_page))
     template = "index.html" if number == 1 else "rows.html"
-    return _page(template, site, documents=_groups(site, rows), here=number, last=last)
+    return _page(template, site, documents=groups(site, rows), here=number, last=last)
 
 
-def _groups(site: Site, rows: Iterable[Row]) -> list[_Group]:
+def groups(site: Site, rows: Iterable[Row]) -> list[_Group]:
+    """The rows under their documents."""
     indexes = {document.name: number for number, document in enumerate(site.overview.documents)}
     found = []
     for name, group in groupby(rows, key=lambda row: row.document):
@@ -208,7 +227,7 @@ def capture_page(site: Site, page: CapturePage) -> str:
     line = page.capture
     places = tuple(dict.fromkeys(one.place for one in _opened(page) if one.place.length))
     strings = site.strings(page.cited[0].url if page.cited else None, line, page.run)
-    address = _typed(page.entered or line.url)
+    address = typed(page.entered or line.url)
     prove = f"preserve prove {shlex.quote(site.archive)} {address} --run {page.run.sequence} -o packet.zip"
     bundle = f"preserve bundle {shlex.quote(site.archive)} --run {page.run.sequence} --url {address} -o page.wacz"
     return _page(
@@ -221,8 +240,20 @@ def capture_page(site: Site, page: CapturePage) -> str:
         commands=tuple(_commands(site, page, places)),
         prove=prove,
         bundle=bundle,
+        compare=_compared(site, page),
         strings=() if strings is None else strings.items(),
     )
+
+
+def _compared(site: Site, page: CapturePage) -> str:
+    """Where the capture is compared with the one before; "" where there is none, or nobody to compare them."""
+    before = [
+        place for place, point in enumerate(page.points) if (point.run, point.capture) == (page.run.name, page.capture.capture)
+    ]
+    if not site.live or not before or before[0] == 0:
+        return ""
+    earlier = page.points[before[0] - 1]
+    return f"{site.root}changes/{earlier.sequence}-{earlier.capture}/{page.run.sequence}-{page.capture.capture}"
 
 
 def _opened(page: CapturePage) -> Iterator[Any]:
@@ -230,7 +261,7 @@ def _opened(page: CapturePage) -> Iterator[Any]:
         yield from (one for one in (asked.request, asked.response, *asked.beside) if one is not None)
 
 
-def _typed(url: str) -> str:
+def typed(url: str) -> str:
     """An address as it is typed into a shell: in the form that goes on the wire, where it has one."""
     parsed = parse(url)
     return shlex.quote(printable(url) if isinstance(parsed, BadUrl) else parsed.address)
@@ -284,7 +315,7 @@ def notes_page(site: Site, document: int, number: int, last: int, rows: Iterable
 
 
 def _strings(site: Site, row: Row) -> tuple[tuple[str, str], ...]:
-    if row.capture is None or row.state is State.ALTERED:
+    if row.capture is None or row.state in {State.ALTERED, State.REMOVED}:
         return ()
     title = row.citation.title if row.citation is not None else None
     found = site.strings(row.url, row.capture, row.run, title)

@@ -10,13 +10,19 @@ from markupsafe import Markup
 from preserve.model.report import Point, State
 
 _WIDTH, _HEIGHT, _EDGE, _LINE = 320, 40, 9, 13
-_WORDS = {State.CAPTURED: "captured", State.DOUBTFUL: "doubtful", State.NOT_CAPTURED: "not captured", State.ALTERED: "altered"}
+_WORDS = {
+    State.CAPTURED: "captured",
+    State.DOUBTFUL: "doubtful",
+    State.NOT_CAPTURED: "not captured",
+    State.ALTERED: "altered",
+    State.REMOVED: "removed",
+}
 
 
 def timeline(points: Sequence[Point], here: tuple[str, int] | None = None) -> Markup:
     """The points in their order, oldest first; `here` is the (run, capture) that the page is about. Empty for less than two.
 
-    A mark above the line says that other content came than the time before.
+    A mark above the line says that other bytes came than the time before; what that comes to, `preserve diff` says.
     """
     if len(points) < 2:
         return Markup("")
@@ -44,11 +50,12 @@ def _mark(point: Point, x: float, *, changed: bool, here: bool) -> str:
         State.DOUBTFUL: f'<circle cx="{x}" cy="{y}" r="4"/>',
         State.NOT_CAPTURED: f'<path d="M{x - 4} {y - 4}L{x + 4} {y + 4}M{x - 4} {y + 4}L{x + 4} {y - 4}"/>',
         State.ALTERED: f'<path d="M{x} {y - 6}L{x + 6} {y}L{x} {y + 6}L{x - 6} {y}Z"/>',
+        State.REMOVED: f'<rect x="{x - 4}" y="{y - 4}" width="8" height="8"/>',
     }[point.state]
     title = (
         f"{point.at:%Y-%m-%d %H:%M} UTC, run {point.sequence}: {_WORDS[point.state]}"
         + (f", status {point.status}" if point.status else "")
-        + (", other content than before" if changed else "")
+        + (", other bytes than before" if changed else "")
     )
     change = f'<line class="change" x1="{x}" x2="{x}" y1="0" y2="{y - 7}"/>' if changed else ""
     ring = f'<circle class="here" cx="{x}" cy="{y}" r="8"/>' if here else ""
