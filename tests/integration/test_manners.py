@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -15,10 +18,10 @@ import pytest
 from warcio.archiveiterator import ArchiveIterator
 
 from running import Finished, Run
-from sites import AnyHostSite, Handler, Reply, Request, page, respond
+from sites import AnyHostSite, Handler, Reply, Request, page, respond, text
 
 
-def args(site: AnyHostSite, *more: str) -> tuple[str, ...]:
+def args(site: AnyHostSite, *more: str | Path) -> tuple[str | Path, ...]:
     return ("capture", "--connect-to", site.connect_to, "--robots", "ignore", "--no-probe", "--json", *more)
 
 
@@ -129,6 +132,71 @@ def test_a_host_that_comes_back_is_captured(preserve: Run, site: AnyHostSite) ->
     assert done.code == 0, done.stderr
     assert len(diary.times["a.example"]) == 7
     assert {line["status"] for line in lines_of(done).values()} == {200}
+
+
+@pytest.mark.parametrize(("addresses", "concurrency"), [(300, "32"), (2, "1")], ids=["more than a window", "one at a time"])
+def test_a_run_of_hosts_in_trouble_comes_to_its_end(
+    preserve: Run, site: AnyHostSite, config_home: Path, tmp_path: Path, addresses: int, concurrency: str
+) -> None:
+    """While everything that was begun rests, what was not begun yet is looked at all the same."""
+    patience(config_home, 0.5)
+    site.otherwise(lambda request: busy("429 Too Many Requests", ("Retry-After", "0")))
+    listed = tmp_path / "list.txt"
+    listed.write_text("".join(f"http://{'ab'[number % 2]}.example/{number}\n" for number in range(addresses)))
+    began = time.monotonic()
+    done = preserve(*args(site, "--delay", "0", "--concurrency", concurrency, "--url-list", listed))
+    assert time.monotonic() - began < 30
+    assert done.code == 10
+    assert len(done.lines) == addresses + 1
+    assert {line["outcome"] for line in done.lines[:-1]} <= {"captured", "failed"}
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_who_was_waited_for_when_a_signal_came_is_asked_again(
+    preserve: Run, config_home: Path, tmp_path: Path, site: AnyHostSite, workers: str
+) -> None:
+    """A wait that a person cuts short is no answer: the run stays open, and nothing is said of the address yet."""
+    patience(config_home, 100)
+    diary = Diary()
+    site.otherwise(diary.timed(lambda request, before: page(request) if before else busy("503 Busy", ("Retry-After", "60"))))
+    told = args(site, "--delay", "0", "--workers", workers, "--url", "http://a.example/1")
+    running = subprocess.Popen(
+        [sys.executable, "-m", "preserve", *map(str, told)],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    )
+    site.await_served(1)
+    time.sleep(0.3)  # it has its answer, and rests
+    running.send_signal(signal.SIGINT)
+    printed, said = running.communicate(timeout=30)
+    assert (running.returncode, printed) == (130, ""), said
+    done = preserve(*args(site, "--delay", "0", "--resume"))
+    assert done.code == 0, done.stderr
+    assert [(line["url"], line["status"], line["verdict"]) for line in done.lines[:-1]] == [("http://a.example/1", 200, "ok")]
+    assert [status for url, status, _ in responses(done) if url == "http://a.example/1"] == ["503", "200"], "nothing is lost"
+    assert preserve("verify", "archive").code == 0
+
+
+@pytest.mark.parametrize("robots", ["record", "obey"])
+def test_a_host_that_is_given_up_keeps_nobody_waiting(
+    preserve: Run, site: AnyHostSite, config_home: Path, tmp_path: Path, robots: str
+) -> None:
+    """Where nothing is asked there is no distance to keep: a hundred addresses of a dead host do not take a hundred delays."""
+    patience(config_home, 0)
+    site.route("/robots.txt", text("User-agent: *\nDisallow: /\n"))
+    listed = tmp_path / "list.txt"
+    listed.write_text("".join(f"http://a.example/{number}\n" for number in range(100)))
+    with closing(socket.socket()) as taken:
+        taken.bind(("127.0.0.1", 0))
+        dead = f"*:80:127.0.0.1:{taken.getsockname()[1]}"
+        way = dead if robots == "record" else site.connect_to
+        began = time.monotonic()
+        done = preserve("capture", "--connect-to", way, "--robots", robots, "--delay", "0.5", "--json", "--url-list", listed)
+    assert time.monotonic() - began < 15
+    assert {line["outcome"] for line in done.lines[:-1]} == {"failed" if robots == "record" else "refused"}
+    assert (done.code, len(done.lines)) == (11, 101)
 
 
 def test_two_ports_of_a_host_are_one_host(preserve: Run) -> None:

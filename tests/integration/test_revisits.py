@@ -235,7 +235,7 @@ def test_a_revisit_goes_with_its_original_when_a_disk_loses_that(
     revisit = next(place for place in revisiting if place.type == "revisit")
     assert [place.index for place in journal.records(f"data/x-{last:04}.warc.gz")] == list(range(revisit.index))
     assert (run / "data" / f"x-{last:04}.warc.gz").stat().st_size == revisit.offset
-    assert len(list(journal.records("data/x-0002.warc.gz"))) == 4
+    assert [place.type for place in journal.records("data/x-0002.warc.gz")] == ["warcinfo", "request", "response"]
     assert len(told) == 4
     assert recover(journal, Staged(run), cut) == ()
     journal.close()

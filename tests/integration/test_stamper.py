@@ -142,7 +142,7 @@ def test_one_under_another_root_is_not_kept(counter: Counter, tmp_path: Path) ->
     [
         (timedelta(minutes=-10), False, "one of the clocks is wrong. Its token is not kept."),
         (timedelta(minutes=-4), True, ""),
-        (timedelta(hours=25), True, "that is proven from now on, not the time that the run claims"),
+        (timedelta(hours=25), True, "that is proven from now on, not the time that it claims"),
     ],
 )
 def test_times_beside_the_manifests(counter: Counter, tmp_path: Path, ago: timedelta, kept: bool, words: str) -> None:

@@ -119,7 +119,7 @@ MISTAKES = {
     ENTRY + 'reason = "compromised"\n': (1, "stand together"),
     ENTRY + 'revoked_at = 2026-11-21T17:02:45Z\nreason = "boredom"\n': (1, "'reason' is 'boredom'"),
     ENTRY.replace('"A. Archivist"', '""'): (1, "'name' is missing or no text"),
-    ENTRY + f'vkey = "{LOG}"\n': (1, "an operator or a tsa has a 'keyid'"),
+    ENTRY + f'vkey = "{LOG}"\n': (1, "an operator, a recovery key or a tsa has a 'keyid'"),
     ENTRY.replace("operator", "log"): (1, "a log or a witness a 'vkey'"),
     ENTRY.replace("operator", "log").replace("keyid", "vkey"): (1, "not NAME"),
     ENTRY.replace("operator", "log").replace(f'keyid = "{"a" * 64}"', f'vkey = "{WITNESS}"'): (1, "not a log's"),

@@ -125,3 +125,25 @@ def test_what_names_no_authority(given: str) -> None:
 def test_two_of_one_name() -> None:
     with pytest.raises(UsageError, match="two time-stamp authorities are called a"):
         distinct([parse_authority("a=http://x.example/"), parse_authority("a=http://y.example/")])
+
+
+def test_where_captures_go_through_and_come_from() -> None:
+    settings = _parse('[capture]\nproxy = "socks5://p:1"\npatience = 30\n[environment]\negress_ip = "2001:DB8::0:1"\n')
+    assert (settings.proxy, settings.patience, settings.egress_ip) == ("socks5://p:1", 30.0, "2001:db8::1")
+    assert (_parse("").proxy, _parse("").patience, _parse("").egress_ip) == (None, 10.0, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[capture]\npatience = "long"', "line 2: 'patience' is not a number of seconds"),
+        ("[capture]\npatience = -1", "line 2: 'patience' is not a number of seconds"),
+        ("[capture]\npatience = nan", "line 2: 'patience' is not a number of seconds"),
+        ("[capture]\npatience = true", "line 2: 'patience' is not a number of seconds"),
+        ('[capture]\ncontact = "žluť"', "line 2: 'contact' is sent to servers, which takes ASCII alone"),
+        ('[environment]\negress_ip = "here"', "line 2: 'egress_ip' is not an IP address"),
+    ],
+)
+def test_settings_of_the_wire_that_make_no_sense(text: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        _parse(text)

@@ -58,6 +58,24 @@ def test_a_host_is_not_asked_too_often() -> None:
     assert target.host == "a"
 
 
+def test_who_asks_nothing_keeps_nobody_waiting() -> None:
+    time = Time()
+    frontier = Frontier(Turns("a" * 9), time, per_host=2, delay=0.5, window=10)
+    assert frontier.poll() is not None
+    time.seconds = 0.5
+    for _ in range(6):
+        assert frontier.poll() is not None
+        assert frontier.poll() is None
+        frontier.leave("a", unused=True)
+    assert frontier.poll() is not None, "the first of the host, which was asked, is the only one to keep a distance from"
+    frontier.leave("a")
+    assert frontier.poll() is None
+    assert frontier.soonest() == 1.0
+    time.seconds = 1.0
+    assert frontier.poll() is not None
+    assert frontier.exhausted
+
+
 def test_a_small_window_still_hands_out_everything() -> None:
     frontier = Frontier(Turns("abcabcabc" * 30), Time(), per_host=1, delay=0, window=4)
     seen = []
@@ -291,17 +309,30 @@ def test_nobody_is_forgotten_whatever_happens(seed: int) -> None:
         ended.append(target.id)
 
     async def scene() -> None:
+        awake = asyncio.Event()
         frontier = Frontier(
-            Turns("".join(chance.choices("abcdef", k=150))), time.monotonic, per_host=per_host, delay=0, window=8, patience=0.05
+            Turns("".join(chance.choices("abcdef", k=150))),
+            time.monotonic,
+            per_host=per_host,
+            delay=0,
+            window=8,
+            patience=0.05,
+            wake=awake.set,
         )
         tasks: set[asyncio.Task[None]] = set()
+
+        def ended(task: asyncio.Task[None]) -> None:
+            tasks.discard(task)
+            awake.set()
+
         while not frontier.exhausted or tasks:
+            awake.clear()
             while len(tasks) - frontier.resting < limit and (target := frontier.poll()) is not None:
                 task = asyncio.create_task(ask(frontier, target))
                 tasks.add(task)
-                task.add_done_callback(tasks.discard)
+                task.add_done_callback(ended)
             if tasks:
-                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED, timeout=0.01)
+                await awake.wait()  # and nothing else: whoever makes room has to say so
         assert (frontier.resting, frontier.busy) == (0, 0)
 
     asyncio.run(asyncio.wait_for(scene(), 20))

@@ -96,6 +96,20 @@ def test_an_event_names_who_cites_the_page() -> None:
     )
 
 
+def test_a_page_that_is_not_the_cited_one_is_watched_too() -> None:
+    one, other = line(verdict=Verdict.MISMATCH), line(verdict=Verdict.MISMATCH, payload="b")
+    assert [event and event.kind for event in tell(one, one, other)] == [Kind.VERDICT, None, Kind.CHANGED]
+
+
+@pytest.mark.parametrize("away", [GONE, DEAD])
+def test_a_page_that_is_back_is_held_against_what_it_was(away: CaptureLine) -> None:
+    before = happened.seen(away, "r", None, NOW, DAILY)
+    now = happened.seen(FINE, "s", before, NOW + DAILY, DAILY)
+    event = happened.at_target(SCHEDULE, before, now, FINE, lambda _before, _line: "not as it was in run 7")
+    assert event is not None
+    assert event.reason == "not as it was in run 7"
+
+
 def test_only_a_failure_makes_a_target_wait() -> None:
     seen = happened.seen(GONE, "r", None, NOW, DAILY)
     assert (seen.failures, seen.held) == (0, None)

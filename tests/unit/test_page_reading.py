@@ -132,7 +132,7 @@ def test_a_pdf_is_read_by_whoever_can() -> None:
     assert read(b"%PDF-1.7 x").unread == "the text of the PDF was not read"
     found = read(b"%PDF-1.7 x", pdf=lambda data: f"Ferry\n\n {len(data)} bytes")
     assert (found.text, found.main_text, found.unread) == ("Ferry\n10 bytes", "Ferry\n10 bytes", "")
-    assert read(b"%PDF-1.7 x", pdf=lambda data: "").unread == "there is no text in it"
+    assert read(b"%PDF-1.7 x", pdf=lambda data: "").unread == "no text could be read in the PDF"
 
 
 def test_more_than_is_read_is_cut() -> None:

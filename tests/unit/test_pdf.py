@@ -7,6 +7,7 @@ import pytest
 from pdfs import UNMAPPED, Sheet, pdf
 from preserve.cite import citations
 from preserve.documents import read
+from preserve.documents.pdf_page import longer_than
 from preserve.errors import FormatError
 from preserve.model.document import Document, Where
 
@@ -237,3 +238,10 @@ def test_a_line_drawn_below_an_address_is_no_rule_above_notes() -> None:
 def test_places_far_off_the_page_are_passed_over() -> None:
     sheet = page(1, "1 See the minutes.", marks=1).text(9e11, 400, "far").text(100, -4e12, "deep").text(100, 400, "huge", 1e9)
     assert [mark for mark, _ in notes(opened(sheet))] == ["1"]
+
+
+def test_how_long_a_pdf_is_can_be_told_without_reading_it() -> None:
+    sheets = [Sheet().text(72, 700, "The ferry runs at noon.") for _ in range(4)]
+    assert longer_than(pdf(sheets), 80)
+    assert not longer_than(pdf(sheets), 200)
+    assert not longer_than(b"%PDF-1.7 nothing more", 0)

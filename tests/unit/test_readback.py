@@ -153,7 +153,9 @@ def test_an_archives_answer_is_not_the_pages(tmp_path: Path) -> None:
     """A dead page whose copy lies in a web archive: what the archive sent is no answer of the page."""
     files = stored(BODY)
     rows = [lines.decode_capture(row) for row in merkle.lines(files["data/captures.jsonl"])]
-    rows[1] = replace(rows[1], final_url="http://dead.example/", outcome=Outcome.FAILED, status=None, verdict=None, reason="dead")
+    rows[1] = replace(
+        rows[1], final_url="http://dead.example/", outcome=Outcome.FAILED, status=None, verdict=None, reason="dead"
+    )
     files["data/captures.jsonl"] = b"".join(lines.encode_capture(row) + b"\n" for row in rows)
     found = restored(one_run(files, tmp_path))
     assert (found.problem, found.body, found.altered) == ("nothing was kept of an answer", b"", False)

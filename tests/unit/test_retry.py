@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import timedelta
 
 import pytest
@@ -68,7 +69,7 @@ def test_an_answer_stands_whatever_it_is(answer: Exchange) -> None:
         (b"", None),
         (b"-5", None),
         (b"7.5", None),
-        (b"9" * 30, None),
+        (b"9" * 30, math.inf),
         (b"\xff\xfe", None),
     ],
 )
@@ -91,6 +92,14 @@ def test_retry_after_is_waited_for_within_reason() -> None:
     assert 20.0 < again.seconds < 21.0
     assert retry.again(_busy(429, (b"Retry-After", b"3600")), 0.0) is None
     assert retry.remark(_busy(429, (b"Retry-After", b"3600"))) == "the host asks to be asked again in 3600 s"
+
+
+def test_a_number_beyond_all_reason_is_no_invitation() -> None:
+    for value in (b"9" * 10, b"1" * 5000):
+        endless = _busy(429, (b"Retry-After", value))
+        assert retry.again(endless, 0.0) is None, "the host asked to be left alone, not for seven seconds"
+        assert retry.asks_for_rest(endless)
+        assert retry.remark(endless) == "the host asks to be asked again in more than 30 years"
 
 
 def test_only_a_busy_host_is_listened_to() -> None:

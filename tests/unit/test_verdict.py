@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -124,6 +125,22 @@ def test_every_accusation_has_signals(case: Case) -> None:
     assert judged.verdict == case.verdict
     assert judged.signals or judged.verdict is Verdict.OK
     assert all(signal.strip() and len(signal) <= 401 for signal in judged.signals)
+
+
+@pytest.mark.parametrize("marks", ["\u0301\u0323", "\u0344\u0323", "\u3099\u0323"])
+def test_marks_without_end_on_one_letter_cost_no_time(marks: str) -> None:
+    """Putting a million of them in order takes hours; what a page may hold must not stop a run."""
+    began = time.process_time()
+    assert normal(f"ferry a{marks * 200_000} book").startswith("ferry a")
+    assert time.process_time() - began < 5
+
+
+def test_hundreds_of_notes_on_one_page_do_not_make_hundreds_of_signals() -> None:
+    about = Described(titles=tuple(f"The {number}th report of the night ferry" for number in range(300)))
+    page = seen(ARTICLE)
+    judged = judge(replace(head(200), page=page, described=about))
+    assert len(judged.signals) == 41
+    assert judged.signals[-1] == "260 more signals are left out"
 
 
 def test_precedence() -> None:

@@ -82,7 +82,7 @@ async def test_records_tile_the_file(folder: Path) -> None:
     stored = [place for page in pages for place in await store.append(records(page, new_id=new_id))]
     store.close()
     assert_tiles(folder, stored)
-    assert [place.type for place in stored] == ["warcinfo", *["request", "response", "metadata"] * 5]
+    assert [place.type for place in stored] == ["warcinfo", *["request", "response"] * 5]
     assert {place.warc for place in stored} == {"data/slug-000000-x-0001.warc.gz"}
 
 

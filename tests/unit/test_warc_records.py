@@ -308,12 +308,12 @@ def test_the_suites_this_python_offers_all_have_names() -> None:
 def test_old_tls_versions_are_spelt_with_their_minor_number() -> None:
     for version, protocol in (("TLSv1", ["tls/1.0"]), ("TLSv1.2", ["tls/1.2"]), ("", [])):
         tls = Tls(version=version, cipher="", chain=())
-        _, response, _ = records(exchange(tls=tls), new_id=ids())
+        _, response = records(exchange(tls=tls), new_id=ids())
         assert field(response, "WARC-Protocol") == ["http/1.1", *protocol]
 
 
 def test_a_body_is_not_copied() -> None:
     page = exchange(b"x" * 100)
-    _, response, _ = records(page, new_id=ids())
+    _, response = records(page, new_id=ids())
     assert isinstance(page.body, Memory)
     assert response.body is page.body

@@ -91,6 +91,7 @@ class CaptureRun:
             delay=manners.delay,
             window=window,
             patience=manners.patience,
+            wake=self._wake.set,
         )
 
     def stop(self) -> None:
@@ -199,13 +200,18 @@ class CaptureRun:
             try:
                 url = parse(target.address or target.url)
                 if isinstance(url, BadUrl):
+                    slot.unused()
                     inquiry.counts.end(Outcome.REFUSED if url.policy else Outcome.FAILED, url.problem)
                 else:
                     await self._pursuit.follow(url, inquiry.counts, slot)
-                if target.need is None:
+                if target.need is None and not inquiry.cut_short:
                     await self._judging.conclude(inquiry, slot)
             finally:
                 slot.release()
+            if inquiry.cut_short:
+                # What came is kept and answers nobody; the journal still has the target as one that waits for --resume.
+                await self._keep_aside(f"cut-short:{target.id}", "", inquiry.exchanges)
+                return
             needed = await self._needs(target, inquiry.counts) if self._manners.requisites else ()
             exchanges = inquiry.exchanges
             stored = await self._keep(exchanges)
@@ -244,14 +250,15 @@ class CaptureRun:
         if last is None or as_ is None:
             return ()
 
-        def look() -> requisites.Needed:
-            return requisites.needed(last, entity(last, requisites.READ), as_)
+        def decoded() -> bytes:
+            return entity(last, requisites.READ)
 
-        if last.body.size <= _AT_ONCE:
-            found = look()
+        # What is small on the wire may be large when it is unpacked.
+        if last.body.size <= _AT_ONCE and len(data := decoded()) <= 4 * _AT_ONCE:
+            found = requisites.needed(last, data, as_)
         else:
             async with self._reading:  # one at a time: what is read lies in memory
-                found = await asyncio.to_thread(look)
+                found = await asyncio.to_thread(lambda: requisites.needed(last, decoded(), as_))
         for signal in found.signals:
             trail.signal(signal)
         room = requisites.MOST - (0 if target.need is None else self._journal.requisites(page))

@@ -33,7 +33,7 @@ class _Host:
         self.waiting: deque[asyncio.Future[None]] = deque()
         self.active = 0
         self.free_at = 0.0
-        self.listed = False
+        self.listed: float | None = None
         self.rests = 0
         self.troubled = False
 
@@ -59,6 +59,7 @@ class Frontier:
 
     `take(n)` fetches up to n more from the journal, `now()` gives seconds, `per_host` bounds the requests under way to one host,
     `delay` is the seconds between the starts of two of them, `patience` the seconds that the run may be idle for hosts in trouble.
+    `wake()` is called when one that was handed out begins to wait for its host: then `poll` may have something for its place.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Frontier:
         delay: float,
         window: int,
         patience: float = 0.0,
+        wake: Callable[[], None] = lambda: None,
     ) -> None:
         self._take = take
         self._now = now
@@ -77,6 +79,7 @@ class Frontier:
         self._delay = delay
         self._window = window
         self._patience = patience
+        self._wake = wake
         self._idle_since: float | None = None
         self._hosts: dict[str, _Host] = {}
         self._heap: list[tuple[float, int, _Host]] = []
@@ -111,8 +114,10 @@ class Frontier:
             self._refill()
         now = self._now()
         while self._heap and self._heap[0][0] <= now:
-            _, _, host = heapq.heappop(self._heap)
-            host.listed = False
+            at, _, host = heapq.heappop(self._heap)
+            if host.listed != at:
+                continue  # it was listed anew, for an earlier time
+            host.listed = None
             if not self._may_begin(host):
                 continue
             if host.free_at > now:
@@ -146,6 +151,7 @@ class Frontier:
             host.waiting.append(turn)
             if host.rests:
                 self._stalled += 1
+                self._wake()
                 self._consider()
             try:
                 await turn  # whoever leaves hands the slot over, so nobody can slip in between
@@ -159,11 +165,13 @@ class Frontier:
         """Keep a slot of that host, and wait until it may be asked once more."""
         await self._start(self._host(name))
 
-    def leave(self, name: str) -> None:
-        """Give a slot back."""
+    def leave(self, name: str, *, unused: bool = False) -> None:
+        """Give a slot back; with `unused` also the moment that came with it: nothing was asked, so nobody has to keep a distance."""
         host = self._hosts[name]
         host.active -= 1
         self._active -= 1
+        if unused:
+            host.free_at -= self._delay
         self._admit(host)
         if not host.queue and not host.active and not host.rests and not host.waiting and host.free_at <= self._now():
             self._hosts.pop(host.name, None)
@@ -188,6 +196,7 @@ class Frontier:
             self._stalled += len(host.waiting)
         host.rests += 1
         timer = loop.call_later(seconds, self._consider, rest)
+        self._wake()
         self.leave(name)
         try:
             go_on = await rest.over
@@ -220,6 +229,11 @@ class Frontier:
         self._hurried = True
         for rest in tuple(self._rests):
             rest.end(go_on=False)
+
+    @property
+    def hurried(self) -> bool:
+        """Whether hosts in trouble are no longer waited for because somebody wants the end."""
+        return self._hurried
 
     @property
     def busy(self) -> int:
@@ -290,7 +304,7 @@ class Frontier:
         return host
 
     def _list(self, host: _Host) -> None:
-        if not host.listed and self._may_begin(host):
+        if (host.listed is None or host.listed > host.free_at) and self._may_begin(host):
             self._count += 1
-            host.listed = True
+            host.listed = host.free_at
             heapq.heappush(self._heap, (host.free_at, self._count, host))

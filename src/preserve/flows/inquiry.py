@@ -32,6 +32,11 @@ class Inquiry:
         self._trails.append(trail)
         return trail
 
+    @property
+    def cut_short(self) -> bool:
+        """Whether one of the trails is: then the target waits until the run is resumed."""
+        return any(trail.cut_short for trail in self._trails)
+
     def aside(self, exchange: Exchange) -> None:
         """Keep an exchange with a third party, which is no answer of the page."""
         self._aside.append(exchange)

@@ -36,6 +36,8 @@ from preserve.rules.verdict import answer, judge, needs_page, wants_probe
 
 _AT_ONCE: Final = 1 << 14
 """Bytes of an entity up to which it is read on the spot; larger ones are read beside the event loop, one at a time."""
+_PDF_CHARS: Final = 2_000_000
+"""Characters of a PDF beyond which its words are not looked for: some kilobytes unpack to more pages than a run has time for."""
 _WALL: Final = 12 << 10
 """Bytes on the wire up to which a page that nobody quotes may be a wall, a shell or a parked domain: these are short."""
 _NOTHING: Final = Described()
@@ -131,8 +133,10 @@ class Judging:
             if not always and not suspicious(data):
                 return None
             kind = (exchange.header(b"content-type") or b"").decode("latin-1")
+            cut = len(data) >= reading.LIMIT
+            # The beginning of a PDF is none: how to read it stands at its end.
             return reading.read(
-                data, content_type=kind, address=exchange.url, cut=len(data) >= reading.LIMIT, pdf=_pdf if always else None
+                data, content_type=kind, address=exchange.url, cut=cut, pdf=_pdf if always and not cut else None
             )
 
         # What is small on the wire may be large when it is unpacked.
@@ -215,7 +219,10 @@ def _unaskable(address: str) -> bool:
 
 def _pdf(data: bytes) -> str:
     from preserve import documents  # noqa: PLC0415 -- the readers cost a start that runs without a cited PDF are spared
+    from preserve.documents.pdf_page import longer_than  # noqa: PLC0415 - as above
 
+    if longer_than(data, _PDF_CHARS):
+        return ""
     try:
         document = documents.read("page.pdf", data)
     except FormatError:

@@ -36,11 +36,12 @@ _ENOUGH = 8
 class Slot:
     """The one place at a host that a target holds while it asks."""
 
-    __slots__ = ("_frontier", "_host")
+    __slots__ = ("_frontier", "_host", "_unused")
 
     def __init__(self, frontier: Frontier, host: str) -> None:
         self._frontier = frontier
         self._host: str | None = host
+        self._unused = False
 
     async def move(self, host: str) -> None:
         """Give the place back and queue up at `host` (the same one too: every request keeps the distance)."""
@@ -62,15 +63,25 @@ class Slot:
             return True
         return False
 
+    @property
+    def hurried(self) -> bool:
+        """Whether nobody is waited for any more, since the run is to end."""
+        return self._frontier.hurried
+
     def well(self) -> None:
         """The host answers."""
         if self._host is not None:
             self._frontier.well(self._host)
 
+    def unused(self) -> None:
+        """Nothing was asked since the place was taken: the next one need not wait for us."""
+        self._unused = True
+
     def release(self) -> None:
         if self._host is not None:
-            self._frontier.leave(self._host)
+            self._frontier.leave(self._host, unused=self._unused)
             self._host = None
+        self._unused = False
 
 
 class Errand:
@@ -81,6 +92,8 @@ class Errand:
         self._slot = slot
         self._clock = clock
         self._deadline = clock.monotonic() + seconds
+        self.cut_short = False
+        """It would have been asked again, had the run not been told to end."""
 
     async def ask(
         self, url: Url, keep: Callable[[Exchange], None], *, referrer: str | None = None, insist: bool = True
@@ -107,6 +120,7 @@ class Errand:
                 continue
             began = self._clock.monotonic()
             if not await self._slot.rest(again):
+                self.cut_short = self._slot.hurried
                 return exchange
             self._deadline += self._clock.monotonic() - began
 
@@ -140,18 +154,23 @@ class Pursuit:
         need = trail.target.need
         while True:
             if (given_up := self._given_up.get(url.host)) is not None:
+                slot.unused()
                 trail.end(Outcome.FAILED, given_up)
                 return
             if self._manners.robots is not Robots.IGNORE:
                 answer = await self._robots(url, slot)
                 refusal = answer.refusal(url.address, self._manners.user_agent)
                 if refusal and self._manners.robots is Robots.OBEY:
+                    slot.unused()
                     trail.end(Outcome.REFUSED, refusal)
                     return
                 if refusal and not answer.unreachable:
                     trail.signal(refusal)
             referrer = None if need is None else requisites.referrer(need.referrer, url)
             exchange = await errand.ask(url, trail.add, referrer=referrer)
+            if errand.cut_short:
+                trail.cut_short = True
+                return
             self._learn(url, exchange)
             if exchange.header(b"set-cookie") is not None:
                 since = len(seen)

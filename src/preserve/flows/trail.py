@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
+from itertools import pairwise
 
-from preserve.model.page import Evidence
-from preserve.model.web import Capture, Exchange, Hop, Outcome, Stored, Target, Tls, TlsSummary
+from preserve.model.page import Evidence, Judgement
+from preserve.model.web import Capture, Exchange, Hop, Outcome, Stored, Target, Tls, TlsSummary, Verdict
 from preserve.ports import Clock
 from preserve.rules import redirect
 from preserve.rules.verdict import answer, judge
@@ -14,7 +16,12 @@ from preserve.rules.verdict import answer, judge
 class Trail:
     """What happened to one target so far."""
 
-    def __init__(self, target: Target, clock: Clock) -> None:
+    def __init__(self, target: Target, clock: Clock, address: str | None = None) -> None:
+        """`address` is what is asked for where it is not the target's own."""
+        self.address = address or target.address or target.url
+        self.judged: Judgement | None = None
+        self.cut_short = False
+        """The run was told to end while a host in trouble was waited for: this is not the answer yet."""
         self.exchanges: list[Exchange] = []
         self.target = target
         self._clock = clock
@@ -38,6 +45,14 @@ class Trail:
         """The exchange at which the reader ends up; None when he ends up nowhere."""
         return self.exchanges[-1] if self.exchanges and self._end is None else None
 
+    @property
+    def ended(self) -> tuple[Outcome, Verdict | None]:
+        """How it ended so far: the outcome, and the verdict of what was judged."""
+        if not self.exchanges or self._end is not None:
+            return (self._end or (Outcome.FAILED, ""))[0], None
+        outcome = self.exchanges[-1].outcome
+        return outcome, self.judged.verdict if outcome is Outcome.CAPTURED and self.judged is not None else None
+
     def close(self) -> None:
         for exchange in self.exchanges:
             exchange.body.close()
@@ -50,24 +65,25 @@ class Trail:
                 target=self.target,
                 outcome=outcome,
                 reason=reason,
-                final_url=self.target.address or self.target.url,
+                final_url=self.address,
                 requested_at=self._began,
                 finished_at=self._clock.now(),
                 signals=tuple(self._signals),
                 records=stored,
             )
-        last, verdict, signals = self.exchanges[-1], None, tuple(self._signals)
+        last, verdict = self.exchanges[-1], None
+        signals = (*last.notes, *self._signals)
         outcome, reason = self._end or (last.outcome, last.problem or last.outcome.value)
         if outcome is Outcome.CAPTURED:
-            judged = judge(Evidence(asked=self.target.address, answer=answer(last)))
-            reason, verdict, signals = "", judged.verdict, (*judged.signals, *last.notes, *signals)
+            judged = self.judged or judge(Evidence(asked=self.address, answer=answer(last)))
+            reason, verdict, signals = "", judged.verdict, (*judged.signals, *signals)
         date = last.header(b"date")
         return Capture(
             target=self.target,
             outcome=outcome,
             reason=reason,
             final_url=last.url,
-            requested_at=self.exchanges[0].started,
+            requested_at=_first(self.exchanges).started,
             finished_at=last.ended,
             status=last.status,
             verdict=verdict,
@@ -80,8 +96,16 @@ class Trail:
             peer=last.peer,
             tls=None if last.tls is None else _summary(last.tls),
             http_date=None if date is None else date.decode("latin-1"),
-            retries=last.retries,
+            retries=sum(1 for exchange in self.exchanges if exchange.retries),
         )
+
+
+def _first(exchanges: Sequence[Exchange]) -> Exchange:
+    """The exchange that led on from the cited address: what was tried in vain before it, players must not show instead."""
+    for exchange, following in pairwise(exchanges):
+        if not following.retries:
+            return exchange
+    return exchanges[-1]
 
 
 def _hop(exchange: Exchange) -> Hop:

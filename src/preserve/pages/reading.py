@@ -86,5 +86,6 @@ def media_of(data: bytes, content_type: str) -> Media:
 def _plain(text: str, *, address: str, size: int, cut: bool, media: Media, encoding: str = "") -> Page:
     lines = (" ".join(line.replace("\0", "\ufffd").split()) for line in text[:_MAX_TEXT].splitlines())
     whole = "\n".join(line for line in lines if line)
-    unread = "" if whole else "there is no text in it"
+    nothing = "no text could be read in the PDF" if media is Media.PDF else "there is no text in it"
+    unread = "" if whole else nothing
     return Page(address=address, media=media, size=size, cut=cut, encoding=encoding, text=whole, main_text=whole, unread=unread)

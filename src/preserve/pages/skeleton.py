@@ -43,6 +43,8 @@ _READ_ELSEWHERE = frozenset({"title", "author", "published", "modified"})
 """Facts that are compared as what the page says of itself (`Page.visible_metadata`)."""
 _HASHED = re.compile(r"(?<=[.\-_/])(?=[0-9a-zA-Z]*\d)[0-9a-zA-Z]{6,}(?=[.\-_]|$)")
 _SEGMENT = re.compile(r"[A-Za-z0-9]+")
+_OF_A_TOOL = re.compile(r"(?<![\w-])((?:css|emotion|svelte|astro)-)[0-9a-z]{5,8}(?!\w)")
+"""Classes as programs for style sheets name them: behind this beginning stands a hash, be it of letters alone."""
 _VOWELS = frozenset("aeiouyAEIOUY")
 
 
@@ -72,7 +74,7 @@ def _value(name: str, key: str, attributes: dict[str, str]) -> str | None:
             return None
         return address(value, asset=False) if "://" in value else _STAMP.sub("#", value)
     if key in {"id", "class", "for", "name", "aria-labelledby", "aria-describedby", "aria-controls", "aria-owns", "style"}:
-        return _SEGMENT.sub(_unrandom, value)
+        return _SEGMENT.sub(_unrandom, _OF_A_TOOL.sub(r"\1#", value))
     if key in _ADDRESSES:
         return address(value, asset=name in _ASSETS or name in {"img", "source"}, hashed=name in _ASSETS)
     if key.startswith("data-"):

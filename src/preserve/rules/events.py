@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from preserve.formats.counted import counted
 from preserve.formats.times import rfc3339
 from preserve.model.event import Body, Custody, EventKind, Redaction, Renewal, Renewed, Rollback, RunRef, Statement
 from preserve.model.trust import Operator
@@ -52,7 +53,7 @@ def _custody(body: Custody) -> str:
 
 
 def _rollback(body: Rollback) -> str:
-    return f"the log goes on from {body.accepted_size} entries although it had {body.remembered_size}, because: {body.reason}"
+    return f"the log goes on from {counted(body.accepted_size, 'entry')} although it had {body.remembered_size}, because: {body.reason}"
 
 
 def _redaction(body: Redaction) -> str:
@@ -64,8 +65,8 @@ def _redaction(body: Redaction) -> str:
 
 def _renewal(body: Renewal) -> str:
     if body.covers is Renewed.DATA:
-        return f"all of it read again and renewed: {body.count} files"
-    return f"the stamps renewed: SEALs, tokens and log proofs, {body.count} files"
+        return f"all of it read again and renewed: {counted(body.count, 'file')}"
+    return f"the stamps renewed: SEALs, tokens and log proofs, {counted(body.count, 'file')}"
 
 
 _WORDS: dict[EventKind, Callable[[Any], str]] = {

@@ -54,12 +54,13 @@ _Revoked = tuple[datetime, Revocation]
 
 @dataclass(slots=True, kw_only=True)
 class _Walk:
-    """One way through the log. A key in `ended` was given up by an earlier entry: whatever it signs in a later one does not count."""
+    """One way through the log. A key in `ended` was given up by that entry: whatever it signs in a later one does not count."""
 
     operators: dict[str, TrustedKey]
-    recoveries: dict[str, TrustedKey]
+    recoveries: dict[tuple[str, str], TrustedKey]
+    """By key and by whose it is: one paper may be named by several."""
     revoked: dict[str, _Revoked]
-    ended: set[str] = field(default_factory=set)
+    ended: dict[str, int] = field(default_factory=dict)
     obeyed: set[int] = field(default_factory=set)
 
 
@@ -71,16 +72,21 @@ def follow(pinned: Sequence[TrustedKey], stated: Iterable[Stated], *, known_log:
     """
     events = sorted(stated, key=lambda event: event.index)
     revoked: dict[str, _Revoked] = {}
+    ended: dict[str, int] = {}
     while True:
         walk = _begin(pinned, revoked)
         for event in events:
             _step(walk, event, known_log=known_log)
+        # A theft that is noticed later may take the force from the statement that gave a key up, and does not give the key back.
+        for keyid, index in walk.ended.items():
+            ended[keyid] = min(index, ended.get(keyid, index))
         if walk.revoked == revoked:
             break
         revoked = walk.revoked
+    keys = (*walk.operators.values(), *walk.recoveries.values())
     rest = [key for key in pinned if key.role not in {TrustRole.OPERATOR, TrustRole.RECOVERY}]
     return Keychain(
-        trusted=(*walk.operators.values(), *walk.recoveries.values(), *rest) if events else tuple(pinned),
+        trusted=(*(replace(key, ended=ended.get(key.keyid)) for key in keys), *rest) if events else tuple(pinned),
         obeyed=frozenset(walk.obeyed),
     )
 
@@ -132,7 +138,7 @@ def _begin(pinned: Iterable[TrustedKey], revoked: Mapping[str, _Revoked]) -> _Wa
     keys = [_revoke(key, revoked) for key in pinned]
     return _Walk(
         operators={key.keyid: key for key in keys if key.role is TrustRole.OPERATOR},
-        recoveries={key.keyid: key for key in keys if key.role is TrustRole.RECOVERY},
+        recoveries={(key.keyid, key.name): key for key in keys if key.role is TrustRole.RECOVERY},
         revoked=dict(revoked),
     )
 
@@ -165,8 +171,7 @@ def _rotate(walk: _Walk, event: Stated) -> None:
         through=f"through the rotation{_to(event)} signed by {_called(speaks[0])} (event {event.index})",
     )
     walk.operators.setdefault(key.keyid, _revoke(key, walk.revoked))
-    _give_up(walk, body.keyid, (created, Revocation.SUPERSEDED))
-    walk.ended.add(body.keyid)
+    _give_up(walk, event, (created, Revocation.SUPERSEDED))
     walk.obeyed.add(event.index)
 
 
@@ -175,14 +180,13 @@ def _take_away(walk: _Walk, event: Stated) -> None:
     if target := walk.operators.get(body.keyid):
         itself = (target,) if body.reason is Revocation.SUPERSEDED else ()
         may = (*itself, *_recoveries_of(walk, target.name))
-    elif target := walk.recoveries.get(body.keyid):
-        may = (target,)  # a thief of the signing key must not be able to silence it
+    elif itself := tuple(key for key in walk.recoveries.values() if key.keyid == body.keyid):
+        may = itself  # a thief of the signing key must not be able to silence it
     else:
         return
     if body.reason is None or not any(_counts(walk, key, event) for key in may):
         return
-    _give_up(walk, body.keyid, (body.since or event.statement.created, body.reason))
-    walk.ended.add(body.keyid)
+    _give_up(walk, event, (body.since or event.statement.created, body.reason))
     walk.obeyed.add(event.index)
 
 
@@ -202,7 +206,7 @@ def _introduce(walk: _Walk, event: Stated) -> None:
             added=event.statement.created,
             through=f"named by {_called(operator)} (event {event.index})",
         )
-        walk.recoveries.setdefault(key.keyid, _revoke(key, walk.revoked))
+        walk.recoveries.setdefault((key.keyid, key.name), _revoke(key, walk.revoked))
         walk.obeyed.add(event.index)
 
 
@@ -219,15 +223,14 @@ def _recoveries_of(walk: _Walk, name: str) -> list[TrustedKey]:
     return [key for key in walk.recoveries.values() if key.name == name]
 
 
-def _give_up(walk: _Walk, keyid: str, revoked: _Revoked) -> None:
+def _give_up(walk: _Walk, event: Stated, revoked: _Revoked) -> None:
+    keyid = event.body.keyid
     walk.revoked[keyid] = worse(walk.revoked.get(keyid, (None, None)), revoked)
+    walk.ended.setdefault(keyid, event.index)
 
 
 def _revoke(key: TrustedKey, revoked: Mapping[str, _Revoked]) -> TrustedKey:
-    if key.keyid not in revoked:
-        return key
-    when, why = worse((key.revoked_at, key.reason), revoked[key.keyid])
-    return replace(key, revoked_at=when, reason=why)
+    return key.revoked(*revoked[key.keyid]) if key.keyid in revoked else key
 
 
 def _to(event: Stated) -> str:

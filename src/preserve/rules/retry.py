@@ -10,6 +10,7 @@ certificate does not verify.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -64,6 +65,8 @@ def asks_for_rest(exchange: Exchange) -> bool:
 def remark(exchange: Exchange) -> str:
     """What is to be said of an answer that stands although the host asked to be asked again; "" where it did not."""
     asked = retry_after(exchange)
+    if asked == math.inf:
+        return "the host asks to be asked again in more than 30 years"
     return "" if asked is None else f"the host asks to be asked again in {asked:.0f} s"
 
 
@@ -75,8 +78,8 @@ def retry_after(exchange: Exchange) -> float | None:
     value = exchange.header(b"retry-after") if exchange.status in BUSY else None
     if value is None:
         return None
-    if value.isdigit() and len(value) < 10:
-        return float(value)
+    if value.isdigit():
+        return float(value) if len(value) < 10 else math.inf
     told = _date(value)
     if told is None:
         return None

@@ -15,10 +15,15 @@ MOST_FAILURES = 200
 """Failing claims that are listed one by one; the rest is counted, and `preserve verify` lists them."""
 
 
-def state(outcome: Outcome | None, verdict: Verdict | None, *, kept: bool, intact: bool | None) -> State:
-    """`outcome` is None where nothing was asked, `kept` says whether records exist, `intact` whether they are what was sealed."""
+def state(outcome: Outcome | None, verdict: Verdict | None, *, kept: bool, intact: bool | None, removed: bool = False) -> State:
+    """`outcome` is None where nothing was asked, `kept` says whether records exist, `intact` whether they are what was sealed.
+
+    `removed`: some of them were removed under a signed statement.
+    """
     if intact is False:
         return State.ALTERED
+    if removed:
+        return State.REMOVED
     if not kept or outcome not in {Outcome.CAPTURED, Outcome.TRUNCATED}:
         return State.NOT_CAPTURED
     return State.CAPTURED if outcome is Outcome.CAPTURED and verdict is Verdict.OK else State.DOUBTFUL

@@ -34,6 +34,8 @@ _SHORT, _VERY_SHORT = 700, 250
 """Extents of main text below which a page that calls itself "not found" may be just that."""
 _LONGEST = 400
 """Characters of a signal: titles and addresses in it come from outside."""
+_MOST = 40
+"""Signals that are told: hundreds of notes may cite one page, each with a title and words of its own."""
 _WWW = re.compile(r"\A(?:www\d?|m|mobile|amp)\.")
 
 
@@ -47,7 +49,10 @@ def judge(evidence: Evidence) -> Judgement:
     """The verdict and the signals that led to it, or that were noticed in spite of it."""
     judged = _judge(evidence)
     signals = (signal if len(signal) <= _LONGEST else f"{signal[:_LONGEST]}…" for signal in judged.signals)
-    return Judgement(verdict=judged.verdict, signals=tuple(dict.fromkeys(signals)))
+    told = tuple(dict.fromkeys(signals))
+    if len(told) > _MOST:
+        told = (*told[:_MOST], f"{len(told) - _MOST} more signals are left out")
+    return Judgement(verdict=judged.verdict, signals=told)
 
 
 def _judge(evidence: Evidence) -> Judgement:

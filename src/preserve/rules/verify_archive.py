@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
+from preserve.formats.counted import counted
 from preserve.model.archive import Description
 from preserve.model.finding import Claim, Finding, failed, passed, unchecked
 from preserve.model.tree import Entry, Kind
@@ -94,5 +95,5 @@ def judge_documents(
         yield passed(
             Claim.DOCUMENTS,
             "documents",
-            f"{count} documents cited from are kept, byte for byte" if count else "none were cited from",
+            f"{counted(count, 'document')} cited from, kept byte for byte" if count else "none were cited from",
         )

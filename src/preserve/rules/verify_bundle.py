@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from preserve.formats import wacz
+from preserve.formats.counted import counted
 from preserve.formats.publickey import Algorithm, PublicKey, fingerprint_groups
 from preserve.formats.wacz import Digest, Package, Resource
 from preserve.formats.zip import STORED, ZipEntry, ZipLayout
@@ -176,7 +177,9 @@ def conclude(findings: Sequence[Finding], resources: Sequence[Resource], *, ours
     if not failing & {Claim.INTEGRITY, Claim.COMPLETENESS}:
         size = wacz.total(resources)
         yield passed(
-            Claim.INTEGRITY, SUBJECT, f"every entry is what {wacz.PACKAGE} lists: {len(resources)} entries, {size} bytes"
+            Claim.INTEGRITY,
+            SUBJECT,
+            f"every entry is what {wacz.PACKAGE} lists: {counted(len(resources), 'entry')}, {counted(size, 'byte')}",
         )
     if not ours:
         why = "made with another tool: nothing in it was sealed, so that nothing shows whether it is whole"

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import pairwise
 
+from preserve.formats.counted import counted
 from preserve.formats.merkle import leaf_hash
 from preserve.formats.times import rfc3339
 from preserve.model.archive import Description
@@ -71,17 +71,27 @@ def judge_explained(history: History, entries: Iterable[bytes], *, last_staged: 
 
 
 def judge_order(entries: Sequence[Logged]) -> Iterator[Finding]:
-    """What the log has after something else cannot have been made before it. (Runs among themselves are judged as runs.)"""
-    ordered = sorted(entries, key=lambda entry: entry.index)
-    for earlier, later in pairwise(ordered):
-        if (earlier.event or later.event) and later.created < earlier.created - SKEW:
-            yield unchecked(
-                Claim.EVENTS if later.event else Claim.CREATED,
-                later.subject,
-                f"not borne out: it claims {rfc3339(later.created)}, but the log has it after {earlier.subject},"
-                f" which claims {rfc3339(earlier.created)}",
-                needed=True,
-            )
+    """What the log has after something else cannot have been made before it. (A run and the one before it are judged as runs.)
+
+    Each entry is held against the latest before it, so that many small steps back are seen as well as one large one. After a finding
+    the next are held against that entry: one wrong clock is told once.
+    """
+    latest: Logged | None = None
+    run: Logged | None = None
+    for later in sorted(entries, key=lambda entry: entry.index):
+        if latest is not None and later.created < latest.created - SKEW:
+            if later.event or latest is not run:
+                yield unchecked(
+                    Claim.EVENTS if later.event else Claim.CREATED,
+                    later.subject,
+                    f"not borne out: it claims {rfc3339(later.created)}, but the log has it after {latest.subject},"
+                    f" which claims {rfc3339(latest.created)}",
+                    needed=True,
+                )
+            latest = later
+        elif latest is None or later.created > latest.created:
+            latest = later
+        run = run if later.event else later
 
 
 def judge_reference(statement: Statement, seals: Mapping[int, str], subject: str) -> Iterator[Finding]:
@@ -93,7 +103,9 @@ def judge_reference(statement: Statement, seals: Mapping[int, str], subject: str
                     why = f"it speaks of a run {run.sequence} with another SEAL than the one that is here"
                     yield failed(Claim.EVENTS, subject, why)
         case Redaction(run=run) if seals.get(run.sequence) != run.seal_sha256:
-            yield failed(Claim.EVENTS, subject, f"it speaks of a run {run.sequence} with another SEAL than the one that is here")
+            yield failed(
+                Claim.EVENTS, subject, f"it speaks of a run {run.sequence} with another SEAL than the one that is here"
+            )
         case Rollback(accepted_size=size, accepted_root=root) if (size, root) != (
             statement.log.size_before,
             statement.log.root_before,
@@ -108,6 +120,6 @@ def judge_rollbacks(statements: Iterable[tuple[Statement, str]]) -> Iterator[Fin
             yield unchecked(
                 Claim.LOG_CONSISTENCY,
                 "log",
-                f"rolled back once, from {body.remembered_size} entries to {body.accepted_size}; accepted at entry"
+                f"rolled back once, from {counted(body.remembered_size, 'entry')} to {body.accepted_size}; accepted at entry"
                 f" {statement.log.size_before}, {signed or 'signed by a key not known here'}, because: {body.reason}",
             )

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from preserve.errors import FormatError
-from preserve.formats import merkle, note, tlog
+from preserve.formats import merkle, note, statement, tlog
+from preserve.formats.counted import counted
 from preserve.formats.note import COSIGNATURES, Checkpoint, SignedNote, VerifierKey
 from preserve.formats.publickey import fingerprint_groups
 from preserve.model.event import Rollback, Statement
@@ -150,30 +151,46 @@ class History:
         return index < self.size and self.leaves[index] == merkle.leaf_hash(entry)
 
 
-def acceptance(old: Checkpoint, rollbacks: Iterable[Statement]) -> Statement | None:
-    """The one of `rollbacks` that says that this log, seen before, was given up; None when none does."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remembered:
+    """What was seen of a log before: its head, and the rollbacks that were stated in it by then (as `statement.digest`)."""
+
+    head: Checkpoint
+    rollbacks: frozenset[str] = frozenset()
+
+
+def acceptance(old: Remembered, rollbacks: Iterable[Statement]) -> Statement | None:
+    """The one of `rollbacks` that says that this log, seen before, was given up; None when none does.
+
+    One that was in the log already when it was seen gives up what was before it, and nothing that came after.
+    """
     for said in rollbacks:
-        if isinstance(said.body, Rollback) and said.body.covers(old.size, old.root.hex()):
+        if (
+            isinstance(said.body, Rollback)
+            and said.body.covers(old.head.size, old.head.root.hex())
+            and statement.digest(said) not in old.rollbacks
+        ):
             return said
     return None
 
 
 def judge_memory(
-    remembered: Sequence[Checkpoint], history: History, rollbacks: Sequence[Statement], subject: str
+    remembered: Sequence[Remembered], history: History, rollbacks: Sequence[Statement], subject: str
 ) -> Iterator[Finding]:
     """The log against what this verifier (or this user's own captures) saw of it before.
 
     What a trusted signer gave up and says so (`rollbacks`) is no forgery; whether to go along is this user's decision.
     """
-    for old in remembered:
+    for seen in remembered:
+        old = seen.head
         if history.holds(old.size, old.root):
             continue
         what = (
-            f"rolled back: it has {history.size} entries, {old.size} were seen here before"
+            f"rolled back: it has {counted(history.size, 'entry')}, {old.size} were seen here before"
             if old.size > history.size
             else f"rewritten: its first {old.size} entries are not those seen here before"
         )
-        accepted = acceptance(old, rollbacks)
+        accepted = acceptance(seen, rollbacks)
         if accepted is None:
             yield failed(Claim.LOG_CONSISTENCY, subject, what)
         else:
@@ -189,25 +206,23 @@ def judge_memory(
 def judge_against(old: Checkpoint, history: History, subject: str) -> Finding:
     """The log against an older checkpoint of it, which somebody kept as `subject`."""
     if old.size > history.size:
-        what = f"rolled back: the log has {history.size} entries, this checkpoint {old.size}"
+        what = f"rolled back: the log has {counted(history.size, 'entry')}, this checkpoint {old.size}"
         return failed(Claim.LOG_CONSISTENCY, subject, what, code="log-fork")
     if not history.holds(old.size, old.root):
         what = f"rewritten: the first {old.size} entries of the log are not those of this checkpoint"
         return failed(Claim.LOG_CONSISTENCY, subject, what, code="log-fork")
-    return passed(Claim.LOG_CONSISTENCY, subject, f"the log only grew since this checkpoint, of {old.size} entries")
+    return passed(Claim.LOG_CONSISTENCY, subject, f"the log only grew since this checkpoint, of {counted(old.size, 'entry')}")
 
 
 def judge_pair(one: Checkpoint, other: Checkpoint, subject: str, what: str, *, needed: bool) -> Finding:
     """Two checkpoints of one log, without the log: only those of one size can be compared. `what` names the other."""
     if one.size != other.size:
-        why = (
-            f"whether it fits {what}, of {other.size} entries, is shown by the log alone: preserve log verify ARCHIVE --against"
-        )
+        why = f"whether it fits {what}, of {counted(other.size, 'entry')}, is shown by the log alone: preserve log verify ARCHIVE --against"
         return unchecked(Claim.LOG_CONSISTENCY, subject, why, needed=needed)
     if one.root != other.root:
-        why = f"a fork: {what} has {other.size} entries too, and another root"
+        why = f"a fork: {what} has {counted(other.size, 'entry')} too, and another root"
         return failed(Claim.LOG_CONSISTENCY, subject, why, code="log-fork")
-    return passed(Claim.LOG_CONSISTENCY, subject, f"the same log as {what}, of {other.size} entries")
+    return passed(Claim.LOG_CONSISTENCY, subject, f"the same log as {what}, of {counted(other.size, 'entry')}")
 
 
 # ------------------------------------------------------------------------------------------------------------------ one run
@@ -273,10 +288,10 @@ def judge_proof(
             failed(
                 Claim.LOG_CONSISTENCY,
                 where,
-                f"the log was {what}: this run's proof knows {checkpoint.size} entries of another history",
+                f"the log was {what}: this run's proof knows {counted(checkpoint.size, 'entry')} of another history",
             )
         )
     if history is None and any(old.size == checkpoint.size and old.root != checkpoint.root for old in remembered):
-        why = f"a fork: a log of {checkpoint.size} entries with another root was seen here before"
+        why = f"a fork: a log of {counted(checkpoint.size, 'entry')} with another root was seen here before"
         findings.append(failed(Claim.LOG_CONSISTENCY, where, why, code="log-fork"))
     return findings

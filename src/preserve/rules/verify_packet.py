@@ -56,7 +56,7 @@ REFUSED = (
     "aid-differs",
 )
 """Exit 40."""
-OPEN = ("token-missing", "token-untrusted", "created-time", "log-unknown", "signer-unknown")
+OPEN = ("token-missing", "token-untrusted", "created-time", "log-unknown", "witness-quorum", "signer-unknown")
 """Exit 41."""
 
 

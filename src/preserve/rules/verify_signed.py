@@ -188,7 +188,11 @@ def judge_trust(
         if key.algorithm is Algorithm.ML_DSA_65 and len(keys) == 1:
             continue
         who = pinned.get(key.keyid)
-        why = f"UNKNOWN KEY {fingerprint_groups(key.keyid)}" if who is None else distrust(who, signed.created, existed_by)
+        why = (
+            f"UNKNOWN KEY {fingerprint_groups(key.keyid)}"
+            if who is None
+            else distrust(who, signed.created, existed_by, signed.log.size_before)
+        )
         if who is not None and not why:
             through = f", {who.through}" if who.through else ""
             known.append(f"{who.name}, key {fingerprint_groups(key.keyid)}{through}")
@@ -214,14 +218,19 @@ def judge_trust(
     return findings
 
 
-def distrust(key: TrustedKey, created: datetime, existed_by: datetime | None = None) -> str:
-    """Why a pinned key does not vouch for what it signed at `created`, by its own word; "" when it does."""
+def distrust(key: TrustedKey, created: datetime, existed_by: datetime | None = None, index: int | None = None) -> str:
+    """Why a pinned key does not vouch for what it signed at `created`, by its own word; "" when it does.
+
+    `index` is the entry of the log that it is, of which `key.ended` speaks.
+    """
     if key.valid_from is not None and created < key.valid_from:
         return f"{key.name}'s key counts from {rfc3339(key.valid_from)} on only"
     if key.valid_until is not None and created > key.valid_until:
         return f"{key.name}'s key counted until {rfc3339(key.valid_until)} only"
     if key.revoked_at is not None and key.reason is Revocation.COMPROMISED:
         # The thief can claim any time; only a token from before the theft bears it out.
+        if index is not None and key.ended is not None and index > key.ended:
+            return f"{key.name}'s key had been given up before, by entry {key.ended} of the log"
         if existed_by is not None and existed_by < key.revoked_at:
             return ""
         return (

@@ -20,6 +20,7 @@ from preserve.rules.tongues import LETTERS, OF_ONE, SMALL
 _MARKS = re.compile(
     "[\u0300-\u036f\u0483-\u0487\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20f0]"
 )
+_CROWD = re.compile(r"([^\w\s\x00-\x7f]{30})[^\w\s\x00-\x7f]+")
 _DROPPED = re.compile("['\u2019\u2018\u02bc\u02b9\u00b4`\u0640\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u05f3\u05f4]")
 _GROUPED = re.compile("(?<=\\d)[,.\u066c\u00a0\u202f](?=\\d{3}(?!\\d))")
 _DANDA = re.compile("[\u0964\u0965\u0970\u0df4\u0e2f\u0e4f\u0e5a\u0e5b\u104a-\u104f\u17d4-\u17da_]+")
@@ -62,10 +63,18 @@ def _remembered(function: Callable[[str], _Answer]) -> Callable[[str], _Answer]:
     return ask
 
 
+def calm(text: str) -> str:
+    """`text` with no more than 30 marks on one letter, as Unicode's stream-safe text format has it (UAX #15 section 13).
+
+    To put marks in their order takes time that grows with the square of their number, and a page may hold a million on one letter.
+    """
+    return text if text.isascii() else _CROWD.sub(r"\1", text)
+
+
 @_remembered
 def normal(text: str) -> str:
     """`text` folded to words with one space between, in the form that is compared."""
-    text = unicodedata.normalize("NFKC", _GROUPED.sub("", text)).casefold()
+    text = unicodedata.normalize("NFKC", _GROUPED.sub("", calm(text))).casefold()
     if not text.isascii():
         text = unicodedata.normalize("NFC", _MARKS.sub("", unicodedata.normalize("NFKD", text))).translate(_LETTERS)
         text = _DANDA.sub(" ", text)

@@ -1,0 +1,65 @@
+"""Revoking in the trust store: the one entry is changed, everything that somebody wrote around it stays."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from archives import Pen
+from preserve.adapters.trust import TrustStore
+from preserve.errors import ConfigError
+from preserve.model.trust import Revocation, TrustRole
+
+NOW = datetime(2026, 11, 21, 17, 2, 45, tzinfo=UTC)
+FIRST, SECOND = Pen("the first"), Pen("the second")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> TrustStore:
+    made = TrustStore(tmp_path / "config")
+    for pen in (FIRST, SECOND):
+        made.add(replace(pen.pinned, added=NOW))
+    made.path.write_text(made.path.read_text().replace("\n[[key]]", "\n# mine, and the next one's\n[[key]]"))
+    return made
+
+
+def test_only_the_one_entry_changes(store: TrustStore) -> None:
+    before = store.path.read_text()
+    gone = store.revoke(FIRST.keyid, NOW, Revocation.SUPERSEDED)
+    assert store.trusted_keys() == (gone, replace(SECOND.pinned, added=NOW))
+    assert (gone.revoked_at, gone.reason) == (NOW, Revocation.SUPERSEDED)
+    kept = [line for line in store.path.read_text().splitlines() if not line.startswith(("revoked_at", "reason"))]
+    assert kept == before.splitlines()
+    assert store.path.read_text().count("# mine") == 2
+
+
+@pytest.mark.parametrize("keyid", [FIRST.keyid, SECOND.keyid])
+def test_the_worse_reason_and_the_earlier_time_stay(store: TrustStore, keyid: str) -> None:
+    hour = timedelta(hours=1)
+    for at, reason, expected in (
+        (NOW, Revocation.SUPERSEDED, (NOW, Revocation.SUPERSEDED)),
+        (NOW + hour, Revocation.SUPERSEDED, (NOW, Revocation.SUPERSEDED)),
+        (NOW + hour, Revocation.COMPROMISED, (NOW + hour, Revocation.COMPROMISED)),
+        (NOW - hour, Revocation.SUPERSEDED, (NOW + hour, Revocation.COMPROMISED)),
+        (NOW - hour, Revocation.COMPROMISED, (NOW - hour, Revocation.COMPROMISED)),
+    ):
+        gone = store.revoke(keyid, at, reason)
+        assert (gone.revoked_at, gone.reason) == expected
+        assert store.path.read_text().count("revoked_at") == 1
+
+
+def test_an_entry_without_a_line_end_at_the_end_of_the_file(store: TrustStore) -> None:
+    store.path.write_text(store.path.read_text().rstrip("\n"))
+    assert store.revoke(SECOND.keyid, NOW, Revocation.COMPROMISED).reason is Revocation.COMPROMISED
+    assert len(store.trusted_keys()) == 2
+
+
+def test_what_is_not_pinned_or_is_no_signers_key(store: TrustStore) -> None:
+    with pytest.raises(ConfigError, match="nothing to revoke"):
+        store.revoke(Pen("another").keyid, NOW, Revocation.SUPERSEDED)
+    recovery = replace(Pen("paper").pinned, role=TrustRole.RECOVERY)
+    assert store.add(recovery)
+    assert store.revoke(recovery.keyid, NOW, Revocation.COMPROMISED).role is TrustRole.RECOVERY
