@@ -217,7 +217,7 @@ def test_a_restore_from_an_older_backup(preserve: Run, archive: Path, capture: C
 
     told = preserve("verify", "archive")
     assert told.code == 40
-    assert "rolled back: it has 1 entries, 2 were seen here before" in told.stdout
+    assert "rolled back: it has 1 entry, 2 were seen here before" in told.stdout
     refused = capture("http://three.example/")
     assert refused.code == 40
     assert f"preserve trust accept-rollback {origin}" in refused.stderr
@@ -249,7 +249,7 @@ def test_a_restore_from_an_older_backup(preserve: Run, archive: Path, capture: C
     before = _files(archive)
     along = colleague(*accept)
     assert along.code == 0, along.stderr
-    assert "Accepted: 2 entries were seen here" in along.stderr
+    assert "had 2 entries when it was last seen here" in along.stderr
     assert _files(archive) == before, "who does not keep the log writes nothing"
     assert colleague("verify", "archive").code == 0
 

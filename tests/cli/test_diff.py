@@ -260,7 +260,7 @@ def test_the_history_is_a_table(diff: Run) -> None:
         for line in diff("status", "archive", "--history", "--json").lines
     ]
     assert [(each, row.split()[-1]) for each, row in zip((3, 3, 3), rows, strict=True)] == shares
-    assert "1 citations without a usable address" in done.stderr
+    assert "1 citation without a usable address" in done.stderr
 
 
 def test_the_history_is_drawn(diff: Run, tmp_path: Path) -> None:

@@ -15,13 +15,15 @@ import pytest
 from authorities import Counter, shared
 from bundles import Shelf, changed, flipped, package_of, repack, resigned, unpack
 from foreigners import HOST, TS, Tool, make_shelf, members, wacz
-from preserve.errors import TrustError
+from preserve.cli import verify
+from preserve.errors import FormatError, TrustError
 from preserve.flows import imports, seal
 from preserve.flows.imports import Wanted
-from preserve.formats import manifest
+from preserve.formats import lines, manifest
 from preserve.formats import wacz as wacz_format
 from preserve.model.trust import CaptureLine, Manifest, Operator, Role
 from preserve.rules import seal as rules
+from preserve.rules import verify_lines
 from preserve.wiring import importing
 from preserve.wiring.recording import RecordOptions
 
@@ -324,6 +326,27 @@ def test_an_insider_who_hides_that_it_is_a_third_partys(victim: Shelf, monkeypat
     done = victim.run("verify", "archive")
     assert done.code == 40
     assert "a third party's file, and does not say so" in done.stdout
+
+
+def test_an_insider_who_hides_it_in_a_long_list(victim: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lists with imported files are taken apart, however long they are."""
+    monkeypatch.setattr(verify_lines, "FEW", 0)
+    _sealed_by_an_insider(victim, monkeypatch, lambda line: replace(line, foreign=None))
+    report = verify.check(victim.folder / "archive", workers=1)
+    assert report.exit_code == 40
+    assert any("a third party's file, and does not say so" in finding.detail for finding in report.findings)
+
+
+def test_a_third_partys_page_is_no_record_of_ours_and_has_no_verdict_of_ours(brought: Shelf) -> None:
+    line = lines.decode_capture(_foreign(brought).with_name("captures.jsonl").read_bytes().splitlines()[0])
+    row = lines.encode_capture(line)
+    for said, told in (
+        (b'"verdict":null', b'"verdict":"ok"'),
+        (f'"warc":"{line.records[0].warc}"'.encode(), b'"warc":"data/archive-000001-0001.warc.gz"'),
+    ):
+        assert said in row
+        with pytest.raises(FormatError, match="a third party's capture with"):
+            lines.decode_capture(row.replace(said, told))
 
 
 def test_an_insider_who_names_a_record_that_is_not_there(victim: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:

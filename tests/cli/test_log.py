@@ -11,6 +11,7 @@ import pytest
 
 from archives import Archivist, LogPen, WitnessPen, write
 from preserve.formats import note, tlog
+from preserve.formats.counted import counted
 from preserve.formats.note import VerifierKey
 from running import Finished, Run
 from sites import AnyHostSite
@@ -230,7 +231,7 @@ def test_an_older_checkpoint(preserve: Run, stranger: Archivist, tmp_path: Path)
     for size in (1, 2, 3):
         done = preserve("log", "verify", "archive", "--against", f"head-{size}")
         assert done.code == 0
-        assert f"head-{size}: the log only grew since this checkpoint, of {size} entries" in done.stdout
+        assert f"head-{size}: the log only grew since this checkpoint, of {counted(size, 'entry')}" in done.stdout
     assert preserve("log", "verify", "head-3", "--against", "head-3").code == 0
     open_end = preserve("log", "verify", "head-3", "--against", "head-2")
     assert (open_end.code, "is shown by the log alone" in open_end.stdout) == (41, True)

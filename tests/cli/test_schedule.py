@@ -19,7 +19,7 @@ import pytest
 from postboxes import mail_server, webhook, write_secret
 from preserve.cli import _run as command_line
 from running import Finished, Run, run_preserve
-from sites import AnyHostSite, raw, respond, slow, text, wait_until
+from sites import AnyHostSite, Handler, raw, respond, slow, text, wait_until
 
 DOCUMENT = """\
 The bridge was built twice.1 Nobody knows why.2
@@ -463,6 +463,29 @@ def test_a_counter_is_no_news_and_other_words_are(
     (event,) = digest["events"]
     assert (event["kind"], event["attention"], digest["needs_a_person"]) == ("changed", False, False)
     assert "The water is high here" in event["after"]
+
+
+@pytest.mark.parametrize("away", [raw(), text("no such page", status="404 Not Found")])
+def test_a_page_that_is_back_is_held_against_the_last_that_was_there(
+    preserve: Run, config_home: Path, tmp_path: Path, site: AnyHostSite, quick: tuple[str, ...], away: Handler
+) -> None:
+    folder = config_home / "preserve"
+    folder.mkdir()
+    secret = write_secret(folder / "hook.secret", "a secret of sixteen bytes")
+    told: list[list[str]] = []
+    with webhook() as hook:
+        (folder / "config.toml").write_text(f'[[notify]]\nname = "hook"\nwebhook = "{hook.url}"\nsecret_file = "{secret}"\n')
+        assert preserve("schedule", "add", "--every", "1s", "--url", "http://x.example/", *quick).code == 0
+        for shows in (text("The gate is shut."), away, text("The gate is shut."), away, text("The gate is open.")):
+            site.route("/", shows, host="x.example")
+            if told:
+                turn_back(tmp_path / "archive", 10)
+            preserve("schedule", "run", "--once", "--quiet")
+            told.append([event["reason"] for post in hook.posts for event in json.loads(post.body)["events"]])
+            hook.posts.clear()
+    assert told[0] == []
+    assert told[2] == ["as it was in run 0"]
+    assert told[4] == ["not as it was in run 2: the main text differs; now “The gate is open.”"]
 
 
 def test_a_message_that_fails_does_not_fail_the_capture(

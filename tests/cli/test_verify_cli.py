@@ -104,7 +104,7 @@ def test_the_log_is_remembered(preserve: Run, config_home: Path, archive: Archiv
     older.write(tmp_path / "older")
     done = preserve("verify", "older")
     assert done.code == 40
-    assert "rolled back: it has 1 entries, 2 were seen here before" in done.stdout
+    assert "rolled back: it has 1 entry, 2 were seen here before" in done.stdout
 
 
 def test_a_memory_that_cannot_be_written_is_told(preserve: Run, config_home: Path, archive: Archivist, tmp_path: Path) -> None:
@@ -186,3 +186,34 @@ def test_verify_loads_only_what_it_needs(config_home: Path, archive: Archivist, 
     )
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "loaded:"
+
+
+def test_a_sample(preserve: Run, config_home: Path, archive: Archivist, tmp_path: Path) -> None:
+    _pin(config_home, *archive.trusted)
+    for path in ("archive", f"archive/runs/{archive.names[0]}"):
+        *findings, last = preserve("verify", path, "--sample", "10%", "--json").lines
+        assert last == {"ok": True, "exit": 0, "time": "self-asserted", "sampled": True}
+        told = [f["detail"] for f in findings if f["claim"] == "integrity"]
+        assert told[0].startswith(
+            "sampled: 1 of 7 records were read, picked at random: of one damaged record, this misses 86 in 100"
+        )
+    said = preserve("verify", "archive", "--sample", "10%").stdout
+    assert "Nothing of what was read is altered, missing or forged. It was a SAMPLE" in said
+    assert "every needed claim" not in said
+    assert preserve("verify", "archive", "--sample", "10%", "--require", "integrity").code == 41
+    assert preserve("verify", "archive", "--sample", "100%", "--require", "integrity").code == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--sample", "0%"),
+        ("--sample", "101"),
+        ("--sample", "-5%"),
+        ("--sample", "x"),
+        ("--sample", "nan%"),
+        ("--sample-seed", "x"),
+    ],
+)
+def test_a_sample_that_is_none(preserve: Run, archive: Archivist, arguments: tuple[str, ...]) -> None:
+    assert preserve("verify", "archive", *arguments).code == 2

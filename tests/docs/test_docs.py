@@ -64,6 +64,26 @@ def test_readme_begins_with_two_commands() -> None:
     assert commands == ["make capture", "make test"]
 
 
+def test_the_folders_of_tests_are_those_that_contributing_names() -> None:
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"^\| `(\w+)/` \|", page, re.MULTILINE))
+    assert named == {path.name for path in (ROOT / "tests").iterdir() if path.is_dir() and path.name != "__pycache__"}
+    for test in re.findall(r"tests/\w+/\w+\.py", page):
+        assert (ROOT / test).is_file(), test
+
+
+def test_the_rooms_of_the_architecture_are_there() -> None:
+    page = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    source = ROOT / "src" / "preserve"
+    for room in re.findall(r"`(\w+/(?:\w+/)*(?:\w+\.py)?|\w+\.py)`", page):
+        assert (source / room).exists() or (ROOT / room).exists(), room
+    drawn = {path.name for path in source.iterdir() if path.is_dir() and path.name != "__pycache__"}
+    assert {room for room in drawn if f"{room}/" not in page} == set()
+    for listed in re.findall(r"`rules/`: ([^|]+) \|", page):
+        for name in re.findall(r"[a-z_]+", listed.partition(" for ")[0]):
+            assert name == "and" or list((source / "rules").glob(f"{name}*.py")), name
+
+
 def test_every_exit_code_is_documented() -> None:
     rows = re.findall(r"^\| (\d+) \| (.+?) \|", (ROOT / "docs" / "reference.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert {int(code) for code, _ in rows} == {int(code) for code in ExitCode}

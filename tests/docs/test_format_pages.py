@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from preserve.adapters.trust import TrustStore
-from preserve.formats import lines, manifest, note, publickey, recordindex, seal, tlog
+from preserve.formats import lines, manifest, note, publickey, recordindex, seal, statement, tlog
 
 ROOT = Path(__file__).parents[2]
 PAGES = {
     name: (ROOT / "docs" / "formats" / f"{name}.md").read_text("utf-8")
-    for name in ("manifest", "seal", "records", "captures", "log", "keys", "timestamps")
+    for name in ("manifest", "seal", "records", "captures", "log", "keys", "timestamps", "events")
 }
 VECTORS = ROOT / "tests" / "vectors"
 
@@ -40,6 +40,8 @@ def test_every_refusal_is_listed_beside_its_vectors_and_has_one() -> None:
 def test_the_examples_are_in_the_formats() -> None:
     (example,) = blocks("manifest", "json")
     assert manifest.decode(example + b"\n").archive.sequence == 4
+    (example,) = blocks("events", "json")
+    assert statement.decode(example + b"\n").name == "000004-custody"
     (example,) = blocks("seal")
     assert len(seal.decode(example + b"\n")) == 3
     (example,) = blocks("records")

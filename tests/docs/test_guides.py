@@ -112,8 +112,9 @@ def test_when_it_was(tmp_path: Path) -> None:
 
 def test_the_settings_of_the_guide_are_settings() -> None:
     guide = (ROOT / "docs" / "guide" / "configuration.md").read_text(encoding="utf-8")
-    (text,) = re.findall(r"^```toml\n(.+?)^```$", guide, re.MULTILINE | re.DOTALL)
+    text = "\n".join(re.findall(r"^```toml\n(.+?)^```$", guide, re.MULTILINE | re.DOTALL))
     settings = config.parse(text, "config.toml", Path("/home"))
+    assert [witness.name for witness in settings.witnesses] == ["library"]
     assert [authority.name for authority in settings.authorities] == ["first", "second"]
     assert settings.operator.role == "collector"
 
@@ -123,14 +124,14 @@ def test_the_hand_over_of_the_first_guide_works(preserve: Run, tmp_path: Path, m
     exported = re.findall(r"^preserve (key export.*?) > (.+)$", guide, re.MULTILINE)
     added = re.findall(r'^preserve trust add (\S+) --name "(.+)"$', guide, re.MULTILINE)
     assert [file for _, file in exported] == [file for file, _ in added] == ["my-key.pem", "my-log.vkey"]
-    assert preserve("demo").code == 0
+    assert preserve("demo", "--archive", "archive").code == 0
     for command, file in exported:
         (tmp_path / file).write_text(preserve(*command.split()).stdout)
     fingerprints = re.findall(r"(?:[0-9a-f]{4}-){15}[0-9a-f]{4}", preserve("key", "list").stdout)
 
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "another person"))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "another person"))
-    assert preserve("verify", "demo-archive").code == 41
+    assert preserve("verify", "archive").code == 41
     for (file, name), fingerprint in zip(added, fingerprints, strict=True):
         assert preserve("trust", "add", file, "--name", name, "--fingerprint", fingerprint).code == 0
-    assert preserve("verify", "demo-archive").code == 0
+    assert preserve("verify", "archive").code == 0

@@ -40,7 +40,13 @@ def test_a_row_for_each_citation(tmp_path: Path) -> None:
         ]
         assert rows[3].reason == "the printed address is cut"
         assert overview.checked.exit_code is ExitCode.DONE
-        assert dict(overview.states) == {State.CAPTURED: 3, State.DOUBTFUL: 0, State.NOT_CAPTURED: 1, State.ALTERED: 0, State.REMOVED: 0}
+        assert dict(overview.states) == {
+            State.CAPTURED: 3,
+            State.DOUBTFUL: 0,
+            State.NOT_CAPTURED: 1,
+            State.ALTERED: 0,
+            State.REMOVED: 0,
+        }
         assert (overview.total, overview.captures, len(survey)) == (4, 3, 4)
         assert overview.runs[0].logged
         assert overview.runs[0].signed

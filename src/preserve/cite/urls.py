@@ -199,6 +199,8 @@ def _finish(flat: Flat, start: int, end: int, pieces: list[str], *, longer: str,
     if shape is None or not _is_address(shape, printed):
         if re.match(r"(?:https?|ftp):/*\Z", printed, re.IGNORECASE) and not rest:
             return Found(start=start, end=end, printed=printed, cut="the document ends inside the address")
+        if re.match(r"(?:https?|ftp)://\w", text[start : start + 9], re.IGNORECASE):
+            return Found(start=start, end=end, printed=printed, cut="what follows the scheme is no host name")
         return None
     cut = ""
     if text[end : end + 1] == "…" or re.search(r"[\w/]\.{3,}\Z", joined):

@@ -12,6 +12,7 @@ import click
 from preserve import __version__
 from preserve.cli.custodyoptions import check_custody, custody, leave_event, made, run_ref
 from preserve.errors import ConfigError, FormatError, UsageError
+from preserve.formats.counted import counted
 from preserve.formats.printable import printable
 from preserve.model.finding import Result
 
@@ -96,7 +97,9 @@ def command(
         if not parts:
             raise UsageError("there is nothing to hand over: no sealed capture fits", "preserve status lists what there is")
         if wanted.by_capture and any(part.whole for part in parts):
-            _say("What was imported goes along whole, whatever else lies in the same file: single records of it cannot be proven.")
+            _say(
+                "What was imported goes along whole, whatever else lies in the same file: single records of it cannot be proven."
+            )
         contents = _write(folder, parts, output, form, lambda: _signer(key, parts, passphrase_file))
     _tell_rest(report)
     _conclude(output, form, contents, whole=not wanted.by_capture)
@@ -192,8 +195,10 @@ def _tell_rest(report: Report) -> None:
 
 def _conclude(output: Path, form: _Form, contents: Contents, *, whole: bool) -> None:
     where = printable(str(output))
-    what = f"{contents.captures} captures in {contents.records} records of {contents.runs} runs"
-    _say(f"Bundled  {where}   {what}" + (f", {contents.pages} pages" if contents.pages else ""))
+    what = (
+        f"{counted(contents.captures, 'capture')} in {counted(contents.records, 'record')} of {counted(contents.runs, 'run')}"
+    )
+    _say(f"Bundled  {where}   {what}" + (f", {counted(contents.pages, 'page')}" if contents.pages else ""))
     if not whole and form is not _Form.WARC:
         _say("A selection: what was not asked for is not in it, and preserve verify says so.")
     if form is _Form.WACZ:

@@ -12,6 +12,7 @@ import click
 
 from preserve.cli import captureoptions
 from preserve.errors import ExitCode, FormatError, UsageError
+from preserve.formats.counted import counted
 from preserve.formats.printable import printable
 
 if TYPE_CHECKING:
@@ -197,12 +198,12 @@ def _conclude(result: CaptureResult, archive: Path, *, as_json: bool, quiet: boo
         del said["fetched"]  # all of them, in a run that came to its end
         said["requisites_lacking"] = said.pop("lacking")
         _print({"run": sealed.name, "manifest": str(manifest), "seal_sha256": sealed.seal_sha256, "counts": said})
-    parts = [f"{counts.captured} captured"]
+    worthless = f" ({counts.worthless} of them not worth much: see above)" if counts.worthless else ""
+    parts = [f"{counts.captured} captured{worthless}"]
     parts += [f"{number} {word}" for word in ("truncated", "failed", "refused") if (number := getattr(counts, word))]
     lacking = f" ({counts.lacking} of them not captured)" if counts.lacking else ""
-    parts += [f"{counts.requisites} requisites{lacking}"] if counts.requisites else []
-    worthless = f" ({counts.worthless} of them not worth much: see above)" if counts.worthless else ""
-    _say(f"Sealed   {printable(str(sealed.folder))}   {', '.join(parts)}{worthless}   {duration(seconds)}", quiet=quiet)
+    parts += [f"{counted(counts.requisites, 'requisite')}{lacking}"] if counts.requisites else []
+    _say(f"Sealed   {printable(str(sealed.folder))}   {', '.join(parts)}   {duration(seconds)}", quiet=quiet)
     stamped = sealed.stamped
     told = f"Stamped  {len(stamped.there)} of {len(stamped.named)} authorities" if stamped.named else "Time  self-asserted"
     _say(f"Signed   {fingerprint_groups(result.keyid)[:19]}-…   {told}   Log  entry {sealed.log_index}", quiet=quiet)

@@ -15,6 +15,7 @@ from functools import partial
 import click
 
 from preserve.errors import ExitCode, FormatError
+from preserve.formats.counted import counted
 from preserve.formats.printable import printable
 from preserve.model.document import Citation, CitationKind, Document, Where
 
@@ -35,7 +36,7 @@ def command(paths: tuple[str, ...], where: str, as_json: bool, as_csv: bool, sho
 
     \b
     preserve cite paper.txt                     a table to read
-    preserve cite paper.txt --show 12           note 12 as it stands, and why an address is doubtful
+    preserve cite paper.txt --show 12           note 12, and what is doubtful
     preserve cite paper.txt --json > plan.jsonl a plan to edit and capture
     """
     from preserve.adapters.workers import ForkedWorkers, processors
@@ -109,18 +110,14 @@ def summary(document: Document, rows: Iterable[Citation]) -> str:
     """One line about a document: "paper.txt: 132 notes, 43 cited URLs, 20 doubtful, 2 citations without an address"."""
     own = [row for row in rows if not row.kind.refers]
     parts = [
-        _many(document.note_count, "note"),
-        _many(sum(row.url is not None or row.url_as_printed is not None for row in own), "cited URL"),
+        counted(document.note_count, "note"),
+        counted(sum(row.url is not None or row.url_as_printed is not None for row in own), "cited URL"),
     ]
     if doubtful := sum(row.uncertain for row in own):
         parts.append(f"{doubtful} doubtful")
     if missing := sum(row.url is None and row.url_as_printed is None for row in own):
-        parts.append(f"{_many(missing, 'citation')} without an address")
+        parts.append(f"{counted(missing, 'citation')} without an address")
     return f"{document.name}: {', '.join(parts)}"
-
-
-def _many(count: int, noun: str) -> str:
-    return f"{count} {noun}" + ("" if count == 1 else "s")
 
 
 def _print_lines(cited: _Cited) -> None:

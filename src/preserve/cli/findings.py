@@ -34,11 +34,12 @@ def show(report: Report, path: Path, *, as_json: bool, verbose: bool, quiet: boo
     lines = json_lines(report, timed=timed) if as_json else text_lines(report, path, verbose=verbose, quiet=quiet, timed=timed)
     width = 0 if as_json or not sys.stdout.isatty() else shutil.get_terminal_size().columns
     for line in lines:
-        click.echo(_wrapped(line, width))
+        for part in line.split("\n"):
+            click.echo(wrapped(part, width))
     return report.exit_code
 
 
-def _wrapped(line: str, width: int) -> str:
+def wrapped(line: str, width: int) -> str:
     """A finding's line as the terminal is wide, its rest below its beginning; whole where there is none (`width` 0)."""
     if not 0 < width < len(line):
         return line

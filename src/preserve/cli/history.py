@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from preserve.errors import ExitCode, StoreError, UsageError
+from preserve.formats.counted import counted
 from preserve.formats.printable import printable
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def _table(tallies: tuple[Tally, ...]) -> None:
         counts = "  ".join(f"{getattr(tally, name):>8}" for name in _COLUMNS)
         click.echo(f"{tally.sequence:>6}  {tally.at:%Y-%m-%d %H:%M}  {counts}  {share}")
     if tallies and tallies[-1].unaddressed:
-        click.echo(f"Not counted: {tallies[-1].unaddressed} citations without a usable address.", err=True)
+        click.echo(f"Not counted: {counted(tallies[-1].unaddressed, 'citation')} without a usable address.", err=True)
 
 
 def _draw(path: Path, tallies: tuple[Tally, ...], name: str) -> None:

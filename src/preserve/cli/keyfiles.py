@@ -240,6 +240,8 @@ def _backup(store: KeyStore, key: StoredKey, passphrase_file: Path | None, *, no
 
     if no_passphrase and key.encrypted:
         raise UsageError("this key has a passphrase here, and keeps it in the backup", "leave --no-passphrase away")
+    if not key.encrypted:
+        store.private(key, lambda _: b"")  # what is not here is told before a passphrase is asked for
     secret = None if no_passphrase or key.encrypted else passphrase.new(passphrase_file)
     return store.backup(key, secret)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from preserve.errors import ExitCode, FormatError, PreserveError, UsageError
+from preserve.formats.counted import counted
 from preserve.formats.printable import printable
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def checkpoint(
         done = witnessing.cosign(place, asked, cacert, _say)
         head, missing = done.head, [(one.name, one.problem) for one in done.missing]
         if done.refreshed:
-            _say(f"{len(done.refreshed)} runs got a proof against this checkpoint, with its cosignatures")
+            _say(f"{counted(len(done.refreshed), 'run')} got a proof against this checkpoint, with its cosignatures")
     else:
         head, missing = witnessing.public_ledger(place).checkpoint(), []
     if as_json:
@@ -114,8 +115,10 @@ def verify(path: Path, against: Path | None, policy: Path | None, *, as_json: bo
     Give an archive, or a checkpoint or proof in a file. Whether each entry is what lies in the archive is for `preserve verify`.
 
     \b
-    Exit codes: 0 nothing altered; 40 altered, forged, rolled back or rewritten;
-                41 the log's key is not trusted, or what was asked for is not shown; 20 neither an archive nor a checkpoint
+    Exit codes: 0 nothing altered
+                40 altered, forged, rolled back or rewritten
+                41 the log's key is not trusted, or what was asked is not shown
+                20 neither an archive nor a checkpoint
     """
     from datetime import UTC, datetime
 

@@ -9,9 +9,10 @@ import sys
 import time
 from collections.abc import Callable
 
+from preserve.formats.counted import counted
 from preserve.formats.printable import printable
 from preserve.model.run import Counts
-from preserve.model.web import Capture, Outcome, Verdict
+from preserve.model.web import Capture, Memento, Outcome, Verdict
 
 Emit = Callable[[Capture], None]
 
@@ -44,9 +45,18 @@ def remark(capture: Capture) -> str | None:
     notes = ", ".join(dict.fromkeys(cited.note for cited in capture.target.cited_by if cited.note))
     where = f"note {printable(notes)}" if notes else "-"
     status = f"{capture.status}  " if capture.status is not None else ""
-    what = "; ".join(filter(None, (capture.reason, *signals)))
+    what = "; ".join(filter(None, (capture.reason, *signals, _copy(capture.memento))))
     word = capture.outcome.value if fine or capture.outcome is not Outcome.CAPTURED else (capture.verdict or Verdict.OK).value
     return f"{where:<10} {word:<10} {status}{printable(capture.target.url)}: {printable(what)}"
+
+
+def _copy(memento: Memento | None) -> str:
+    """What a web archive that was asked had to say."""
+    if memento is None:
+        return ""
+    if memento.url is None or memento.taken is None:
+        return f"no archived copy: {memento.problem}"
+    return f"an archived copy of {memento.taken:%Y-%m-%d} was kept" + (f", but {memento.problem}" if memento.problem else "")
 
 
 class Quiet:
@@ -78,7 +88,7 @@ class Plain(Quiet):
 
     def begun(self, counts: Counts) -> None:
         done = f", {counts.done} done already" if counts.done else ""
-        _say(f"{counts.total} addresses to capture{done}")
+        _say(f"{counted(counts.total, 'address')} to capture{done}")
 
     def ended(self, capture: Capture, counts: Counts) -> None:
         super().ended(capture, counts)
@@ -100,7 +110,7 @@ def requisites(counts: Counts) -> str:
 
 
 def hosts_in_words(number: int) -> str:
-    return f"{number} host{'' if number == 1 else 's'}"
+    return counted(number, "host")
 
 
 def _say(line: str) -> None:

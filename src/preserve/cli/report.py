@@ -14,6 +14,7 @@ import click
 
 from preserve import __version__
 from preserve.errors import ExitCode, FormatError, UsageError
+from preserve.formats.counted import counted
 from preserve.formats.printable import printable
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def command(
 
     \b
     Exit codes: 0 nothing altered and every needed claim established
-                40 something altered, missing or forged; the pages are written and say so
+                40 something altered, missing or forged; the pages say so
                 41 unaltered, but a claim is not established; the pages say which
     """
     from preserve.adapters.folder import DiskFolder
@@ -190,7 +191,7 @@ def _tables(survey: Survey, site: Site, folder: ReportFolder, *, as_json: bool, 
 def _conclude(report: Report, survey: Survey, output: Path) -> None:
     overview = survey.overview
     said = ", ".join(f"{count} {state.value.replace('-', ' ')}" for state, count in overview.states if count)
-    _say(f"Report   {output / 'index.html'}   {overview.total} citations" + (f": {said}" if said else ""))
+    _say(f"Report   {output / 'index.html'}   {counted(overview.total, 'citation')}" + (f": {said}" if said else ""))
     if overview.open_run:
         _say("A run is open and not sealed yet: it is left out. preserve capture --resume finishes it.")
     if report.exit_code is ExitCode.ALTERED:

@@ -102,6 +102,8 @@ def add(
 def list_(archive: Path, as_json: bool) -> int:
     """Show the schedules: what they capture, when they last did, when they are due next, and what stands in their way."""
     stand = _standings(archive)
+    if not stand:
+        click.echo("No schedules. `preserve schedule add` makes one.", err=True)
     if as_json:
         click.echo("".join(f"{json.dumps(_line(archive, each))}\n" for each in stand), nl=False)
         return ExitCode.DONE

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from preserve.errors import ExitCode, FormatError, UsageError
+from preserve.formats.counted import counted
 from preserve.formats.printable import printable
 
 if TYPE_CHECKING:
@@ -84,8 +85,8 @@ def _line(standing: Standing, upcoming: Upcoming) -> dict[str, object]:
         **({"removed": True} if standing.removed else {}),
         "chosen": standing.chosen,
         "memento": None if standing.memento is None else write_memento(standing.memento),
-        "foreign": None if standing.foreign is None else write_foreign(standing.foreign),
         "next": None if (due := upcoming.of(standing.url)) is None else rfc3339(due),
+        **({} if standing.foreign is None else {"foreign": write_foreign(standing.foreign)}),
     }
 
 
@@ -152,7 +153,7 @@ def _conclude(archive: Path, report: Report, standings: Sequence[Standing]) -> N
     fine = sum(row.fine and row.intact is True for row in standings)
     theirs = sum(row.foreign is not None and row.intact is True for row in standings)
     more = f"; {theirs} more with a third party's capture" if theirs else ""
-    click.echo(f"{fine} of {len(standings)} citations captured and intact{more}. Time: {report.time}.", err=True)
+    click.echo(f"{fine} of {counted(len(standings), 'citation')} captured and intact{more}. Time: {report.time}.", err=True)
     if report.exit_code is not ExitCode.DONE:
         click.echo(f"Not all is well: preserve verify {printable(str(archive))} says what.", err=True)
     if (archive / "journal").is_dir():

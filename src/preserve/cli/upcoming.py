@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from preserve.errors import ConfigError
+from preserve.formats.counted import counted
 from preserve.formats.printable import printable
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def tell(archive: Path, stand: tuple[Standing, ...]) -> None:
     last = f"{max(lasts):%Y-%m-%d %H:%M}Z" if lasts else "never"
     due = min(each.due for each in stand)
     next_ = "due now" if due <= datetime.now(UTC) else f"{due:%Y-%m-%d %H:%M}Z"
-    _say(f"{len(stand)} schedule{'' if len(stand) == 1 else 's'}: last {last}, next {next_}.")
+    _say(f"{counted(len(stand), 'schedule')}: last {last}, next {next_}.")
     for each in stand:
         if why := problem(archive, each):
             _say(f"Schedule {each.schedule.id} needs a look: {why}")

@@ -83,7 +83,7 @@ def command(
     \b
     Exit codes: 0 nothing altered and every needed claim established
                 40 something altered, missing or forged
-                41 unaltered, but a claim is not established (an unknown signer, for one)
+                41 unaltered, but a claim is not established (unknown signer)
                 20 none of these
     """
     check_custody(path, custody)
@@ -239,5 +239,5 @@ def _check_file(
             sorters = (expected, indexed)
             return verify_bundle(container, sorters, trusted, memories, now, workers=workers, require=require, demand=demand)
     except FormatError as problem:
-        hint = problem.hint or "name an archive, the folder of one run in its runs/, or a .wacz"
+        hint = problem.hint or "name an archive, the folder of one run in its runs/, a .wacz, or an evidence packet"
         raise FormatError(f"{path}: {problem.message}", hint) from None

@@ -79,6 +79,20 @@ def decode(pem: bytes, passphrase: bytes | None = None) -> Ed25519PrivateKey:
     return key
 
 
+def from_openssh(pem: bytes) -> Ed25519PrivateKey:
+    """The key in a file of ssh-keygen that has no passphrase; raises FormatError for another."""
+    try:
+        key = serialization.load_ssh_private_key(pem, None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        why = "an OpenSSH key with a passphrase, or a damaged one"
+        raise FormatError(
+            f"private key: {why}", "take the passphrase from a copy with ssh-keygen -p, and import that"
+        ) from None
+    if not isinstance(key, Ed25519PrivateKey):
+        raise FormatError("private key: unknown algorithm: only Ed25519 keys are kept in files")
+    return key
+
+
 def _der(tag: int, content: bytes) -> bytes:
     """One DER element (X.690 section 8.1)."""
     length = len(content)

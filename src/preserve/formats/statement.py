@@ -9,6 +9,7 @@ The header is the same for every kind. A kind is a row of `_KINDS`: how its body
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -95,6 +96,11 @@ def decode(data: bytes) -> Statement:
     if _write(statement) != data:
         raise FormatError(f"{NAME}: not canonical: the same content has another spelling")
     return statement
+
+
+def digest(statement: Statement) -> str:
+    """What a statement is known by: the hexadecimal SHA-256 of its bytes."""
+    return hashlib.sha256(_write(statement)).hexdigest()
 
 
 def members(body: Body) -> dict[str, Json]:

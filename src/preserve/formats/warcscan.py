@@ -135,10 +135,11 @@ def _split(content: bytes) -> tuple[Header, bytes]:
     end = content.find(END)
     if end < 0:
         raise FormatError("no end of the WARC header")
-    return _header(content[:end]), content[end + len(END) : end + len(END) + BLOCK_START]
+    return lenient_header(content[:end]), content[end + len(END) : end + len(END) + BLOCK_START]
 
 
-def _header(data: bytes) -> Header:
+def lenient_header(data: bytes) -> Header:
+    """A WARC header of any writer, without the empty line that ends it. Raises FormatError."""
     first, _, rest = data.decode("utf-8", "replace").partition("\r\n")
     if not _VERSION.fullmatch(first):
         raise FormatError(f"no WARC header: {first[:40]!r}")
