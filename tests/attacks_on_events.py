@@ -42,14 +42,16 @@ def on_event(
 
 
 def stated(
-    name: str, says: str, *, claim: Claim = Claim.EVENTS, exit_code: int = ALTERED, memory: bool = False
+    name: str, says: str, *, claim: Claim = Claim.EVENTS, exit_code: int = ALTERED, memory: bool = False, moved: bool = False
 ) -> Callable[[Callable[[Archivist], None]], None]:
-    """An event that somebody with the keys has stated, as the last entry."""
+    """An event that somebody with the keys has stated, as the last entry. `moved`: then somebody without any took it out of its place."""
 
     def keep(change: Callable[[Archivist], None]) -> None:
         def does(archivist: Archivist, root: Path) -> None:
             change(archivist)
             archivist.write(root)
+            if moved:
+                unplace(root, max(archivist.events))
 
         attack(name, exit_code, claim, says, memory=memory)(does)
 
@@ -75,7 +77,7 @@ def _(_: Archivist, root: Path) -> None:
     archivist.write(root)
 
 
-@attack("an archive that has events and no run", OK, Claim.LOG_CONSISTENCY, "1 entries")
+@attack("an archive that has events and no run", OK, Claim.LOG_CONSISTENCY, "1 entry")
 def _(_: Archivist, root: Path) -> None:
     archivist = Archivist()
     archivist.add_event()
@@ -246,6 +248,16 @@ def _(event: Path, archivist: Archivist) -> None:
     edit(_unplace(event.parents[1], archivist) / "statement.json", b"second", b"first!")
 
 
+@stated("a last event by a stranger, moved into the journal", "UNKNOWN KEY", exit_code=UNESTABLISHED, moved=True)
+def _(archivist: Archivist) -> None:
+    archivist.add_event(signers=(Pen("a stranger"),))
+
+
+@stated("a last event that speaks of another run than is here, moved into the journal", "another SEAL", moved=True)
+def _(archivist: Archivist) -> None:
+    archivist.add_event(Custody(action="copy", reason="why", runs=(RunRef(sequence=1, seal_sha256="0" * 64),)))
+
+
 @on_event("an event before the last moved into the journal", "log entry 2: missing", claim=Claim.COMPLETENESS)
 def _(event: Path, _: Archivist) -> None:
     (event.parents[1] / "journal").mkdir()
@@ -296,6 +308,20 @@ stated("an event from the future", "not borne out", exit_code=UNESTABLISHED)(
 )
 
 
+@stated("events dated back a little each", "not borne out: it claims", exit_code=UNESTABLISHED)
+def _(archivist: Archivist) -> None:
+    now = START + timedelta(days=2)
+    for step in range(4):
+        archivist.add_event(tweak=lambda said, step=step: replace(said, created=now - timedelta(minutes=4 * step)))  # type: ignore[misc]
+
+
+@stated("runs dated back a little each", "not borne out", claim=Claim.CREATED, exit_code=UNESTABLISHED)
+def _(archivist: Archivist) -> None:
+    now = START + timedelta(days=2)
+    for step in range(4):
+        archivist.add_run(tweak=lambda signed, step=step: replace(signed, created=now - timedelta(minutes=4 * step)))  # type: ignore[misc]
+
+
 @stated("a run that claims to be older than the event before it", "not borne out", claim=Claim.CREATED, exit_code=UNESTABLISHED)
 def _(archivist: Archivist) -> None:
     archivist.add_event(tweak=lambda said: replace(said, created=START + timedelta(days=20)))
@@ -330,7 +356,7 @@ def _(archivist: Archivist) -> None:
 # --- rollbacks
 
 
-def _rolled_back(archivist: Archivist, signer: Pen | None = None, remembered: int | None = None) -> Archivist:
+def rolled_back(archivist: Archivist, signer: Pen | None = None, remembered: int | None = None) -> Archivist:
     """The same archive, restored from before its last run, and the statement that this is accepted."""
     older = Archivist(signers=archivist.signers)
     older.add_run()
@@ -361,18 +387,25 @@ def _restored(
     return keep
 
 
-_restored("a rollback that was accepted, for one who saw more", UNESTABLISHED, "If you accept it too")(_rolled_back)
+_restored("a rollback that was accepted, for one who saw more", UNESTABLISHED, "If you accept it too")(rolled_back)
 _restored("a rollback that was accepted, for one who saw nothing", OK, "rolled back once, from 2 entries to 1", memory=False)(
-    _rolled_back
+    rolled_back
 )
 _restored("a rollback that was accepted by a stranger", ALTERED, "rewritten")(
-    lambda archivist: _rolled_back(archivist, Pen("a stranger"))
+    lambda archivist: rolled_back(archivist, Pen("a stranger"))
 )
 
 
 _restored("a rollback that was accepted from less than was seen", ALTERED, "rewritten")(
-    lambda archivist: _rolled_back(archivist, remembered=1)
+    lambda archivist: rolled_back(archivist, remembered=1)
 )
+
+
+@attack("an accepted rollback moved into the journal", OK, Claim.LOG_CONSISTENCY, "rolled back once, from 2 entries to 1")
+def _(archivist: Archivist, root: Path) -> None:
+    older = rolled_back(archivist)
+    older.write(root)
+    unplace(root, max(older.events))
 
 
 @stated("an accepted rollback to another state than it was added to", "accepts another state of the log")
@@ -405,6 +438,12 @@ def _sign_anew(event: Path, pen: Pen, *, alone: bool) -> None:
     document = (event / "statement.json").read_bytes()
     write(event, {f"keys/{pen.keyid}.pem": pen.public.pem, f"signatures/{pen.keyid}.sig": pen.sign(document)})
     _reseal(event)
+
+
+def unplace(root: Path, name: str) -> None:
+    """Move an event back to where it was staged, as a kill before its last step leaves it."""
+    (root / "journal").mkdir()
+    (root / "events" / name).rename(root / "journal" / name)
 
 
 def _unplace(root: Path, archivist: Archivist) -> Path:

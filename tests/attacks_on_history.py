@@ -35,7 +35,7 @@ from preserve.model.finding import Claim
 
 
 @attack("untouched", OK, None, "", alone=OK)
-@attack("untouched, opened record by record", OK, Claim.STRUCTURE, "members opened", thorough=True)
+@attack("untouched, opened record by record", OK, Claim.STRUCTURE, "records opened", thorough=True)
 @attack("untouched, seen before", OK, Claim.LOG_CONSISTENCY, "it only grew since 2 entries", memory=True)
 def _(archivist: Archivist, root: Path) -> None:
     archivist.write(root)

@@ -8,9 +8,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from archives import START, Archivist, Pen
+from archives import START, Archivist, Pen, write
+from attacks_on_events import unplace
 from attacktools import ALTERED, OK, UNESTABLISHED, attack
-from preserve.model.event import KeyAction, KeyChange
+from preserve.model.event import Custody, KeyAction, KeyChange
 from preserve.model.finding import Claim
 from preserve.model.trust import Revocation
 
@@ -195,6 +196,25 @@ def _(archivist: Archivist, root: Path) -> None:
     archivist.add_event(signers=(CO_SIGNER,))
     archivist.write(root)
     shutil.rmtree(root / at)
+
+
+@attack("a revocation moved into the journal", UNESTABLISHED, Claim.SIGNER, "nothing proves that this is older")
+def _(archivist: Archivist, root: Path) -> None:
+    name_paper(archivist)
+    at = revoke(archivist, (PAPER,), since=_BEFORE)
+    archivist.write(root)
+    unplace(root, at.split("/")[1])
+
+
+@attack("a revocation moved into the journal, and another event put in its place", ALTERED, Claim.EVENTS, "another one")
+def _(archivist: Archivist, root: Path) -> None:
+    name_paper(archivist)
+    at = revoke(archivist, (PAPER,), since=_BEFORE)
+    archivist.write(root)
+    unplace(root, at.split("/")[1])
+    del archivist.entries[-1]
+    other = archivist.add_event(Custody(action="copy", reason="why"))
+    write(root, {other + path: data for path, data in archivist.events[other.split("/")[1]].items()})
 
 
 # --- recovery

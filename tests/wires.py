@@ -11,9 +11,10 @@ from typing import Any, TypeVar
 
 import uvloop
 
-from preserve.adapters.web.fetcher import HttpFetcher
+from preserve.adapters.web.fetcher import HttpFetcher, HttpSession
 from preserve.model.settings import FetchSettings
 from preserve.model.web import Exchange
+from preserve.rules import retry
 
 _T = TypeVar("_T")
 
@@ -37,10 +38,19 @@ def run(loop: str, work: Coroutine[Any, Any, _T]) -> _T:
 
 
 async def fetch(settings: FetchSettings, folder: Path, *addresses: str, deadline: float | None = None) -> list[Exchange]:
-    """Ask for the addresses one after the other, in one session of one fetcher."""
+    """Ask for the addresses one after the other, in one session of one fetcher; see `persist`."""
     fetcher = HttpFetcher(settings, Clock(), folder)
     try:
         session = fetcher.session()
-        return [await session.fetch(address, deadline=deadline) for address in addresses]
+        return [await persist(session, address, deadline=deadline) for address in addresses]
     finally:
         await fetcher.aclose()
+
+
+async def persist(session: HttpSession, address: str, deadline: float | None = None) -> Exchange:
+    """Ask, and once more where the policy does so at once; returns the last exchange."""
+    exchange = await session.fetch(address, deadline=deadline)
+    again = retry.again(exchange, 0.0)
+    if again is None or again.seconds:
+        return exchange
+    return await session.fetch(address, deadline=deadline, attempt=1)

@@ -7,6 +7,7 @@ followed and no proxy is asked. Whatever comes back is returned as it came. For 
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import ssl
 import threading
@@ -77,7 +78,8 @@ class Poster:
             except (httpx.HTTPError, httpx.InvalidURL, OSError) as problem:
                 if end.reached:
                     return Reply(problem=f"it did not finish within {self.total:g} s")
-                return Reply(problem=f"it cannot be reached: {str(problem) or type(problem).__name__}")
+                said = re.sub(r"^\[Errno -?\d+\] ", "", str(problem)) or type(problem).__name__
+                return Reply(problem=f"it cannot be reached: {said}")
             if end.reached:
                 return Reply(problem=f"it did not finish within {self.total:g} s")
         return answer

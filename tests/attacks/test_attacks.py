@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from archives import NOW
+from archives import NOW, write
 from attackcorpus import ATTACKS, Attack, good
+from attacks_on_events import rolled_back
 from preserve.adapters.checkpoints import CheckpointMemory
 from preserve.adapters.folder import DiskFolder
 from preserve.flows.verify import verify
@@ -58,3 +59,29 @@ def test_attack_on_a_run_with_long_lists(attack: Attack, tmp_path: Path, monkeyp
     attack.does(good(), root)
     report = _verify(max((root / "runs").iterdir()), tmp_path / "state")
     assert report.exit_code == attack.alone, _told(report)
+
+
+def test_a_rollback_that_was_accepted_covers_no_second_one(tmp_path: Path) -> None:
+    """Who cuts the log back to just after the statement of a rollback has no keys, and cannot lean on that statement."""
+    longer = good()
+    for _ in range(3):
+        longer.add_run()
+    archivist = rolled_back(longer)
+    cut = archivist.files()
+    archivist.add_run()
+    memory = tmp_path / "memory"
+    assert _verify(archivist.write(tmp_path / "whole"), memory).exit_code == 0
+    write(tmp_path / "cut", cut)
+    report = _verify(tmp_path / "cut", memory)
+    assert report.exit_code == 40, _told(report)
+    assert "rolled back: it has 2 entries, 3 were seen here before" in _told(report)
+
+
+def test_a_second_rollback_that_is_stated_is_for_its_user_to_accept(tmp_path: Path) -> None:
+    first = rolled_back(good())
+    first.add_run()
+    memory = tmp_path / "memory"
+    assert _verify(first.write(tmp_path / "first"), memory).exit_code == 0
+    report = _verify(rolled_back(first).write(tmp_path / "second"), memory)
+    assert report.exit_code == 41, _told(report)
+    assert "If you accept it too" in _told(report)

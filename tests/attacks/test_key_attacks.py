@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 import attacks_on_tokens as tokens
-from archives import START, Archivist, WitnessPen
-from attacks_on_keys import NEW, OLD, PAPER, name_paper, revoke, rotate, sign_with
+from archives import START, Archivist, Pen, WitnessPen
+from attacks_on_keys import CO_SIGNER, NEW, OLD, PAPER, name_paper, revoke, rotate, sign_with
 from preserve.adapters.checkpoints import CheckpointMemory
 from preserve.adapters.folder import DiskFolder
 from preserve.flows.verify import verify
 from preserve.model.finding import Claim, Report, Result
-from preserve.model.trust import TrustedKey, TrustRole
+from preserve.model.trust import Revocation, TrustedKey, TrustRole
 
 _PAPER = replace(PAPER.pinned, name=OLD.name, role=TrustRole.RECOVERY)
 
@@ -110,3 +110,46 @@ def test_who_pinned_the_new_key_only_does_not_learn_to_trust_the_old_one(tmp_pat
     sign_with(archivist, NEW)
     report = _verify(archivist.write(tmp_path / "archive"), (NEW.pinned, archivist.log.pinned))
     assert (report.exit_code, _signers(report)) == (41, [Result.NOT_CHECKED, Result.PASS])
+
+
+@pytest.mark.parametrize("stolen", [OLD, CO_SIGNER], ids=["one", "other"])
+def test_one_paper_may_speak_for_both_signers_who_named_it(tmp_path: Path, stolen: Pen) -> None:
+    archivist = Archivist(signers=(stolen,))
+    archivist.add_run()
+    name_paper(archivist, (OLD, CO_SIGNER, PAPER))
+    revoke(archivist, (PAPER,), key=stolen, since=START - timedelta(days=1))
+    report = _verify(archivist.write(tmp_path / "archive"), (OLD.pinned, CO_SIGNER.pinned, archivist.log.pinned))
+    assert (report.exit_code, _signers(report)) == (41, [Result.NOT_CHECKED])
+    assert not any("not obeyed" in finding.detail for finding in report.findings)
+
+
+@pytest.mark.parametrize("revoked", [False, True])
+def test_calling_a_key_compromised_gives_nothing_back_that_it_had_lost(tmp_path: Path, revoked: bool) -> None:
+    """What an old key signs after another one followed does not count, also where a token is older than the theft that was noticed."""
+    archivist = Archivist()
+    rotate(archivist)
+    tokens.add_stamped(archivist)
+    if revoked:
+        revoke(archivist, (PAPER,), since=tokens.NOW + timedelta(hours=1), created=tokens.NOW + timedelta(hours=2))
+    report = _verify(archivist.write(tmp_path / "archive"), (*tokens.trusted(archivist), _PAPER))
+    assert (report.exit_code, _signers(report)) == (41, [Result.NOT_CHECKED])
+
+
+def test_what_was_given_up_and_then_called_compromised_by_its_user_stays_given_up(tmp_path: Path) -> None:
+    archivist = Archivist()
+    tokens.add_stamped(archivist)
+    revoke(archivist, (PAPER,), since=tokens.NOW + timedelta(hours=1), created=tokens.NOW + timedelta(hours=2))
+    given_up = replace(OLD.pinned, revoked_at=tokens.NOW - timedelta(days=2), reason=Revocation.SUPERSEDED)
+    keys = [given_up if key.keyid == OLD.keyid else key for key in tokens.trusted(archivist)]
+    report = _verify(archivist.write(tmp_path / "archive"), (*keys, _PAPER))
+    assert (report.exit_code, _signers(report)) == (41, [Result.NOT_CHECKED])
+
+
+def test_a_thief_cannot_give_the_key_up_for_the_time_before_the_theft(tmp_path: Path) -> None:
+    """A statement by the stolen key, dated back, that it was given up: it does not count once the recovery key has spoken."""
+    archivist = Archivist()
+    tokens.add_stamped(archivist)
+    revoke(archivist, (OLD,), created=tokens.NOW - timedelta(days=900))
+    revoke(archivist, (PAPER,), since=tokens.NOW + timedelta(hours=1), created=tokens.NOW + timedelta(hours=2))
+    report = _verify(archivist.write(tmp_path / "archive"), (*tokens.trusted(archivist), _PAPER))
+    assert (report.exit_code, _signers(report)) == (41, [Result.PASS])

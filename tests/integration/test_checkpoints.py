@@ -68,6 +68,28 @@ def test_a_memory_that_cannot_be_written_says_so_and_stops_nothing(tmp_path: Pat
     assert "seen" in problem
 
 
+def test_rollbacks_are_remembered_with_the_log_that_states_them(tmp_path: Path) -> None:
+    memory = CheckpointMemory.seen(tmp_path)
+    assert memory.rollbacks(ORIGIN) == frozenset()
+    memory.remember(signed(5), ["a" * 64])
+    memory.remember(signed(6))
+    memory.remember(signed(4), ["c" * 64])
+    assert memory.rollbacks(ORIGIN) == {"a" * 64}, "what was seen is not forgotten, and an older log adds nothing"
+    memory.replace(signed(2), ["b" * 64])
+    assert memory.rollbacks(ORIGIN) == {"b" * 64}
+    assert memory.rollbacks("other.example/log") == frozenset()
+
+
+@pytest.mark.parametrize("data", [b"garbage\n", b"\xff", b"a" * 63 + b"\n"])
+def test_rollbacks_that_cannot_be_read_are_never_taken_for_none(tmp_path: Path, data: bytes) -> None:
+    memory = CheckpointMemory.seen(tmp_path)
+    memory.remember(signed(5), ["a" * 64])
+    (path,) = tmp_path.rglob("*.rollbacks")
+    path.write_bytes(data)
+    with pytest.raises(ConfigError, match="cannot be read"):
+        memory.rollbacks(ORIGIN)
+
+
 @pytest.mark.parametrize("data", [b"", b"garbage", signed(5, "other.example/log").encode(), signed(5).encode()[:-3]])
 def test_a_memory_that_cannot_be_read_is_never_taken_for_none(tmp_path: Path, data: bytes) -> None:
     memory = CheckpointMemory.seen(tmp_path)

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from archives import START, Archivist, Pen
+from archives import START, Archivist, Pen, seal_over, write
 from authorities import Counter, shared
 from preserve.adapters.archive import Archive
 from preserve.adapters.clock import SystemClock
@@ -239,6 +239,41 @@ def test_another_command_finishes_it(office: Office, monkeypatch: pytest.MonkeyP
     check_foundation(office.archive, office.log)
     office.record(Custody(action="copy", reason="another"))
     assert len(office.archive.event_names()) == 2
+
+
+@pytest.mark.parametrize("change", ["words", "signature", "signer"])
+def test_what_somebody_else_staged_is_not_entered_in_the_log(
+    office: Office, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    """The log's key signs nothing that lies ready without a valid signature: an entry cannot be taken out again."""
+    with monkeypatch.context() as patch:
+        patch.setattr(LogFolder, "append", _killed)
+        with pytest.raises(Killed):
+            office.record()
+    staged = office.root / "journal" / "000001-custody"
+    keyid = office.signers[0].keyid
+    document = (staged / "statement.json").read_bytes()
+    if change == "words":
+        (staged / "statement.json").write_bytes(document.replace(b"Registry B", b"Registry C"))
+    elif change == "signature":
+        (staged / f"signatures/{keyid}.sig").unlink()
+    else:
+        stranger = Hand("a stranger")
+        shutil.rmtree(staged / "keys")
+        shutil.rmtree(staged / "signatures")
+        write(
+            staged,
+            {f"keys/{stranger.keyid}.pem": stranger.public_pem, f"signatures/{stranger.keyid}.sig": stranger.sign(document)},
+        )
+    bound = {
+        path.relative_to(staged).as_posix(): path.read_bytes()
+        for path in staged.rglob("*")
+        if path.is_file() and path.name != "SEAL"
+    }
+    (staged / "SEAL").write_bytes(seal_over(bound, "statement.json"))
+    with pytest.raises(TrustError, match="waits in journal/ and is not what was signed"):
+        finish_staged(office.archive, office.log, office.stamper)
+    assert office.log.head()[0] == 1
 
 
 def test_what_was_not_sealed_is_taken_away(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:

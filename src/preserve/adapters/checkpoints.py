@@ -2,7 +2,7 @@
 
 Two memories, kept apart: what `verify` saw (signed by a trusted log key, after consistency with the one before had passed), and
 what this user's captures signed themselves. Each is a folder with one signed note for each origin, as it was signed, named by the
-SHA-256 of the origin. A memory that cannot be written is no reason to stop: `remember` says so and the caller tells the user.
+SHA-256 of the origin; beside it, where there are any, the rollbacks that were stated in that log by then. A memory that cannot be written is no reason to stop: `remember` says so and the caller tells the user.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,6 +18,8 @@ from preserve import durable
 from preserve.errors import ConfigError, FormatError
 from preserve.formats import note
 from preserve.formats.note import Checkpoint, SignedNote
+from preserve.formats.strictjson import HASH
+from preserve.rules.verify_log import Remembered
 
 
 class CheckpointMemory:
@@ -58,8 +60,29 @@ class CheckpointMemory:
         signed = self.recall(origin)
         return None if signed is None else note.parse_checkpoint(signed.text)
 
-    def remember(self, signed: SignedNote) -> str:
-        """Keep a checkpoint that was verified, unless a newer one is kept. Returns "" or why it could not be kept."""
+    def rollbacks(self, origin: str) -> frozenset[str]:
+        """The rollbacks stated in the log that is remembered, by the SHA-256 of each statement. Raises ConfigError as `recall` does."""
+        path = self._place(origin).with_suffix(".rollbacks")
+        try:
+            rows = path.read_text("ascii").splitlines()
+            if any(not HASH.fullmatch(row) for row in rows):
+                raise FormatError("not a list of hashes")
+        except (FileNotFoundError, NotADirectoryError):
+            return frozenset()
+        except (OSError, UnicodeDecodeError, FormatError) as problem:
+            why = problem.strerror if isinstance(problem, OSError) else "not a list of hashes"
+            raise ConfigError(
+                f"{path}: the rollbacks remembered of {origin} cannot be read: {why}", "restore the file"
+            ) from problem
+        return frozenset(rows)
+
+    def remembered(self, origin: str) -> Remembered | None:
+        """Head and rollbacks together."""
+        head = self.head(origin)
+        return None if head is None else Remembered(head=head, rollbacks=self.rollbacks(origin))
+
+    def remember(self, signed: SignedNote, rollbacks: Collection[str] = ()) -> str:
+        """Keep a checkpoint that was verified, and the rollbacks stated in its log, unless a newer one is kept. "" or why it could not be kept."""
         head = note.parse_checkpoint(signed.text)
         try:
             durable.make_folders(self._folder, mode=0o700)
@@ -69,6 +92,8 @@ class CheckpointMemory:
                     return ""
                 if known is not None and known.size == head.size and known.root != head.root:
                     return f"{self._place(head.origin)}: another log of the same size is remembered there"
+                # First what was stated, then the head that has it: cut short, this never forgets a rollback that was seen.
+                self._keep_rollbacks(head.origin, self.rollbacks(head.origin) | frozenset(rollbacks))
                 if signed != self.recall(head.origin):
                     durable.write_file(self._place(head.origin), signed.encode(), mode=0o600)
                     durable.sync_folder(self._folder)
@@ -76,17 +101,23 @@ class CheckpointMemory:
             return f"{self._folder}: {problem.strerror}"
         return ""
 
-    def replace(self, signed: SignedNote) -> str:
-        """Keep this one, whatever was kept before: a user accepted that the log was rolled back. "" or why it could not be kept."""
+    def replace(self, signed: SignedNote, rollbacks: Collection[str] = ()) -> str:
+        """Keep this one, whatever was kept before: a user accepted that the log was rolled back, as `rollbacks` state. As `remember`."""
         head = note.parse_checkpoint(signed.text)
         try:
             durable.make_folders(self._folder, mode=0o700)
             with _locked(self._folder):
                 durable.write_file(self._place(head.origin), signed.encode(), mode=0o600)
+                self._keep_rollbacks(head.origin, frozenset(rollbacks))
                 durable.sync_folder(self._folder)
         except OSError as problem:
             return f"{self._folder}: {problem.strerror}"
         return ""
+
+    def _keep_rollbacks(self, origin: str, rollbacks: frozenset[str]) -> None:
+        if rollbacks != self.rollbacks(origin):
+            rows = "".join(f"{row}\n" for row in sorted(rollbacks))
+            durable.write_file(self._place(origin).with_suffix(".rollbacks"), rows.encode(), mode=0o600)
 
     def _place(self, origin: str) -> Path:
         return self._folder / f"{hashlib.sha256(origin.encode()).hexdigest()}.checkpoint"

@@ -24,7 +24,7 @@ from preserve.errors import ConfigError, FormatError
 from preserve.formats import manifest, times
 from preserve.formats.note import COSIGNATURES, KeyType, VerifierKey
 from preserve.formats.strictjson import HASH
-from preserve.model.trust import Revocation, TrustedKey, TrustRole, worse
+from preserve.model.trust import Revocation, TrustedKey, TrustRole
 
 _NAME = "trust.toml"
 _HEAD = """\
@@ -35,7 +35,7 @@ _ENTRY = re.compile(r"^[ \t]*\[\[[ \t]*key[ \t]*\]\][ \t]*(?:#.*)?$", re.MULTILI
 _FIELDS = frozenset(
     {"name", "role", "keyid", "vkey", "certificate", "added", "valid_from", "valid_until", "revoked_at", "reason"}
 )
-_REVOKED = re.compile(r"[ \t]*(?:revoked_at|reason)[ \t]*=")
+_REVOKED = re.compile(r"[ \t]*(?:valid_until|revoked_at|reason)[ \t]*=")
 _E = TypeVar("_E")
 _ROLES = {TrustRole.LOG: frozenset({KeyType.ED25519}), TrustRole.WITNESS: COSIGNATURES}
 
@@ -94,15 +94,14 @@ class TrustStore:
             if place is None:
                 raise ConfigError(f"the key {keyid} is not pinned, so there is nothing to revoke", "`preserve trust list`")
             old = known[place]
-            at, reason = worse((old.revoked_at, old.reason), (times.to_milliseconds(at), reason))
-            meant = replace(old, revoked_at=at, reason=reason)
+            meant = old.revoked(times.to_milliseconds(at), reason)
             starts = [match.start() for match in _ENTRY.finditer(text)] + [len(text)]
             if len(starts) != len(known) + 1:
                 raise ConfigError(f"{self.path}: its entries cannot be told apart", "write revoked_at and reason by hand")
             entry = text[starts[place] : starts[place + 1]]
             end = _end_of_entry(entry)
             rows = [row for row in entry[:end].splitlines(keepends=True) if not _REVOKED.match(row)]
-            rows += [f"revoked_at = {times.rfc3339(at)}\n", f"reason = {_string(reason)}\n"]
+            rows += [f"{name} = {value}\n" for name, value in _limits(meant) if value]
             whole = "".join(row if row.endswith("\n") else row + "\n" for row in rows)
             self._write(
                 text[: starts[place]] + whole + entry[end:] + text[starts[place + 1] :],
@@ -194,11 +193,18 @@ def _entry(key: TrustedKey) -> str:
         ("certificate", f'"""\n{key.certificate}"""' if key.certificate else None),
         ("added", times.rfc3339(key.added)),
         ("valid_from", times.rfc3339(key.valid_from) if key.valid_from else None),
+        *_limits(key),
+    ]
+    return "[[key]]\n" + "".join(f"{name} = {value}\n" for name, value in rows if value)
+
+
+def _limits(key: TrustedKey) -> list[tuple[str, str | None]]:
+    """What a revocation changes in an entry."""
+    return [
         ("valid_until", times.rfc3339(key.valid_until) if key.valid_until else None),
         ("revoked_at", times.rfc3339(key.revoked_at) if key.revoked_at else None),
         ("reason", _string(key.reason) if key.reason else None),
     ]
-    return "[[key]]\n" + "".join(f"{name} = {value}\n" for name, value in rows if value)
 
 
 def _string(text: str) -> str:

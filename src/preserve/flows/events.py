@@ -19,6 +19,7 @@ from types import MappingProxyType
 
 from preserve.errors import TrustError
 from preserve.flows.run import check_foundation
+from preserve.flows.seal import require_signed
 from preserve.flows.stamp import Stamped, Stamper
 from preserve.formats import seal, statement
 from preserve.formats.times import to_milliseconds
@@ -103,11 +104,13 @@ def _stage(staging: Staging, document: bytes, signers: Sequence[Signer], files: 
 
 def _enter(archive: ArchiveStore, name: str, ledger: Ledger, stamper: Stamper) -> Recorded:
     """Everything after SEAL. Authorities come last: until then nobody outside is waited for."""
-    with archive.event_staging(name).open(statement.NAME) as file:
+    staging = archive.event_staging(name)
+    with staging.open(statement.NAME) as file:
         document = file.read()
     said = statement.decode(document)
     size, root = ledger.head()
     if size == said.log.size_before and root.hex() == said.log.root_before:
+        require_signed(staging, statement.NAME, said.signers, f"event {name}")
         ledger.append(document)
     elif size != said.log.size_before + 1 or ledger.entry(said.log.size_before) != document:
         raise TrustError(

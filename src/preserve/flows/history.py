@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from preserve.errors import FormatError
 from preserve.flows.select import SealedRun
 from preserve.model.change import Tally
-from preserve.model.trust import CaptureLine
+from preserve.model.trust import CaptureLine, Role
 from preserve.ports import Folder
 from preserve.rules import linkrot
 from preserve.rules.damage import Damage
@@ -21,7 +21,9 @@ def history(folder: Folder, names: Sequence[str], damage: Damage) -> tuple[Tally
             continue
         try:
             run = SealedRun(folder, name)
-            told = tuple(_told(run))
+            # An import asked nobody: it says nothing of how the links fare.
+            imported = any(entry.role is Role.FOREIGN for entry in run.manifest.files)
+            told = () if imported else tuple(_told(run))
         except (FormatError, FileNotFoundError):
             continue
         found.append(state.take(name, run.manifest.archive.sequence, run.manifest.created, told))

@@ -12,6 +12,7 @@ import hashlib
 from collections.abc import Callable, Collection
 from pathlib import PurePath
 
+from preserve.formats.counted import counted
 from preserve.formats.warc import MemberCheck
 from preserve.model.web import Stored
 from preserve.ports import Journal, Staging
@@ -43,7 +44,7 @@ def recover(journal: Journal, staging: Staging, cut: Callable[[str, int], PurePa
             for target in targets:
                 journal.forget(target)
             what = f"from record {first} on the disk lost what was written" if warc in there else "the disk lost the file"
-            told.append(f"{warc}: {what}; {len(targets)} addresses are asked again")
+            told.append(f"{warc}: {what}; {counted(len(targets), 'address')} to be asked again")
     sound = {warc: sum(record.length for record in journal.records(warc)) for warc in sorted(there)}
     torn = ((warc, cut(warc, length)) for warc, length in sound.items())
     told += [f"{warc}: a torn tail was moved aside to data/{aside.name}" for warc, aside in torn if aside is not None]

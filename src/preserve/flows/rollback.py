@@ -15,7 +15,7 @@ from preserve.formats.note import Checkpoint
 from preserve.model.event import EventKind, Rollback, Statement
 from preserve.model.finding import Report, Result
 from preserve.model.trust import TrustedKey
-from preserve.rules.verify_log import History, acceptance
+from preserve.rules.verify_log import History, Remembered, acceptance
 
 if TYPE_CHECKING:
     from preserve.flows.verify_events import EventCheck
@@ -31,11 +31,11 @@ def require_sound(report: Report) -> None:
             )
 
 
-def given_up(remembered: Iterable[Checkpoint], entries: Iterable[bytes]) -> tuple[Checkpoint, ...]:
+def given_up(remembered: Iterable[Remembered], entries: Iterable[bytes]) -> tuple[Remembered, ...]:
     """Those of the logs seen before that the log of these entries does not continue, the longest first."""
     history = History(entries)
-    lost = {old for old in remembered if not history.holds(old.size, old.root)}
-    return tuple(sorted(lost, key=lambda old: (old.size, old.root), reverse=True))
+    lost = {old for old in remembered if not history.holds(old.head.size, old.head.root)}
+    return tuple(sorted(lost, key=lambda old: (old.head.size, old.head.root), reverse=True))
 
 
 def accepted(checks: Iterable[EventCheck]) -> tuple[Statement, ...]:
@@ -47,7 +47,7 @@ def accepted(checks: Iterable[EventCheck]) -> tuple[Statement, ...]:
     )
 
 
-def uncovered(lost: Sequence[Checkpoint], statements: Sequence[Statement]) -> tuple[Checkpoint, ...]:
+def uncovered(lost: Sequence[Remembered], statements: Sequence[Statement]) -> tuple[Remembered, ...]:
     """Those of `lost` that no statement gives up."""
     return tuple(old for old in lost if acceptance(old, statements) is None)
 

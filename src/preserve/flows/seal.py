@@ -25,6 +25,7 @@ from preserve.formats import lines, manifest, recordindex
 from preserve.formats import seal as seal_format
 from preserve.formats.merkle import Frontier, leaf_hash
 from preserve.formats.warc import MemberCheck, written
+from preserve.model.finding import Result
 from preserve.model.run import CitationRow, RunIdentity, Source
 from preserve.model.trust import (
     ArchiveLink,
@@ -48,6 +49,7 @@ from preserve.model.trust import (
 )
 from preserve.model.web import Capture, Outcome, Stored
 from preserve.ports import Ledger, Signer, Staging
+from preserve.rules import verify_signed
 from preserve.rules.seal import LineNumbers, capture_line, citation_line, source_line
 
 SOURCES = "data/sources.jsonl"
@@ -193,17 +195,39 @@ def seal(
     )
 
 
+def require_signed(staging: Staging, document: str, signers: Iterable[SignerEntry], what: str) -> None:
+    """Raise TrustError when what is staged is not what its signers signed: the log's key makes it an entry, which stays for ever."""
+    paths = ["SEAL", document]
+    for signer in signers:
+        paths += [seal_format.key_path(signer.keyid), seal_format.signature_path(signer.keyid)]
+    held: dict[str, bytes] = {}
+    for path in paths:
+        if staging.exists(path):
+            with staging.open(path) as file:
+                held[path] = file.read()
+    judged = verify_signed.judge_sealed(held, "", document)
+    findings = [*judged.findings, *verify_signed.judge_signers(signers, judged.keys, "", "statement")]
+    for finding in findings:
+        if finding.result is Result.FAIL:
+            raise TrustError(
+                f"{what} waits in journal/ and is not what was signed: {finding.subject}: {finding.detail}",
+                "somebody changed it, or put it there: look at it, then move it away",
+            )
+
+
 def enter(staging: Staging, ledger: Ledger) -> None:
     """Enter a staged run, whole up to SEAL, in the log and keep the proof with it. Safe to call again after a kill.
 
     Raises TrustError when the log is not the one that the run was sealed to follow.
     """
     with staging.open(seal_format.MANIFEST) as file:
-        log = manifest.decode(file.read()).log
+        signed = manifest.decode(file.read())
+        log = signed.log
     with staging.open("SEAL") as file:
         entry = file.read()
     size, root = ledger.head()
     if size == log.size_before and root.hex() == log.root_before:
+        require_signed(staging, seal_format.MANIFEST, signed.signers, f"run {staging.name}")
         ledger.append(entry)
     elif size != log.size_before + 1 or ledger.entry(log.size_before) != entry:
         raise TrustError(
@@ -256,7 +280,9 @@ def _write_lines(staging: Staging, files: list[FileEntry], path: str, role: Role
 def _kept_foreign(staging: Staging, entry: FileEntry) -> FileEntry:
     """A file of another tool, read back: what is signed is what lies there."""
     if (staging.size(entry.path), _sha256(staging, entry.path)) != (entry.bytes, entry.sha256):
-        raise TrustError(f"{entry.path}: {_CHANGED}", "the disk or another program changed it; nothing was signed. Import it again")
+        raise TrustError(
+            f"{entry.path}: {_CHANGED}", "the disk or another program changed it; nothing was signed. Import it again"
+        )
     return entry
 
 

@@ -92,12 +92,15 @@ class Events:
         self._history = history
         self._now = now
         self.checks = [self._check(at, places[at]) for at in sorted(places, key=_number)]
-        self._follow(places, known_log=known_log and history is not None)
+        self._waiting = self._last_entry()
+        if self._waiting is not None:
+            self.checks.append(self._waiting)
+        self._follow({**places, **staged}, known_log=known_log and history is not None)
 
     @property
     def indexes(self) -> frozenset[int]:
-        """The log entries that an event here says it is."""
-        return frozenset(check.statement.log.size_before for check in self.checks if check.statement is not None)
+        """The log entries that an event in its place says it is."""
+        return self._indexes(check for check in self.checks if check is not self._waiting)
 
     def established(self, kind: EventKind) -> Iterator[tuple[Statement, EventCheck]]:
         """The statements of one kind that can be built on, in the order of the log."""
@@ -106,10 +109,24 @@ class Events:
                 yield check.statement, check
 
     def staged(self, index: int) -> EventCheck | None:
-        """The event in journal/ whose statement is that entry of the log, checked like any other."""
+        """The event in journal/ whose statement is that entry of the log. It is one of `checks`, and obeyed like any other."""
+        waiting = self._waiting
+        return waiting if waiting is not None and index in self._indexes([waiting]) else None
+
+    @staticmethod
+    def _indexes(checks: Iterable[EventCheck]) -> frozenset[int]:
+        return frozenset(check.statement.log.size_before for check in checks if check.statement is not None)
+
+    def _last_entry(self) -> EventCheck | None:
+        """The last entry of the log, where it is staged whole and nothing in events/ says it is that entry.
+
+        What is in the log has happened: else whoever moved the newest event into journal/ would undo a revocation.
+        """
+        if self._history is None or self._history.size - 1 in self._indexes(self.checks):
+            return None
         for at, entries in self._staged.items():
             check = self._check(at, entries)
-            if check.statement is not None and check.statement.log.size_before == index and not check.altered:
+            if self._history.size - 1 in self._indexes([check]) and not check.altered:
                 return check
         return None
 
@@ -146,7 +163,9 @@ class Events:
             return
         chain = keychain.follow(self.trusted, stated, known_log=known_log)
         self.trusted = chain.trusted
-        self.checks = [self._check(at, places[at]) for at in sorted(places, key=_number)]
+        self.checks = [self._check(check.subject + "/", places[check.subject + "/"]) for check in self.checks]
+        if self._waiting is not None:
+            self._waiting = self.checks[-1]
         for check in self.checks:
             if known_log and check.statement is not None and check.established:
                 check.findings += keychain.judge_obeyed(check.statement, chain, check.subject)

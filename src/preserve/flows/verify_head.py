@@ -16,6 +16,7 @@ from preserve.flows.verify_archive import describe, lay_out
 from preserve.flows.verify_events import Events
 from preserve.flows.verify_log import LogCheck, Memory
 from preserve.formats import note, tlog
+from preserve.formats.counted import counted
 from preserve.formats.note import SignedNote
 from preserve.model.event import EventKind
 from preserve.model.finding import Claim, Finding, Report, passed, unchecked
@@ -79,7 +80,9 @@ def verify_checkpoint(
     if keys.doubt:
         findings.append(unchecked(Claim.SIGNER, name, keys.doubt, needed=True))
     elif head.signed:
-        findings.append(passed(Claim.SIGNER, name, f"{checkpoint.size} entries of {keys.origin}, signed by its trusted key"))
+        findings.append(
+            passed(Claim.SIGNER, name, f"{counted(checkpoint.size, 'entry')} of {keys.origin}, signed by its trusted key")
+        )
     others = [("what was seen here before", _signed(known.encode()), False) for known in _recalled(memories, checkpoint.origin)]
     if against is not None:
         others.append((against[0], _older(*against, checkpoint.origin), True))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from preserve.errors import FormatError
 from preserve.formats import description as description_format
-from preserve.formats import note, tlog
+from preserve.formats import note, statement, tlog
+from preserve.formats.counted import counted
 from preserve.formats.note import SignedNote, VerifierKey
 from preserve.model.archive import Description
 from preserve.model.event import Statement
@@ -30,8 +31,12 @@ class Memory(Protocol):
         """Raises ConfigError when the memory is there and cannot be read."""
         ...
 
-    def remember(self, signed: SignedNote) -> str:
-        """Keep it unless a newer one is kept; "" or why it could not be kept."""
+    def rollbacks(self, origin: str) -> frozenset[str]:
+        """The rollbacks that were stated in the log when it was remembered, as `statement.digest`. Raises as `recall`."""
+        ...
+
+    def remember(self, signed: SignedNote, rollbacks: Collection[str] = ()) -> str:
+        """Keep it, and what was stated in it, unless a newer one is kept; "" or why it could not be kept."""
         ...
 
 
@@ -70,9 +75,13 @@ class LogCheck:
                     f"altered: it names another log key than the one trusted for {origin}",
                 )
             )
-        self.remembered = [
-            note.parse_checkpoint(known.text) for memory in memories if origin and (known := memory.recall(origin)) is not None
+        self._seen = [
+            log_rules.Remembered(head=note.parse_checkpoint(known.text), rollbacks=memory.rollbacks(origin))
+            for memory in memories
+            if origin and (known := memory.recall(origin)) is not None
         ]
+        self.remembered = [seen.head for seen in self._seen]
+        self._stated: frozenset[str] = frozenset()
         if checkpoint is not None:
             self._open(checkpoint)
         elif runs or self.files:
@@ -109,7 +118,9 @@ class LogCheck:
         self.head = head
         size = head.checkpoint.size
         if absent := next((path for path in tlog.paths(size) if path not in self.files), None):
-            self.findings.append(failed(Claim.LOG_CONSISTENCY, f"log/{absent}", f"missing: the checkpoint has {size} entries"))
+            self.findings.append(
+                failed(Claim.LOG_CONSISTENCY, f"log/{absent}", f"missing: the checkpoint has {counted(size, 'entry')}")
+            )
             return
         try:
             history = log_rules.History(tlog.entries(size, self._read))
@@ -148,7 +159,9 @@ class LogCheck:
         """The log against what was seen of it before; `rollbacks` are those that somebody trusted has accepted, and says so in it."""
         if self.history is None:
             return []
-        found = list(log_rules.judge_memory(self.remembered, self.history, list(rollbacks), "log"))
+        accepted = list(rollbacks)
+        self._stated = frozenset(map(statement.digest, accepted))
+        found = list(log_rules.judge_memory(self._seen, self.history, accepted, "log"))
         self._given_up = bool(found)
         return found
 
@@ -163,13 +176,17 @@ class LogCheck:
             yield passed(Claim.LOG_CONSISTENCY, "log", "empty, and nothing else was seen here before")
             return
         seen = max((old.size for old in self.remembered), default=0)
-        before = f"it only grew since {seen} entries were seen here" if seen else "not seen here before"
-        why = self._memories[0].remember(self.head.note) if self._memories else ""
+        before = (
+            f"it only grew since {counted(seen, 'entry')} {'was' if seen == 1 else 'were'} seen here"
+            if seen
+            else "not seen here before"
+        )
+        why = self._memories[0].remember(self.head.note, self._stated) if self._memories else ""
         kept = f"; not remembered for next time: {why}" if why else ""
         yield passed(
             Claim.LOG_CONSISTENCY,
             "log",
-            f"{self.history.size} entries under the trusted key of {self.keys.origin}; {before}{kept}",
+            f"{counted(self.history.size, 'entry')} under the trusted key of {self.keys.origin}; {before}{kept}",
         )
         if not any(finding.claim is Claim.WITNESSES for finding in self.findings):
             yield unchecked(Claim.WITNESSES, "log", "no witness cosigned it")

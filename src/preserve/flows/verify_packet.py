@@ -18,6 +18,7 @@ from preserve.flows.measure import BLOCK
 from preserve.flows.verify_run import RunCheck
 from preserve.formats import manifest as manifest_format
 from preserve.formats import note, packet, proof
+from preserve.formats.counted import counted
 from preserve.formats.warc import Member, MemberCheck
 from preserve.model.finding import Claim, Finding, Report, Result, failed, passed, unchecked
 from preserve.model.packet import Aids
@@ -26,6 +27,7 @@ from preserve.model.trust import CaptureLine, TrustedKey
 from preserve.rules import verify_packet as rules
 from preserve.rules.verify_log import log_keys
 from preserve.rules.verify_time import TOKEN
+from preserve.rules.verify_witness import Demand
 
 if TYPE_CHECKING:
     from preserve.flows.verify_log import Memory
@@ -41,6 +43,7 @@ class _Check:
 
     folder: Folder
     entries: Collection[Entry]
+    demand: Demand | None
     findings: list[Finding] = field(default_factory=list)
     members: dict[str, Member] = field(default_factory=dict)
     kinds: dict[str, str] = field(default_factory=dict)
@@ -64,9 +67,10 @@ def verify_packet(
     aids: Aids,
     *,
     require: frozenset[Claim] = frozenset(),
+    demand: Demand | None = None,
 ) -> Report:
     """Check the packet in `folder`, a ZIP or what was unpacked from one; `problems` are those of the ZIP itself."""
-    check = _Check(folder=folder, entries=list(folder.walk()), findings=list(problems))
+    check = _Check(folder=folder, entries=list(folder.walk()), demand=demand, findings=list(problems))
     if not check.refused:
         check.findings += rules.judge_names(check.entries)
     if not check.refused:
@@ -192,7 +196,7 @@ def _check_rest(check: _Check, runs: Iterable[RunCheck]) -> None:
 def _check_log(check: _Check, run: RunCheck, trusted: Sequence[TrustedKey], memories: Sequence[Memory], now: datetime) -> None:
     assert run.manifest is not None
     origin = run.manifest.log.origin
-    keys = log_keys(origin, trusted, None, now)
+    keys = log_keys(origin, trusted, None, now, check.demand)
     remembered = [note.parse_checkpoint(known.text) for memory in memories if (known := memory.recall(origin)) is not None]
     check.findings += verify_run.judge_log(run, keys, None, remembered)
 
@@ -204,8 +208,10 @@ def _conclude(check: _Check, main: RunCheck, capture: CaptureLine) -> None:
     count = len(check.members)
     shown = f"capture {capture.capture} of run {main.manifest.archive.sequence}, of {capture.url}"
     check.findings += [
-        passed(Claim.INTEGRITY, "packet", f"{shown}: {count} records and its line are byte for byte what was signed"),
-        passed(Claim.STRUCTURE, "packet", f"{count} members opened, each one whole WARC record whose digests hold"),
+        passed(
+            Claim.INTEGRITY, "packet", f"{shown}: {counted(count, 'record')} and its line are byte for byte what was signed"
+        ),
+        passed(Claim.STRUCTURE, "packet", f"{counted(count, 'record')} opened, each a whole WARC record whose digests hold"),
         unchecked(Claim.COMPLETENESS, "packet", "a packet shows one capture; what else the run holds cannot be seen in it"),
         unchecked(Claim.LOG_CONSISTENCY, "packet", "needs the archive: whether its log only grew cannot be seen from one run"),
         unchecked(Claim.DOCUMENTS, "packet", "needs the archive: the copies of the documents lie there"),

@@ -242,7 +242,9 @@ def _plan(folder: Folder, check: RunCheck, entries: Iterable[Entry], manifest: M
         return thorough or count <= listed.FEW
 
     scanner = partial(listed.CapturesScanner, cited=manifest.citations.count > 0)
-    citations, captures = close(manifest.citations.count), close(manifest.captures.count)
+    # Whether each line says that it rests on a third party's file is seen only where lines are taken apart.
+    others = any(entry.role is Role.FOREIGN for entry in manifest.files)
+    citations, captures = close(manifest.citations.count), others or close(manifest.captures.count)
     readers: dict[str, tuple[bool, Callable[[], listed.LineReader]]] = {
         manifest.sources.file: (True, listed.SourcesReader),
         manifest.citations.file: (citations, listed.CitationsReader if citations else listed.CitationsScanner),
@@ -443,7 +445,11 @@ def _conclude(check: RunCheck, manifest: Manifest, samples: Mapping[str, content
         )
     if Claim.STRUCTURE not in failing:
         check.findings.append(
-            passed(Claim.STRUCTURE, check.subject, f"{counted(records, 'record')} opened, each a whole WARC record whose digests hold")
+            passed(
+                Claim.STRUCTURE,
+                check.subject,
+                f"{counted(records, 'record')} opened, each a whole WARC record whose digests hold",
+            )
             if check.thorough and not samples and Claim.INTEGRITY not in failing
             else unchecked(
                 Claim.STRUCTURE, check.subject, "not checked here, checked at sealing; --thorough opens every record"
@@ -458,7 +464,9 @@ def _integrity(
     every = "every other byte" if removed else "every byte"
     if not samples:
         return passed(
-            Claim.INTEGRITY, check.subject, f"{every} is what was signed: {counted(files, 'file')}, {counted(records, 'record')}, {counted(size, 'byte')}"
+            Claim.INTEGRITY,
+            check.subject,
+            f"{every} is what was signed: {counted(files, 'file')}, {counted(records, 'record')}, {counted(size, 'byte')}",
         )
     read = sum(found.read for found in samples.values())
     rest = "; the other files were read whole, and are what was signed"

@@ -14,6 +14,7 @@ from preserve.flows import measure
 from preserve.flows.bundle import Shown
 from preserve.flows.verify_run import PROOF, RunCheck
 from preserve.formats import lines, proof, recordindex, seal
+from preserve.formats.counted import counted
 from preserve.formats.proof import Kind, Proof
 from preserve.model.finding import Claim, failed, passed, unchecked
 from preserve.model.tree import Entry
@@ -176,7 +177,9 @@ class _Selected:
         opened.findings += [
             passed(Claim.INTEGRITY, opened.subject, f"what is here is of the sealed run, each with its proof: {shown}"),
             passed(
-                Claim.STRUCTURE, opened.subject, f"{len(here)} members opened, each one whole WARC record whose digests hold"
+                Claim.STRUCTURE,
+                opened.subject,
+                f"{counted(len(here), 'record')} opened, each a whole WARC record whose digests hold",
             ),
             unchecked(Claim.COMPLETENESS, opened.subject, f"a selection: {shown} are in this bundle; the rest was left out"),
         ]

@@ -7,7 +7,7 @@ hexadecimal SHA-256, sizes are bytes, times are timezone-aware UTC, written to t
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -414,6 +414,8 @@ class CaptureLine:
             raise ValueError("cited and a requisite at once")
         if self.foreign is not None and any(record.warc != self.foreign.file for record in self.records):
             raise ValueError("a third party's capture with records elsewhere")
+        if self.foreign is not None and (self.verdict is not None or self.server is not None):
+            raise ValueError("a third party's capture with a verdict or a server of ours")
         _check_salt(self.salt)
 
 
@@ -463,9 +465,7 @@ class Revocation(StrEnum):
     COMPROMISED = "compromised"
 
 
-def worse(
-    one: tuple[datetime | None, Revocation | None], other: tuple[datetime, Revocation]
-) -> tuple[datetime, Revocation]:
+def worse(one: tuple[datetime | None, Revocation | None], other: tuple[datetime, Revocation]) -> tuple[datetime, Revocation]:
     """The one of two revocations that counts: compromised is worse than superseded, earlier worse than later."""
     if one[0] is None or one[1] is None:
         return other
@@ -479,7 +479,8 @@ class TrustedKey:
     A time-stamp authority has its root's `certificate` (PEM); its `name` is the one that manifests call the authority by. The times
     bound when a signature counts; `revoked_at` and `reason` stand together or not at all.
 
-    `through` is for keys that are not in the store themselves: the statement that leads to them from one that is.
+    `through` is for keys that are not in the store themselves: the statement that leads to them from one that is. `ended` is the entry
+    of the log by which it was given up, where the log says so.
     """
 
     name: str
@@ -493,3 +494,12 @@ class TrustedKey:
     revoked_at: datetime | None = None
     reason: Revocation | None = None
     through: str = ""
+    ended: int | None = None
+
+    def revoked(self, at: datetime, reason: Revocation) -> TrustedKey:
+        """The same key, revoked too. Of two revocations the worse counts; what was given up once stays so when it is compromised as well."""
+        when, why = worse((self.revoked_at, self.reason), (at, reason))
+        until = [self.valid_until] if self.valid_until else []
+        if self.revoked_at is not None and self.reason is not reason:
+            until.append(at if reason is Revocation.SUPERSEDED else self.revoked_at)
+        return replace(self, revoked_at=when, reason=why, valid_until=min(until, default=None))

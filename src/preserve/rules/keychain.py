@@ -180,8 +180,8 @@ def _take_away(walk: _Walk, event: Stated) -> None:
     if target := walk.operators.get(body.keyid):
         itself = (target,) if body.reason is Revocation.SUPERSEDED else ()
         may = (*itself, *_recoveries_of(walk, target.name))
-    elif itself := tuple(key for key in walk.recoveries.values() if key.keyid == body.keyid):
-        may = itself  # a thief of the signing key must not be able to silence it
+    elif papers := tuple(key for key in walk.recoveries.values() if key.keyid == body.keyid):
+        may = papers  # a thief of the signing key must not be able to silence it
     else:
         return
     if body.reason is None or not any(_counts(walk, key, event) for key in may):

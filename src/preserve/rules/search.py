@@ -12,6 +12,8 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 
+from preserve.rules.words import calm
+
 MOST_WORDS = 12
 LONGEST = 400
 """Characters of a query that are looked at."""
@@ -22,7 +24,7 @@ _TEXT = 4000
 def fold(text: str) -> str:
     """`text` without case and accents, its blanks made one space each."""
     if not text.isascii():
-        parts = unicodedata.normalize("NFKD", text.casefold())
+        parts = unicodedata.normalize("NFKD", calm(text).casefold())
         text = "".join(char for char in parts if not unicodedata.combining(char))
     return " ".join(text.casefold().split())
 

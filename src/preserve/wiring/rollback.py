@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 
@@ -18,10 +19,12 @@ from preserve.flows import rollback
 from preserve.flows.custody import check_events
 from preserve.flows.events import Recorded
 from preserve.flows.verify import verify
+from preserve.formats import statement
 from preserve.formats.counted import counted
 from preserve.formats.note import Checkpoint, SignedNote, VerifierKey
 from preserve.model.event import Statement
 from preserve.places import config_folder, state_folder
+from preserve.rules.verify_log import Remembered
 from preserve.wiring.options import PassphraseOf, Tell
 from preserve.wiring.recording import Desk, RecordOptions, desk
 from preserve.wiring.signing import ledger_of
@@ -47,7 +50,7 @@ def accept_rollback(options: RecordOptions, origin: str, reason: str, tell: Tell
         raise UsageError(f"the log of {options.archive} is {described.origin}, not {origin}", "name its archive with --archive")
     vkey = VerifierKey.parse(described.log)
     memories = (CheckpointMemory.seen(state_folder()), CheckpointMemory.signed(state_folder()))
-    remembered = [head for memory in memories if (head := memory.head(origin)) is not None]
+    remembered = [seen for memory in memories if (seen := memory.remembered(origin)) is not None]
     if KeyStore(config_folder()).log_key(origin, vkey.fingerprint) is None:
         trusted = TrustStore(config_folder()).trusted_keys()
         pinned = VerifierKey.parse(rollback.log_key(origin, trusted))
@@ -60,7 +63,7 @@ def _state(
     opened: Desk,
     options: RecordOptions,
     reason: str,
-    remembered: list[Checkpoint],
+    remembered: list[Remembered],
     memories: tuple[CheckpointMemory, CheckpointMemory],
 ) -> Accepted:
     """Say in the log what was given up, as far as it is not said there yet; then the memory gives way."""
@@ -70,15 +73,15 @@ def _state(
     stated = _sound(options)
     recorded: list[Recorded] = []
     while missing := rollback.uncovered(lost, [*stated, *(event.statement for event in recorded)]):
-        recorded.append(opened.record(rollback.body(missing[0], opened.ledger.head(), reason)))
-    _replace(memories, opened.ledger.checkpoint())
-    return Accepted(given_up=lost, stated=stated, recorded=tuple(recorded))
+        recorded.append(opened.record(rollback.body(missing[0].head, opened.ledger.head(), reason)))
+    _replace(memories, opened.ledger.checkpoint(), [*stated, *(event.statement for event in recorded)])
+    return Accepted(given_up=tuple(old.head for old in lost), stated=stated, recorded=tuple(recorded))
 
 
 def _go_along(
     log: LogFolder,
     options: RecordOptions,
-    remembered: list[Checkpoint],
+    remembered: list[Remembered],
     memories: tuple[CheckpointMemory, CheckpointMemory],
 ) -> Accepted:
     """Accept what the log itself says was given up."""
@@ -88,11 +91,11 @@ def _go_along(
     stated = _sound(options)
     if missing := rollback.uncovered(lost, stated):
         raise TrustError(
-            f"nobody whom you trust says in this log that it was rolled back from the {counted(missing[0].size, 'entry')} seen here",
+            f"nobody whom you trust says in this log that it was rolled back from the {counted(missing[0].head.size, 'entry')} seen here",
             "only who has the log's key can say so: ask them, or for the newer archive",
         )
-    _replace(memories, log.checkpoint())
-    return Accepted(given_up=lost, stated=stated)
+    _replace(memories, log.checkpoint(), stated)
+    return Accepted(given_up=tuple(old.head for old in lost), stated=stated)
 
 
 def _sound(options: RecordOptions) -> tuple[Statement, ...]:
@@ -104,7 +107,8 @@ def _sound(options: RecordOptions) -> tuple[Statement, ...]:
     return rollback.accepted(checks)
 
 
-def _replace(memories: tuple[CheckpointMemory, CheckpointMemory], head: SignedNote) -> None:
+def _replace(memories: tuple[CheckpointMemory, CheckpointMemory], head: SignedNote, stated: Iterable[Statement]) -> None:
+    known = frozenset(map(statement.digest, stated))
     for memory in memories:
-        if problem := memory.replace(head):
+        if problem := memory.replace(head, known):
             raise StoreError(f"the log's head could not be remembered: {problem}", "then run the same command again")
