@@ -65,6 +65,7 @@ def test_a_reader_that_goes_away_is_no_failure_of_ours(config_home: Path, tmp_pa
     assert (running.returncode, said) == (128 + signal.SIGPIPE, "")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("closing", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 def test_standard_streams_that_are_closed_stop_nothing(
     closing: str, preserve: Run, config_home: Path, tmp_path: Path, site: AnyHostSite
@@ -120,6 +121,7 @@ def test_settings_that_cannot_be_used_leave_no_run_behind(preserve: Run, tmp_pat
     assert len(list((tmp_path / "archive" / "runs").iterdir())) == 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "name", ["x" * 251 + ".txt", b"odd\xff.txt", "..txt", "-leading.txt", "new\nline.txt", "e\x1b[31m.txt"]
 )

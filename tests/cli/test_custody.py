@@ -62,6 +62,7 @@ def test_what_is_added_is_shown(preserve: Run, archive: Path) -> None:
     assert "run 0 transferred to Registry B" in verified.stdout
 
 
+@pytest.mark.long
 def test_captures_go_on_after_events(preserve: Run, archive: Path, capture: Callable[..., Finished]) -> None:
     _add(preserve)
     done = capture("http://two.example/winch")
@@ -200,6 +201,7 @@ def _trusting(preserve: Run, other: Run, tmp_path: Path) -> None:
         assert added.code == 0, added.stderr
 
 
+@pytest.mark.long
 def test_a_restore_from_an_older_backup(preserve: Run, archive: Path, capture: Callable[..., Finished], tmp_path: Path) -> None:
     backup, newer = tmp_path / "backup", tmp_path / "newer"
     shutil.copytree(archive, backup)

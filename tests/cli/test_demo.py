@@ -32,6 +32,7 @@ def test_the_demonstration_captures_seals_and_verifies(preserve: Run, tmp_path: 
     assert not list(Path(tempfile.gettempdir()).glob("preserve-demo-*/demo-ca.pem"))
 
 
+@pytest.mark.long
 def test_a_second_demonstration_is_a_second_run(preserve: Run, tmp_path: Path) -> None:
     archive = tmp_path / "an archive"
     assert preserve("demo", "--archive", archive).code == 0

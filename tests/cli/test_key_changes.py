@@ -72,6 +72,7 @@ def _begin(owner: Person, stranger: Person, tmp_path: Path) -> str:
     return keyid
 
 
+@pytest.mark.long
 def test_a_key_rotated_stolen_and_revoked_as_a_stranger_sees_it(owner: Person, stranger: Person, tmp_path: Path) -> None:
     old = _begin(owner, stranger, tmp_path)
     page = owner.done("key", "recovery")
@@ -131,6 +132,7 @@ def test_compromised_is_for_the_paper_to_say(owner: Person, stranger: Person, tm
     assert owner("trust", "list", "--json").lines[0]["revoked_at"] == "2025-12-31T23:00:00.000Z"
 
 
+@pytest.mark.long
 def test_paper_typed_wrong_or_of_another(owner: Person, stranger: Person, tmp_path: Path) -> None:
     keyid = _begin(owner, stranger, tmp_path)
     page = owner.done("key", "recovery").stdout

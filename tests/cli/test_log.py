@@ -105,6 +105,7 @@ def test_two_colleagues(owner: Owner, witness: WitnessProcess, tmp_path: Path) -
         assert preserve("verify", run, "--require", "witnesses").code == 0
 
 
+@pytest.mark.long
 def test_a_policy(owner: Owner, witness: WitnessProcess, tmp_path: Path) -> None:
     preserve = owner.preserve
     assert owner.capture().code == 0

@@ -79,6 +79,7 @@ def test_a_packet_shows_one_capture_and_nothing_of_the_others(preserve: Run, arc
     assert told.lines[-1] == {"ok": True, "exit": 0, "time": "self-asserted"}
 
 
+@pytest.mark.long
 def test_which_capture(preserve: Run, archive: Path, site: AnyHostSite) -> None:
     url = "http://one.example/ferry"
     _capture(preserve, site)

@@ -230,6 +230,7 @@ def test_nothing_of_x509_is_loaded_to_verify_a_run_without_tokens(preserve: Run,
     assert done.stdout.splitlines()[-1] == "[]"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("question", [1, pytest.param(2, marks=pytest.mark.long), 3, pytest.param(4, marks=pytest.mark.long)])
 def test_a_kill_while_an_authority_is_asked(
     preserve: Run, site: AnyHostSite, one: Counter, two: Counter, tmp_path: Path, question: int

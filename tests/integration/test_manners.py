@@ -56,6 +56,7 @@ def busy(status: str = "503 Busy", *fields: tuple[str, str]) -> Reply:
     return Reply(pieces=[respond(b"not now\n", status=status, fields=fields)])
 
 
+@pytest.mark.long
 def test_retry_after_delays_the_whole_host_and_nobody_else(preserve: Run, site: AnyHostSite) -> None:
     diary = Diary()
     site.otherwise(diary.timed(lambda request, before: busy("503 Busy", ("Retry-After", "2")) if before == 0 and "a." in request.host
@@ -123,6 +124,7 @@ def test_a_dead_host_is_asked_a_few_times_and_then_given_up(preserve: Run, site:
     assert told == {"connection refused: the host was given up before this address was asked"}
 
 
+@pytest.mark.long
 def test_a_host_that_comes_back_is_captured(preserve: Run, site: AnyHostSite) -> None:
     """Each of several addresses of a host that was down when the run began: the first one to be asked finds it up again."""
     diary = Diary()

@@ -248,6 +248,7 @@ def many(site: AnyHostSite) -> list[str]:
     ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("at", [1, 7, 20, 40])
 def test_killed_and_resumed_nothing_is_lost_or_doubled(
     preserve: Run, config_home: Path, tmp_path: Path, site: AnyHostSite, many: list[str], at: int

@@ -103,6 +103,7 @@ def lose_the_run_of_it(archive: Path) -> None:
     (run / "data" / "captures.jsonl").write_bytes(b"not what it was\n")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("harm", "kept_as"),
     [

@@ -51,6 +51,21 @@ def test_the_worse_reason_and_the_earlier_time_stay(store: TrustStore, keyid: st
         assert store.path.read_text().count("revoked_at") == 1
 
 
+@pytest.mark.parametrize(
+    "until", ["", "valid_until = 2026-11-21T16:00:00.123456Z", "valid_until = 2030-01-01T00:00:00Z  # says the owner"]
+)
+def test_what_was_given_up_stays_given_up_when_it_is_compromised_too(store: TrustStore, until: str) -> None:
+    store.path.write_text(
+        store.path.read_text().replace("\nadded", f"\n{until}\nadded", 1) if until else store.path.read_text()
+    )
+    before = store.trusted_keys()[0].valid_until
+    store.revoke(FIRST.keyid, NOW, Revocation.SUPERSEDED)
+    gone = store.revoke(FIRST.keyid, NOW + timedelta(days=9), Revocation.COMPROMISED)
+    assert (gone.revoked_at, gone.reason) == (NOW + timedelta(days=9), Revocation.COMPROMISED)
+    assert gone.valid_until == (NOW if before is None else min(NOW, before))
+    assert store.trusted_keys() == (gone, replace(SECOND.pinned, added=NOW))
+
+
 def test_an_entry_without_a_line_end_at_the_end_of_the_file(store: TrustStore) -> None:
     store.path.write_text(store.path.read_text().rstrip("\n"))
     assert store.revoke(SECOND.keyid, NOW, Revocation.COMPROMISED).reason is Revocation.COMPROMISED

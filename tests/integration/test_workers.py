@@ -125,6 +125,7 @@ def test_a_run_goes_on_with_another_number_of_processes(
     check(preserve, done, urls)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("victim", ["starter", "all", "part"])
 def test_killed_and_resumed_nothing_is_lost_or_doubled(
     victim: str, preserve: Run, config_home: Path, tmp_path: Path, site: AnyHostSite, urls: list[str]

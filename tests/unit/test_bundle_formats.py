@@ -83,6 +83,7 @@ def test_sizes_and_places_beyond_4_gib() -> None:
     assert [why for _, why in found.problems] == []
 
 
+@pytest.mark.long
 def test_more_entries_than_16_bits_count() -> None:
     entries = [(f"n/{number}", b"") for number in range(0x10000)]
     data = zipped(entries)

@@ -142,6 +142,7 @@ def test_more_than_is_read_is_cut() -> None:
     assert len(found.text) < LIMIT
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "bomb",
     [

@@ -35,7 +35,6 @@ _ENTRY = re.compile(r"^[ \t]*\[\[[ \t]*key[ \t]*\]\][ \t]*(?:#.*)?$", re.MULTILI
 _FIELDS = frozenset(
     {"name", "role", "keyid", "vkey", "certificate", "added", "valid_from", "valid_until", "revoked_at", "reason"}
 )
-_REVOKED = re.compile(r"[ \t]*(?:valid_until|revoked_at|reason)[ \t]*=")
 _E = TypeVar("_E")
 _ROLES = {TrustRole.LOG: frozenset({KeyType.ED25519}), TrustRole.WITNESS: COSIGNATURES}
 
@@ -100,8 +99,10 @@ class TrustStore:
                 raise ConfigError(f"{self.path}: its entries cannot be told apart", "write revoked_at and reason by hand")
             entry = text[starts[place] : starts[place + 1]]
             end = _end_of_entry(entry)
-            rows = [row for row in entry[:end].splitlines(keepends=True) if not _REVOKED.match(row)]
-            rows += [f"{name} = {value}\n" for name, value in _limits(meant) if value]
+            new = [row for row, was in zip(_limits(meant), _limits(old), strict=True) if row != was]
+            stale = re.compile(rf"[ \t]*(?:{'|'.join(name for name, _ in new) or '$.'})[ \t]*=")
+            rows = [row for row in entry[:end].splitlines(keepends=True) if not stale.match(row)]
+            rows += [f"{name} = {value}\n" for name, value in new if value]
             whole = "".join(row if row.endswith("\n") else row + "\n" for row in rows)
             self._write(
                 text[: starts[place]] + whole + entry[end:] + text[starts[place + 1] :],
