@@ -42,7 +42,7 @@ def _shown(page: Path) -> Iterator[str]:
 def _problem(words: list[str]) -> str:
     """Why the program would not take it; "" when it would. Arguments that are left out are no matter."""
     command: click.Command = group
-    context = click.Context(group, info_name="preserve")
+    context = click.Context(group, info_name="preserve", **group.context_settings)
     while isinstance(command, click.Group):
         if not words or words[0].startswith("-"):
             break
@@ -94,7 +94,7 @@ def _named(text: str) -> Iterator[list[str]]:
             continue
         kept = words[:1]
         for place, word in enumerate(words[1:], 1):
-            subcommand = place == 1 and isinstance(group.get_command(click.Context(group), words[0]), click.Group)
+            subcommand = place == 1 and isinstance(group.get_command(click.Context(group, **group.context_settings), words[0]), click.Group)
             if not (subcommand or word.startswith("--") or word.isupper()):
                 break
             kept.append(word.rstrip(".,:;"))
