@@ -24,6 +24,7 @@ def _begin(folder: Path, *arguments: str, stdout: int = subprocess.PIPE) -> subp
     return subprocess.Popen(command, cwd=folder, stdout=stdout, stderr=subprocess.PIPE, encoding="utf-8")
 
 
+@pytest.mark.long
 def test_a_second_ctrl_c_ends_at_once_and_leaves_the_run_open(
     preserve: Run, config_home: Path, tmp_path: Path, site: AnyHostSite
 ) -> None:
@@ -88,6 +89,7 @@ def test_a_time_that_is_no_number_of_seconds_is_refused(option: str, value: str,
     assert not (tmp_path / "archive").exists()
 
 
+@pytest.mark.long
 def test_addresses_that_are_no_text_are_refused_and_leave_nothing_open(
     preserve: Run, config_home: Path, tmp_path: Path, site: AnyHostSite
 ) -> None:

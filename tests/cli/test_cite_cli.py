@@ -135,6 +135,7 @@ def bad_inputs(folder: Path) -> list[tuple[str, str]]:
     ]
 
 
+@pytest.mark.long
 def test_what_cannot_be_read_is_named_and_the_others_go_on(folder: Path) -> None:
     for path, says in bad_inputs(folder):
         alone = run_preserve(folder, "cite", path)

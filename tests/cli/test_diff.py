@@ -147,6 +147,7 @@ def test_the_page_side_by_side_needs_nothing_else(diff: Run, tmp_path: Path) -> 
     assert not re.search(r"<(?:script|link|img|iframe)\b|\bsrc=|@import|url\(", content)
 
 
+@pytest.mark.long
 def test_captures_are_named_by_run_or_time(diff: Run) -> None:
     rows = diff("status", "archive", "--history", "--json").lines
     runs, sealed = [line["run"] for line in rows], [line["sealed"] for line in rows]

@@ -110,6 +110,7 @@ def test_a_page_behind_a_login_answers_its_footnote(shelf: Shelf) -> None:
     assert "1 of 3 citations captured and intact; 1 more with a third party's capture" in told.stderr
 
 
+@pytest.mark.long
 def test_named_footnote_and_page(shelf: Shelf) -> None:
     wacz(shelf.folder / "saved.wacz", {"data.warc.gz": members().data}, [SAVED])
     refused = shelf.run("import", "archive", "saved.wacz", "--citation", "paper.txt:2")

@@ -110,6 +110,7 @@ def test_a_key_rotated_stolen_and_revoked_as_a_stranger_sees_it(owner: Person, s
     assert "is revoked as compromised" in stranger("custody", "list", "archive").stdout
 
 
+@pytest.mark.long
 def test_a_superseded_key(owner: Person, stranger: Person, tmp_path: Path) -> None:
     keyid = _begin(owner, stranger, tmp_path)
     assert owner("key", "revoke", keyid, "--reason", "superseded", "--since", "2026-01-01").code == 2
@@ -120,6 +121,7 @@ def test_a_superseded_key(owner: Person, stranger: Person, tmp_path: Path) -> No
     assert (pinned["reason"], pinned["revoked_at"] is None) == ("superseded", False)
 
 
+@pytest.mark.long
 def test_compromised_is_for_the_paper_to_say(owner: Person, stranger: Person, tmp_path: Path) -> None:
     keyid = _begin(owner, stranger, tmp_path)
     refused = owner("key", "revoke", keyid, "--reason", "compromised", "--archive", "archive")
@@ -358,6 +360,7 @@ def _invoke(*arguments: str | Path) -> Result:
     return CliRunner().invoke(key_command, [str(argument) for argument in arguments])
 
 
+@pytest.mark.long
 def test_a_passphrase_set_changed_and_removed(config_home: Path, tmp_path: Path) -> None:
     (tmp_path / "one").write_text("first\n")
     (tmp_path / "two").write_text("second\n")

@@ -152,6 +152,7 @@ def test_a_policy_reaches_packets_and_bundles(owner: Owner, witness: WitnessProc
     assert last["refusal"] == "witness-quorum"
 
 
+@pytest.mark.long
 def test_an_archive_that_was_put_back(owner: Owner, witness: WitnessProcess, tmp_path: Path, config_home: Path) -> None:
     """The witness remembers what this machine forgot."""
     shutil.copytree(owner.folder, tmp_path / "backup")

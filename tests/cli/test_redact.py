@@ -159,6 +159,7 @@ def test_what_makes_no_sense(preserve: Run, archive: Path) -> None:
     assert bytes_of(archive) == before
 
 
+@pytest.mark.long
 def test_nothing_is_removed_without_a_reason_an_order_and_a_yes(preserve: Run, archive: Path) -> None:
     before = bytes_of(archive)
     for arguments in (("--by", "x", "--yes"), ("--reason", "x", "--yes"), ("--reason", " ", "--by", "x", "--yes"), WHY):
@@ -182,6 +183,7 @@ def test_what_is_not_what_was_sealed_is_not_removed(preserve: Run, archive: Path
     assert not (archive / "events").exists()
 
 
+@pytest.mark.long
 def test_a_record_put_back(preserve: Run, archive: Path, tmp_path: Path) -> None:
     kept = {path: path.read_bytes() for path in warcs(archive)}
     redact(preserve, "--url", URL)
@@ -220,6 +222,7 @@ def test_other_commands_say_that_it_was_removed(preserve: Run, archive: Path, tm
     assert "was removed from the archive" in bundle.stderr
 
 
+@pytest.mark.long
 def test_what_is_left_can_be_handed_over(preserve: Run, archive: Path, tmp_path: Path) -> None:
     redact(preserve, "--run", "0", "--url", URL)
     other = "http://y.example/other"
@@ -258,6 +261,7 @@ def _interrupt(monkeypatch: pytest.MonkeyPatch, archive: Path, *, after: int) ->
     monkeypatch.undo()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("after", [0, 1, 100])
 def test_killed_while_overwriting(
     preserve: Run, archive: Path, monkeypatch: pytest.MonkeyPatch, config_home: Path, after: int

@@ -161,6 +161,7 @@ def test_a_token_that_the_renewal_does_not_list_is_not_borne_by_it(
     assert "its SHA-512 is not the one that events/" in told.stdout
 
 
+@pytest.mark.long
 def test_an_authority_that_is_down_is_asked_later(preserve: Run, archive: Path, new: Counter) -> None:
     done = preserve("timestamp", "archive", "--renew", "--tsa", f"new={unreachable()}")
     assert done.code == 41

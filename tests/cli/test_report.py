@@ -173,6 +173,7 @@ def test_a_write_protected_archive_and_an_open_run(preserve: Run, archive: Path,
             place.chmod(0o755 if place.is_dir() else 0o644)
 
 
+@pytest.mark.long
 def test_only_a_report_is_replaced(preserve: Run, archive: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert preserve("report", archive, "-o", "out", "--certificate").code == 0
@@ -196,6 +197,7 @@ def test_only_a_report_is_replaced(preserve: Run, archive: Path, tmp_path: Path)
     assert sorted(path.name for path in tmp_path.glob(".*")) == [], "nothing is left beside"
 
 
+@pytest.mark.long
 def test_places_where_nothing_may_be_written(preserve: Run, archive: Path, tmp_path: Path) -> None:
     for place, code in (
         (archive / "report", 2),

@@ -308,6 +308,7 @@ def test_a_second_run_on_a_locked_archive_waits_for_nobody(
     assert json.loads((run / "manifest.json").read_text())["interrupted"] is False
 
 
+@pytest.mark.long
 def test_a_killed_run_is_gone_on_with(preserve: Run, tmp_path: Path, site: AnyHostSite, quick: tuple[str, ...]) -> None:
     site.route("/slow", slow(respond(b"here"), pause=1.0))
     preserve(
@@ -351,6 +352,7 @@ def test_a_manual_capture_that_holds_the_archive_is_waited_for(
 # ------------------------------------------------------------------------------------------------------------ the daemon
 
 
+@pytest.mark.long
 def test_the_daemon_captures_as_time_goes_by_and_ends_in_good_order(
     preserve: Run, tmp_path: Path, site: AnyHostSite, quick: tuple[str, ...]
 ) -> None:

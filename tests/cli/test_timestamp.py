@@ -79,6 +79,7 @@ def test_two_authorities_from_beginning_to_end(
     assert preserve("verify", run).code == 0
 
 
+@pytest.mark.long
 def test_the_commands_that_are_printed_run_as_they_stand(
     preserve: Run, site: AnyHostSite, one: Counter, two: Counter, tmp_path: Path
 ) -> None:
@@ -99,6 +100,7 @@ def test_the_commands_that_are_printed_run_as_they_stand(
     assert preserve("trust", "export", "three").code == 3
 
 
+@pytest.mark.long
 def test_an_authority_that_is_down(preserve: Run, site: AnyHostSite, one: Counter, two: Counter, tmp_path: Path) -> None:
     two.mood = "http500"
     done = _capture(preserve, site, "--tsa", f"one={one.url}", "--tsa", f"two={two.url}")
@@ -132,6 +134,7 @@ def test_an_authority_of_another_root_than_pinned_is_not_believed(preserve: Run,
     assert "One time-stamp authority alone" in done.stderr
 
 
+@pytest.mark.long
 def test_nobody_is_asked(preserve: Run, site: AnyHostSite, one: Counter, tmp_path: Path) -> None:
     done = _capture(preserve, site, "--no-timestamp", env={"PRESERVE_TSA": one.url})
     assert (done.code, one.asked) == (0, [])
@@ -146,6 +149,7 @@ def test_nobody_is_asked(preserve: Run, site: AnyHostSite, one: Counter, tmp_pat
     assert preserve("verify", "archive", "--json").lines[-1] == {"ok": True, "exit": 0, "time": "stamped"}
 
 
+@pytest.mark.long
 def test_the_environment_and_the_configuration(
     preserve: Run, site: AnyHostSite, one: Counter, two: Counter, config_home: Path, tmp_path: Path
 ) -> None:
@@ -174,6 +178,7 @@ def test_the_environment_and_the_configuration(
     assert "config.toml: line 2: 'url' is not a text" in done.stderr
 
 
+@pytest.mark.long
 def test_called_wrongly(preserve: Run, site: AnyHostSite, tmp_path: Path) -> None:
     for given in (("--tsa", "tsa.example"), ("--tsa", "A=http://x.example/"), ("--tsa", "a=http://x/", "--tsa", "a=http://y/")):
         assert _capture(preserve, site, *given).code == 2
@@ -188,6 +193,7 @@ def test_called_wrongly(preserve: Run, site: AnyHostSite, tmp_path: Path) -> Non
     assert preserve("trust", "list").stdout == ""
 
 
+@pytest.mark.long
 def test_roots_in_the_trust_store(preserve: Run, one: Counter, two: Counter, config_home: Path) -> None:
     _pin(preserve, ("x", one), ("y", one), ("x", two), ("x", one))
     rows = preserve("trust", "list", "--json").lines

@@ -184,6 +184,7 @@ def test_captures_are_compared_and_replay_says_what_it_needs(viewing: Viewing) -
 # ---------------------------------------------------------------------------------------------------------- from start to end
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
 def test_it_ends_when_told_and_wrote_nothing(made: tuple[Path, dict[str, str]], sign: signal.Signals) -> None:
     folder, env = made

@@ -94,7 +94,9 @@ def _named(text: str) -> Iterator[list[str]]:
             continue
         kept = words[:1]
         for place, word in enumerate(words[1:], 1):
-            subcommand = place == 1 and isinstance(group.get_command(click.Context(group, **group.context_settings), words[0]), click.Group)
+            subcommand = place == 1 and isinstance(
+                group.get_command(click.Context(group, **group.context_settings), words[0]), click.Group
+            )
             if not (subcommand or word.startswith("--") or word.isupper()):
                 break
             kept.append(word.rstrip(".,:;"))

@@ -204,6 +204,7 @@ def _steps(office: Office, monkeypatch: pytest.MonkeyPatch) -> int:
     return steps.count
 
 
+@pytest.mark.long
 def test_killed_at_every_step_it_is_finished_and_recorded_once(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     good = office.root.with_name("good")
     shutil.copytree(office.root, good)

@@ -171,6 +171,7 @@ def test_two_pages_that_nothing_cited_tells_apart_leave_the_printed_one(
     assert len(line["candidates"]) == 3
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("obey", [True, False])
 def test_robots_txt_counts_for_candidates_and_for_the_made_up_address(
     preserve: Run, site: AnyHostSite, tmp_path: Path, obey: bool
@@ -215,6 +216,7 @@ def test_a_tracking_parameter_is_left_where_the_printed_form_answers(preserve: R
     assert "candidates" not in done.lines[0]
 
 
+@pytest.mark.long
 def test_a_packet_of_the_chosen_page_holds_every_attempt(preserve: Run, site: AnyHostSite, tmp_path: Path) -> None:
     site.otherwise(not_found)
     site.route("/reports/night-crossings", served(page(TITLE)))
@@ -294,6 +296,7 @@ def ask(preserve: Run, site: AnyHostSite, tmp_path: Path, archive: WebArchive, *
     return done, done.lines[0].get("memento")
 
 
+@pytest.mark.long
 def test_a_dead_page_is_answered_by_the_nearest_copy_before(
     preserve: Run, site: AnyHostSite, archive: WebArchive, tmp_path: Path
 ) -> None:
@@ -376,6 +379,7 @@ def test_a_second_archive_is_asked_where_the_first_has_nothing(
     assert (memento["timegate"], memento["url"]) == (archive.prefix, wanted)
 
 
+@pytest.mark.long
 def test_an_archive_on_a_private_address_may_be_asked_and_nothing_beside_it(
     preserve: Run, site: AnyHostSite, tmp_path: Path
 ) -> None:

@@ -121,6 +121,7 @@ def killed_at(step: int, work: Callable[[], object]) -> bool:
     return status == 9
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("size", [0, 1, 255, 256, 512])
 def test_killed_at_any_step_the_log_is_whole_and_the_next_append_repairs_it(tmp_path: Path, size: int) -> None:
     before, after = ENTRIES[:size], [*ENTRIES[:size], NEXT]

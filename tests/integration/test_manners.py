@@ -102,6 +102,7 @@ def test_a_host_that_always_asks_to_be_left_alone_is_left_alone(preserve: Run, s
     }
 
 
+@pytest.mark.long
 def test_a_dead_host_is_asked_a_few_times_and_then_given_up(preserve: Run, site: AnyHostSite, config_home: Path) -> None:
     patience(config_home, 1.5)
     with closing(socket.create_server(("127.0.0.1", 0))) as held:
@@ -153,6 +154,7 @@ def test_a_run_of_hosts_in_trouble_comes_to_its_end(
     assert {line["outcome"] for line in done.lines[:-1]} <= {"captured", "failed"}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_who_was_waited_for_when_a_signal_came_is_asked_again(
     preserve: Run, config_home: Path, tmp_path: Path, site: AnyHostSite, workers: str
@@ -181,6 +183,7 @@ def test_who_was_waited_for_when_a_signal_came_is_asked_again(
     assert preserve("verify", "archive").code == 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("robots", ["record", "obey"])
 def test_a_host_that_is_given_up_keeps_nobody_waiting(
     preserve: Run, site: AnyHostSite, config_home: Path, tmp_path: Path, robots: str
@@ -201,6 +204,7 @@ def test_a_host_that_is_given_up_keeps_nobody_waiting(
     assert (done.code, len(done.lines)) == (11, 101)
 
 
+@pytest.mark.long
 def test_two_ports_of_a_host_are_one_host(preserve: Run) -> None:
     diary = Diary()
     with AnyHostSite() as one, AnyHostSite() as other:
@@ -217,6 +221,7 @@ def test_two_ports_of_a_host_are_one_host(preserve: Run) -> None:
     assert all(after - before > 0.35 for before, after in pairwise(times))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("setting", "said"),
     [

@@ -205,6 +205,7 @@ def test_robots_are_obeyed_for_requisites_too(preserve: Run, pages: AnyHostSite)
     assert {line["url"] for line in refused} == {"http://a.example/style/main.css", "http://a.example/style/inline.css"}
 
 
+@pytest.mark.long
 def test_too_many_are_cut_and_that_is_told(preserve: Run, site: AnyHostSite) -> None:
     site.otherwise(text("x"))
     site.route("/page", page("".join(f"<img src=/i/{number}>" for number in range(2003))))
@@ -275,6 +276,7 @@ def test_killed_and_resumed_nothing_is_lost_or_doubled(
     assert preserve("verify", "archive").code == 0
 
 
+@pytest.mark.long
 def test_interrupted_and_sealed_as_it_was_lines_count_and_name_each_other(
     preserve: Run, config_home: Path, tmp_path: Path, site: AnyHostSite, many: list[str]
 ) -> None:
@@ -294,6 +296,7 @@ def test_interrupted_and_sealed_as_it_was_lines_count_and_name_each_other(
     assert preserve("verify", "archive").code == 0
 
 
+@pytest.mark.long
 def test_a_requisite_that_is_cited_later_in_the_run_is_captured_as_cited(
     preserve: Run, config_home: Path, tmp_path: Path, site: AnyHostSite, many: list[str]
 ) -> None:

@@ -69,6 +69,7 @@ def test_in_one_run_and_in_the_next(preserve: Run, site: AnyHostSite) -> None:
     assert preserve("verify", "archive", "--thorough").code == 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "handler", [text(b"short"), text(b""), chunked(BODY), lambda request: text(BODY + request.target.encode())(request)]
 )

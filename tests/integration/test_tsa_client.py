@@ -35,6 +35,7 @@ def test_what_is_asked_and_answered() -> None:
         assert "Authorization" not in counter.seen[0]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("mood", "why"),
     [

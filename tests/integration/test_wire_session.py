@@ -253,6 +253,7 @@ def test_the_environment_is_not_read(loop: str, tmp_path: Path, monkeypatch: pyt
 # -- time ------------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "outcome", "problem"),
     [
@@ -270,6 +271,7 @@ def test_the_deadline_ends_an_exchange(name: str, outcome: Outcome, problem: str
     assert exchange.truncated is (Truncation.TIME if outcome is Outcome.TRUNCATED else None)
 
 
+@pytest.mark.long
 def test_a_body_that_drips_is_ended_by_the_deadline_alone(loop: str, tmp_path: Path) -> None:
     dripping: list[bytes | float] = [b".", 0.05] * 100
     with MisbehavingSite() as site:

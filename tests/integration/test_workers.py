@@ -95,6 +95,7 @@ def test_hosts_are_divided_whatever_the_port_and_with_their_www() -> None:
     assert part_of("a.example:80", 1) == 0
 
 
+@pytest.mark.long
 def test_three_processes_capture_one_run(preserve: Run, tmp_path: Path, site: AnyHostSite, urls: list[str]) -> None:
     done = preserve(*args(site, "--workers", "3", "--url-list", "urls"))
     assert done.code == 0, done.stderr
@@ -107,6 +108,7 @@ def test_three_processes_capture_one_run(preserve: Run, tmp_path: Path, site: An
     assert [name[-12:-8] for name in warcs] == ["0001", "0002", "0003"]
 
 
+@pytest.mark.long
 def test_a_run_goes_on_with_another_number_of_processes(
     preserve: Run, config_home: Path, tmp_path: Path, site: AnyHostSite, urls: list[str]
 ) -> None:
@@ -156,6 +158,7 @@ def test_killed_and_resumed_nothing_is_lost_or_doubled(
     check(preserve, done, urls)
 
 
+@pytest.mark.long
 def test_a_second_signal_ends_every_process_at_once(
     preserve: Run, config_home: Path, tmp_path: Path, site: AnyHostSite
 ) -> None:
@@ -176,6 +179,7 @@ def test_a_second_signal_ends_every_process_at_once(
     assert (done.code, len(done.lines)) == (0, 7)
 
 
+@pytest.mark.long
 def test_what_cannot_be_used_is_said_once_and_leaves_nothing_open(preserve: Run, tmp_path: Path, site: AnyHostSite) -> None:
     done = preserve(*args(site, "--workers", "2", "--url", "http://a.example/", "--user-agent", "\u00e9"))
     assert done.code == 3
