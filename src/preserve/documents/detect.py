@@ -40,7 +40,9 @@ class Form(Enum):
     RECORDS = "application/vnd.citationstyles.csl+json"
 
 
-_PAGE = re.compile(r"\s*(?:<\?xml[^>]*>\s*|<!--.*?-->\s*)*+<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
+_PAGE = re.compile(
+    r"\s*(?:<\?xml[^>]*>\s*|<!--(?:(?!-->).)*-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL
+)
 _TAG = re.compile(r"</(?:p|div|a|li|ol|ul|table|h[1-6]|sup|span|em|section|article|blockquote)\s*>", re.IGNORECASE)
 _NOTE_DEFINITION = re.compile(r"^ {0,3}\[\^[^\]\s]{1,60}\]:", re.MULTILINE)
 _INLINE_LINK = re.compile(r"(?<!\\)\]\(<?(?:https?:|www\.)")

@@ -22,8 +22,9 @@ def words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
+# A number is taken whole or not at all, looked at ahead and then repeated: possessive quantifiers go wrong before Python 3.11.5.
 _NUMBER = re.compile(
-    r"(?<![\w.,])[+~]?\d++(?:[.,\u00a0\u202f'’ ]\d{3})*+(?:[.,]\d+)?+\s?(?:k|m|tsd|mln|mio|тыс|млн|tys|bin|万|萬|千|천|만)?(?![^\W\d_])\.?"
+    r"(?<![\w.,])[+~]?(?=(?P<number>\d+(?:[.,\u00a0\u202f'’ ]\d{3})*(?:[.,]\d+)?))(?P=number)\s?(?:k|m|tsd|mln|mio|тыс|млн|tys|bin|万|萬|千|천|만)?(?![^\W\d_])\.?"
     r"|\d+(?:[.,]\d{3})*",
     re.IGNORECASE,
 )
@@ -151,7 +152,7 @@ def _is_counter(text: str) -> str:
     counters = words & _COUNTERS
     if not counters or not words <= _COUNTERS | _BESIDE_COUNTERS or len(_WORD.findall(text)) > _MANY_WORDS:
         return ""
-    numbers = _NUMBER.findall(text)
+    numbers = [found[0] for found in _NUMBER.finditer(text)]
     if len(numbers) > len(counters) or (not numbers and not words & {"no", "keine", "aucun", "ningún", "nessun", "нет"}):
         return ""
     return " ".join(sorted({word[:4] for word in counters}))
