@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from preserve.errors import FormatError
-from preserve.formats import manifest
+from preserve.formats import manifest, signedparts
 from preserve.model.trust import FileEntry, IndexFile, Manifest, Role, SignerEntry
 
 DATA = (Path(__file__).parents[1] / "vectors" / "manifest" / "run-four").read_bytes().partition(b"\n\n")[2]
@@ -82,7 +82,7 @@ def test_every_member_is_required() -> None:
 def test_authorities_have_paths_that_do_not_collide() -> None:
     assert manifest.token_path("tsa-a") == "timestamps/tsa-a.tsr"
     assert manifest.start_token_path("tsa-a") == "timestamps/start-tsa-a.tsr"
-    assert not manifest.AUTHORITY.fullmatch("start-tsa-a")
+    assert not signedparts.AUTHORITY.fullmatch("start-tsa-a")
 
 
 @pytest.mark.parametrize("path", ["data/a", "SEAL".lower(), "data/a/b/c", "data/a..b", "0"])

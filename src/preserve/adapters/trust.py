@@ -21,7 +21,7 @@ from typing import Any, NoReturn, TypeVar
 
 from preserve import durable
 from preserve.errors import ConfigError, FormatError
-from preserve.formats import manifest, times
+from preserve.formats import signedparts, times
 from preserve.formats.note import COSIGNATURES, KeyType, VerifierKey
 from preserve.formats.strictjson import HASH
 from preserve.model.trust import Revocation, TrustedKey, TrustRole
@@ -231,7 +231,7 @@ def _read_entry(entry: object) -> TrustedKey:
         raise FormatError("an operator, a recovery key or a tsa has a 'keyid', a log or a witness a 'vkey'")
     if ("certificate" in entry) is not (role is TrustRole.TSA):
         raise FormatError("a tsa, and no other, has a 'certificate'")
-    if role is TrustRole.TSA and not manifest.AUTHORITY.fullmatch(_text(entry, "name")):
+    if role is TrustRole.TSA and not signedparts.AUTHORITY.fullmatch(_text(entry, "name")):
         raise FormatError(f"'name' is {entry['name']!r}, which no manifest calls an authority")
     vkey = _text(entry, "vkey") if "vkey" in entry else None
     if vkey is None:

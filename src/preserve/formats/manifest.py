@@ -11,10 +11,7 @@ import re
 from collections import Counter
 
 from preserve.errors import FormatError
-from preserve.formats import strictjson
-from preserve.formats.merkle import EMPTY_ROOT
-from preserve.formats.note import check_name
-from preserve.formats.publickey import Algorithm
+from preserve.formats import signedparts, strictjson
 from preserve.formats.strictjson import Fields, Json
 from preserve.formats.times import rfc3339
 from preserve.model.trust import (
@@ -25,13 +22,9 @@ from preserve.model.trust import (
     Environment,
     FileEntry,
     IndexFile,
-    LogLink,
     Manifest,
-    Operator,
     Role,
-    SignerEntry,
     StartToken,
-    TimestampEntry,
     Tool,
 )
 
@@ -44,11 +37,8 @@ MAX_TOKEN = 1 << 18
 
 PATH = re.compile(r"[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*){0,3}")
 MAX_PATH = 200
-AUTHORITY = re.compile(r"(?!start-)[a-z0-9][a-z0-9._-]{0,99}")
-"""An authority's name is a file name; one that begins with "start-" would collide with the start token of another."""
 _DATA = re.compile(r"data(/[a-z0-9][a-z0-9._-]*){1,3}")
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-_RFC3161 = re.compile("rfc3161")
 _TREE: dict[str, Json] = {"hash": "sha256", "scheme": "rfc6962"}
 
 
@@ -91,8 +81,8 @@ def decode(data: bytes) -> Manifest:
         interrupted=fields.boolean("interrupted"),
         clock=_clock(fields.object("clock")),
         archive=_archive(fields.object("archive")),
-        log=_log(fields.object("log")),
-        operator=_operator(fields.object("operator")),
+        log=signedparts.log_link(fields.object("log")),
+        operator=signedparts.operator(fields.object("operator")),
         case=_case(fields.object("case")),
         tool=_tool(fields.object("tool")),
         environment=_environment(fields.object("environment")),
@@ -100,8 +90,8 @@ def decode(data: bytes) -> Manifest:
         citations=_index(fields.object("citations")),
         captures=_captures(fields.object("captures")),
         files=fields.array("files", _file),
-        signers=fields.array("signers", _signer),
-        timestamps=fields.array("timestamps", _timestamp),
+        signers=fields.array("signers", signedparts.signer),
+        timestamps=fields.array("timestamps", signedparts.timestamp),
         start_tokens=fields.array("start_tokens", _start_token),
     )
     fields.end()
@@ -222,27 +212,6 @@ def _archive(fields: Fields) -> ArchiveLink:
     return link
 
 
-def _log(fields: Fields) -> LogLink:
-    link = LogLink(
-        origin=fields.text("origin"), size_before=fields.integer("size_before"), root_before=fields.hash("root_before")
-    )
-    check_name(link.origin)
-    if (link.size_before == 0) is not (link.root_before == EMPTY_ROOT.hex()):
-        fields.refuse("bad value: an empty log, and no other, has the empty tree's root")
-    fields.end()
-    return link
-
-
-def _operator(fields: Fields) -> Operator:
-    operator = Operator(
-        name=fields.or_null("name", fields.text),
-        organisation=fields.or_null("organisation", fields.text),
-        role=fields.or_null("role", fields.text),
-    )
-    fields.end()
-    return operator
-
-
 def _case(fields: Fields) -> Case:
     case = Case(
         reference=fields.or_null("reference", fields.text),
@@ -326,24 +295,10 @@ def _file(value: Json, where: str) -> FileEntry:
     return entry
 
 
-def _signer(value: Json, where: str) -> SignerEntry:
-    fields = Fields(value, where)
-    signer = SignerEntry(keyid=fields.hash("keyid"), algorithm=fields.choice("alg", Algorithm).value, name=fields.text("name"))
-    fields.end()
-    return signer
-
-
-def _timestamp(value: Json, where: str) -> TimestampEntry:
-    fields = Fields(value, where)
-    entry = TimestampEntry(authority=fields.text("authority", AUTHORITY), protocol=fields.text("protocol", _RFC3161))
-    fields.end()
-    return entry
-
-
 def _start_token(value: Json, where: str) -> StartToken:
     fields = Fields(value, where)
     token = StartToken(
-        authority=fields.text("authority", AUTHORITY), file=fields.text("file", PATH), sha256=fields.hash("sha256")
+        authority=fields.text("authority", signedparts.AUTHORITY), file=fields.text("file", PATH), sha256=fields.hash("sha256")
     )
     if token.file != start_token_path(token.authority):
         fields.refuse(f"bad value: 'file' is {token.file!r}")

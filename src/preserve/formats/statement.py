@@ -16,16 +16,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from preserve.errors import FormatError
-from preserve.formats import seal, strictjson
+from preserve.formats import seal, signedparts, strictjson
 from preserve.formats.bodies import custody, key, redaction, renewal, rollback
-from preserve.formats.manifest import AUTHORITY
-from preserve.formats.merkle import EMPTY_ROOT
-from preserve.formats.note import check_name
-from preserve.formats.publickey import Algorithm
 from preserve.formats.strictjson import WORDS, Fields, Json
 from preserve.formats.times import rfc3339
 from preserve.model.event import Body, EventKind, Statement
-from preserve.model.trust import LogLink, Operator, SignerEntry, TimestampEntry
 
 NAME = seal.STATEMENT
 MAX_SIZE = (1 << 16) - 1
@@ -79,12 +74,12 @@ def decode(data: bytes) -> Statement:
     try:
         statement = Statement(
             archive=fields.text("archive", WORDS),
-            log=_log(fields.object("log")),
+            log=signedparts.log_link(fields.object("log")),
             created=fields.time("created"),
-            actor=_actor(fields.object("actor")),
+            actor=signedparts.operator(fields.object("actor")),
             body=_body(fields.object("body"), _TYPES[type_]),
-            signers=fields.array("signers", _signer),
-            timestamps=fields.array("timestamps", _timestamp),
+            signers=fields.array("signers", signedparts.signer),
+            timestamps=fields.array("timestamps", signedparts.timestamp),
         )
     except ValueError as problem:  # a noun that refuses to be made
         raise FormatError(f"{NAME}: bad value: {problem}") from None
@@ -128,43 +123,6 @@ def _body(fields: Fields, kind: EventKind) -> Body:
     body = _KINDS[kind].read(fields)
     fields.end()
     return body
-
-
-def _log(fields: Fields) -> LogLink:
-    link = LogLink(
-        origin=fields.text("origin"), size_before=fields.integer("size_before"), root_before=fields.hash("root_before")
-    )
-    check_name(link.origin)
-    if (link.size_before == 0) is not (link.root_before == EMPTY_ROOT.hex()):
-        fields.refuse("bad value: an empty log, and no other, has the empty tree's root")
-    fields.end()
-    return link
-
-
-def _actor(fields: Fields) -> Operator:
-    actor = Operator(
-        name=fields.or_null("name", fields.text),
-        organisation=fields.or_null("organisation", fields.text),
-        role=fields.or_null("role", fields.text),
-    )
-    fields.end()
-    return actor
-
-
-def _signer(value: Json, where: str) -> SignerEntry:
-    fields = Fields(value, where)
-    signer = SignerEntry(keyid=fields.hash("keyid"), algorithm=fields.choice("alg", Algorithm).value, name=fields.text("name"))
-    fields.end()
-    return signer
-
-
-def _timestamp(value: Json, where: str) -> TimestampEntry:
-    fields = Fields(value, where)
-    entry = TimestampEntry(authority=fields.text("authority", AUTHORITY), protocol=fields.text("protocol"))
-    if entry.protocol != "rfc3161":
-        fields.refuse(f"bad value: 'protocol' is {entry.protocol[:80]!r}")
-    fields.end()
-    return entry
 
 
 def _once(fields: Fields, what: str, values: list[str]) -> None:

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from preserve.errors import UsageError
-from preserve.formats.manifest import AUTHORITY
+from preserve.formats.signedparts import AUTHORITY
 from preserve.formats.url import BadUrl, Url, parse
 from preserve.model.settings import Authority
 

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from preserve.formats.manifest import AUTHORITY, start_token_path, token_path
+from preserve.formats.manifest import start_token_path, token_path
+from preserve.formats.signedparts import AUTHORITY
 from preserve.formats.times import rfc3339
 from preserve.model.finding import Claim, Finding, failed, passed, unchecked
 from preserve.model.trust import Stamp, StartToken, TimestampEntry
