@@ -2,7 +2,7 @@
 
 One JSON object a line, members sorted, no spaces. The exact bytes of a line without its newline are a leaf of the Merkle tree whose
 root the manifest signs, so that one line can be handed over alone; its salt keeps the others from being guessed from their hashes.
-Decoders are as strict as the manifest's: exact types, no unknown field, one spelling.
+Decoders are as strict as the manifest's: exact types, no unknown field, one spelling: a member that says what its absence says is refused.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from enum import StrEnum
+from functools import partial
 from typing import BinaryIO, TypeVar
 
 from preserve.errors import FormatError
@@ -158,24 +159,30 @@ def encode_capture(line: CaptureLine) -> bytes:
         "url": line.url,
         "final_url": line.final_url,
         "outcome": line.outcome.value,
-        "reason": line.reason,
         "status": line.status,
         "verdict": None if line.verdict is None else line.verdict.value,
-        "signals": line.signals,
         "requested_at": rfc3339(line.requested_at),
         "finished_at": rfc3339(line.finished_at),
         "payload_sha256": line.payload_sha256,
         "payload_bytes": line.payload_bytes,
-        "truncated": None if line.truncated is None else line.truncated.value,
-        "hops": [
-            {"url": hop.url, "status": hop.status, "location": hop.location, "outcome": hop.outcome.value} for hop in line.hops
-        ],
         "records": [{"warc": record.warc, "index": record.index, "type": record.type} for record in line.records],
         "server": None if line.server is None else _write_server(line.server),
-        "http_date": line.http_date,
-        "retries": line.retries,
         "salt": line.salt,
     }
+    if line.reason:
+        members["reason"] = line.reason
+    if line.signals:
+        members["signals"] = line.signals
+    if line.truncated is not None:
+        members["truncated"] = line.truncated.value
+    if line.hops != _straight(line.final_url, line.status, line.outcome):
+        members["hops"] = [
+            {"url": hop.url, "status": hop.status, "location": hop.location, "outcome": hop.outcome.value} for hop in line.hops
+        ]
+    if line.http_date is not None:
+        members["http_date"] = line.http_date
+    if line.retries:
+        members["retries"] = line.retries
     if line.candidates:
         members["candidates"] = [
             {
@@ -209,6 +216,11 @@ def encode_capture(line: CaptureLine) -> bytes:
     return strictjson.encode_line(members)
 
 
+def _straight(url: str, status: int | None, outcome: Outcome) -> tuple[HopLine, ...]:
+    """The hops of what was asked once and led nowhere else."""
+    return (HopLine(url=url, status=status, location=None, outcome=outcome),)
+
+
 def decode_capture(data: bytes) -> CaptureLine:
     """One line without its newline; raises FormatError."""
     return _decode(data, "capture", _read_capture)
@@ -216,29 +228,32 @@ def decode_capture(data: bytes) -> CaptureLine:
 
 def _read_capture(fields: Fields) -> CaptureLine:
     requisite = fields.has("requisite_of")
+    final_url = fields.text("final_url")
+    outcome, status = fields.choice("outcome", Outcome), fields.or_null("status", fields.integer)
+    straight = _straight(final_url, status, outcome)
     return CaptureLine(
         capture=fields.integer("capture"),
         url=fields.text("url"),
-        final_url=fields.text("final_url"),
-        outcome=fields.choice("outcome", Outcome),
-        reason=fields.text("reason"),
-        status=fields.or_null("status", fields.integer),
+        final_url=final_url,
+        outcome=outcome,
+        reason=fields.text("reason", _SOMETHING) if fields.has("reason") else "",
+        status=status,
         verdict=fields.or_null("verdict", fields.choice, Verdict),
-        signals=fields.array("signals", strictjson.text),
+        signals=_unless(fields, "signals", (), partial(fields.array, "signals", strictjson.text)),
         requested_at=fields.time("requested_at"),
         finished_at=fields.time("finished_at"),
         payload_sha256=fields.or_null("payload_sha256", fields.hash),
         payload_bytes=fields.integer("payload_bytes"),
-        truncated=fields.or_null("truncated", fields.choice, Truncation),
-        hops=fields.array("hops", _hop),
+        truncated=fields.choice("truncated", Truncation) if fields.has("truncated") else None,
+        hops=_unless(fields, "hops", straight, partial(fields.array, "hops", _hop)),
         records=fields.array("records", _record),
         server=_server(fields),
-        http_date=fields.or_null("http_date", fields.text),
-        retries=fields.integer("retries"),
+        http_date=fields.text("http_date") if fields.has("http_date") else None,
+        retries=fields.integer("retries", 1) if fields.has("retries") else 0,
         cited_in=() if requisite else fields.array("cited_in", _cited_in),
         requisite_of=fields.integer("requisite_of") if requisite else None,
         salt=fields.text("salt"),
-        candidates=_candidates(fields) if fields.has("candidates") else (),
+        candidates=_unless(fields, "candidates", (), partial(fields.array, "candidates", _tried)),
         chosen=fields.text("chosen") if fields.has("chosen") else None,
         memento=_memento(fields.object("memento")) if fields.has("memento") else None,
         foreign=_foreign(fields.object("foreign")) if fields.has("foreign") else None,
@@ -297,11 +312,12 @@ def _memento(fields: Fields) -> MementoLine:
     return memento
 
 
-def _candidates(parent: Fields) -> tuple[TriedLine, ...]:
-    """A member that is there although it says nothing would be a second spelling of the same line."""
-    found = parent.array("candidates", _tried)
-    if not found:
-        parent.refuse("bad value: 'candidates' is empty")
+def _unless(fields: Fields, name: str, absent: _T, take: Callable[[], _T]) -> _T:
+    """What `take` reads where the member is there, else `absent`. To say that would be a second spelling of the same line."""
+    if not fields.has(name):
+        return absent
+    if (found := take()) == absent:
+        fields.refuse(f"bad value: {name!r} says what its absence says")
     return found
 
 

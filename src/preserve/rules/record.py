@@ -24,7 +24,7 @@ from functools import lru_cache
 from typing import Final
 
 from preserve.formats.printable import printable
-from preserve.formats.warc import target_uri, warc_date
+from preserve.formats.warc import framed_digest, target_uri, warc_date
 from preserve.model.web import Exchange, Original, Outcome, Record, Resolution, Tls
 
 NewId = Callable[[], str]
@@ -69,32 +69,30 @@ def probe(exchange: Exchange, *, new_id: NewId) -> tuple[Record, ...]:
     """What a host answered to an address that was made up: request and response as resources, under no bare URL."""
     if exchange.outcome is Outcome.REFUSED:
         return ()
-    uri, facts = f"urn:preserve:probe:{exchange.url}", new_id()
-    anchor = (("WARC-Concurrent-To", f"<{facts}>"),)
-    found = [
-        _inline(
-            "metadata",
-            f"urn:preserve:exchange:{exchange.url}",
-            warc_fields(_facts(exchange)),
-            media=_WARC_FIELDS,
-            date=exchange.started,
-            record_id=facts,
-        )
-    ]
+    uri, first = f"urn:preserve:probe:{exchange.url}", new_id()
+    plain = exchange.status is not None and _plain(exchange)  # then `first` is the answer, which says all there is to say
+    anchor: Fields = (("WARC-Concurrent-To", f"<{first}>"),)
+    found, back = [], () if plain else anchor
+    if not plain:
+        facts, about = warc_fields(_facts(exchange)), f"urn:preserve:exchange:{exchange.url}"
+        found.append(_inline("metadata", about, facts, media=_WARC_FIELDS, date=exchange.started, record_id=first))
     if exchange.request:
-        found.append(
-            _inline("resource", uri, exchange.request, media=_REQUEST, date=exchange.started, record_id=new_id(), fields=anchor)
+        asked = _inline(
+            "resource", uri, exchange.request, media=_REQUEST, date=exchange.started, record_id=new_id(), fields=anchor
         )
+        found.append(asked)
+        back = (("WARC-Concurrent-To", f"<{asked.id}>"),) if plain else anchor
     if exchange.status is not None:
         fields = (
             ("WARC-Target-URI", target_uri(uri)),
             *_wire_fields(exchange, "http/1.1"),
-            *anchor,
+            *back,
             ("WARC-Block-Digest", f"sha256:{exchange.block_sha256}"),
             ("Content-Type", _RESPONSE),
         )
+        record_id = first if plain else new_id()
         found.append(
-            Record(type="resource", id=new_id(), date=exchange.started, fields=fields, head=exchange.head, body=exchange.body)
+            Record(type="resource", id=record_id, date=exchange.started, fields=fields, head=exchange.head, body=exchange.body)
         )
     return tuple(found)
 
@@ -102,13 +100,12 @@ def probe(exchange: Exchange, *, new_id: NewId) -> tuple[Record, ...]:
 def may_be_revisit(exchange: Exchange, original: Original) -> bool:
     """Whether this response may be kept as a revisit of that one.
 
-    The bytes after the head must be identical, whole and not empty. A chunk-framed body is kept whole: readers disagree on what its
-    payload digest is, so a revisit of one does not replay everywhere.
+    The bytes after the head must be identical, whole and not empty, and framed in chunks in both or in neither.
     """
     return (
         exchange.outcome is Outcome.CAPTURED
         and exchange.truncated is None
-        and not exchange.chunked
+        and exchange.chunked == original.framed
         and exchange.body.size > 0
         and exchange.body_sha256 == original.body_sha256
     )
@@ -132,7 +129,7 @@ def revisit(exchange: Exchange, original: Original, *, new_id: NewId) -> tuple[R
             ("WARC-Refers-To-Target-URI", target_uri(original.url)),
             ("WARC-Refers-To-Date", warc_date(original.date)),
             ("WARC-Block-Digest", _sha256(exchange.head)),
-            ("WARC-Payload-Digest", f"sha256:{exchange.body_sha256}"),
+            ("WARC-Payload-Digest", _compared(exchange)),
             ("Content-Type", _RESPONSE),
         ),
         head=exchange.head,
@@ -206,7 +203,7 @@ def _joined(exchange: Exchange, response: Record | None, new_id: NewId) -> tuple
     request: tuple[Record, ...] = ()
     back: Fields = ()
     if exchange.request:
-        request = (_request(exchange, new_id(), anchor),)
+        request = (_request(exchange, new_id(), anchor, answered=response is not None),)
         back = (("WARC-Concurrent-To", f"<{request[0].id}>"),)
     if response is not None:
         response = replace(response, fields=(*response.fields, *back))
@@ -256,14 +253,15 @@ def _plain(exchange: Exchange) -> bool:
     )
 
 
-def _request(exchange: Exchange, record_id: str, concurrent: Fields) -> Record:
+def _request(exchange: Exchange, record_id: str, concurrent: Fields, *, answered: bool) -> Record:
+    """What was sent. Whom it was sent to, and how, the answer's record says; without one this does, and so does a representation of frames."""
     return Record(
         type="request",
         id=record_id,
         date=exchange.started,
         fields=(
             ("WARC-Target-URI", target_uri(exchange.url)),
-            *_wire_fields(exchange, "http/1.1"),
+            *(() if answered and not exchange.protocol else _wire_fields(exchange, "http/1.1")),
             ("WARC-Block-Digest", _sha256(exchange.request)),
             ("Content-Type", _REQUEST),
             *concurrent,
@@ -299,6 +297,16 @@ def _digests(exchange: Exchange) -> Iterator[tuple[str, str]]:
     yield "WARC-Block-Digest", f"sha256:{exchange.block_sha256}"
     if not exchange.chunked:  # of a framed body readers disagree what the payload is (docs/adr/0021)
         yield "WARC-Payload-Digest", f"sha256:{exchange.body_sha256}"
+
+
+def _compared(exchange: Exchange) -> str:
+    """What a revisit says of the bytes that are the same. Of framed ones a player knows the SHA-1 alone (docs/adr/0221)."""
+    if not exchange.chunked:
+        return f"sha256:{exchange.body_sha256}"
+    digest = hashlib.sha1(usedforsecurity=False)
+    for piece in exchange.body.chunks():
+        digest.update(piece)
+    return framed_digest(digest.digest())
 
 
 def _wire_fields(exchange: Exchange, http: str) -> Fields:
