@@ -19,7 +19,8 @@ from preserve.model.web import Exchange, Outcome, Verdict
 from preserve.pages.reading import read
 from preserve.rules.described import described, quotations
 from preserve.rules.fit import fit, quote_present, title_present
-from preserve.rules.verdict import answer, judge, needs_page, wants_probe
+from preserve.rules.verdict import judge
+from preserve.rules.verdict_head import answer, needs_page, wants_probe
 from preserve.rules.words import foreign, language, normal, scripts, tokens
 
 EN = TONGUES["en"]

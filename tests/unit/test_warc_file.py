@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import errno
 import hashlib
 import json
@@ -23,6 +24,7 @@ from exchanges import NOON, Repeated, exchange, ids, info
 from preserve.adapters import warcfile
 from preserve.adapters.warcfile import WarcWriter, resume
 from preserve.errors import StoreError
+from preserve.formats.gzipmember import pack
 from preserve.formats.warc import Member, MemberCheck
 from preserve.model.web import Body, Memory, Record, Stored
 from preserve.rules.record import records
@@ -395,7 +397,8 @@ WRITER = """
 import asyncio, json, sys
 from dataclasses import asdict, replace
 from pathlib import Path
-from exchanges import exchange, ids, info, Repeated
+from hashlib import sha256
+from exchanges import HEAD, exchange, ids, info, Repeated
 from preserve.adapters.warcfile import WarcWriter
 from preserve.rules.record import records
 
@@ -406,8 +409,9 @@ async def main():
         number += 1
         page = exchange(b"page %d " % number * 500)
         if number % 5 == 0:
-            page = exchange(chunked=True, block_sha256="0" * 64)
-            page = replace(page, body=Repeated(bytes(range(256)) * 256, 200))
+            body = Repeated(bytes(range(256)) * 256, 200)
+            digest = sha256(HEAD + body.piece * body.times).hexdigest()
+            page = replace(exchange(chunked=True), block_sha256=digest, body=body)
         for place in await store.append(records(page, new_id=new_id)):
             print(json.dumps(asdict(place)), flush=True)
 
@@ -437,3 +441,21 @@ def test_a_killed_writer_leaves_every_record_that_it_told_of(folder: Path, lines
     for place in stored:
         problem = check(folder, place).problem
         assert problem in ("", "WARC-Block-Digest does not hold")  # the large ones bear a digest that was made up
+
+
+@pytest.mark.parametrize("size", [1000, 3 * MIB])
+async def test_what_was_not_compressed_rightly_is_not_kept(folder: Path, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    store = writer(folder)
+    before = await store.append(records(exchange(b"sound"), new_id=ids()))
+    whole = (folder / before[0].warc).stat().st_size
+    if size > MIB:
+        # A body that waited on a disk, and is not what it was when its digest was taken.
+        lying = exchange(b"x" * size)
+        lying = dataclasses.replace(lying, body=Memory(b"y" * size))
+    else:
+        monkeypatch.setattr(warcfile, "pack", lambda head, body, tail: pack(head, body[:-1] + b"?", tail))
+        lying = exchange(b"x" * size)
+    with pytest.raises(StoreError, match="record"):
+        await store.append(records(lying, new_id=ids()))
+    assert (folder / before[0].warc).stat().st_size == whole
+    store.close()

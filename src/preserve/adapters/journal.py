@@ -235,21 +235,28 @@ class Journal:
     def remember(self, payloads: Iterable[Payload]) -> None:
         """Bodies that lie whole in the run's files; their records are in the journal already. The first of two alike stays."""
         rows = (
-            (bytes.fromhex(p.original.body_sha256), p.original.url, p.original.date.isoformat(), p.stored.warc, p.stored.index)
+            (
+                _body(p.original.body_sha256, p.original.framed),
+                p.original.url,
+                p.original.date.isoformat(),
+                p.stored.warc,
+                p.stored.index,
+            )
             for p in sorted(payloads, key=lambda p: p.original.body_sha256)  # in the tree's order they touch fewer pages
         )
         with self.planning():
             self._db.executemany("INSERT OR IGNORE INTO payloads VALUES(?,?,?,?,?)", rows)
 
-    def original(self, body_sha256: str) -> Original | None:
-        """The record of this run that holds this body."""
+    def original(self, body_sha256: str, *, framed: bool = False) -> Original | None:
+        """The record of this run that holds this body, chunk-framed or not."""
         row = self._db.execute(
             "SELECT r.record_id,p.url,p.date FROM payloads p JOIN records r ON r.warc=p.warc AND r.idx=p.idx WHERE p.sha256=?",
-            (bytes.fromhex(body_sha256),),
+            (_body(body_sha256, framed),),
         ).fetchone()
         if row is None:
             return None
-        return Original(record_id=row[0], url=row[1], date=datetime.fromisoformat(row[2]), body_sha256=body_sha256)
+        date = datetime.fromisoformat(row[2])
+        return Original(record_id=row[0], url=row[1], date=date, body_sha256=body_sha256, framed=framed)
 
     def note(self, name: str, value: str, records: Iterable[Stored]) -> None:
         """A circumstance of the run (an answer of robots.txt, a file's warcinfo) and the records that show it."""
@@ -423,6 +430,11 @@ def _cited_by(rows: Iterable[Any]) -> tuple[CitedBy, ...]:
 
 def _need(of: int | None, page: int, level: int, referrer: str | None) -> Need | None:
     return None if of is None else Need(of=of, page=page, level=level, referrer=referrer or "")
+
+
+def _body(sha256: str, framed: bool) -> bytes:
+    """What a body is known by: its hash, and a byte more where it is chunk-framed."""
+    return bytes.fromhex(sha256) + (b"\x01" if framed else b"")
 
 
 def _stored(row: Any) -> Stored:

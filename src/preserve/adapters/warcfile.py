@@ -1,11 +1,13 @@
 """WARC files on disk: records are appended, each a gzip member of its own, and nothing that was written is ever changed.
 
-Promises. What `append` returned has reached the file; `sync` brings it to the disk. When an append fails or is cancelled, the file is
+Promises. What `append` returned has reached the file, and was opened again on the way: each member is whole and holds its record, and the digests
+of a large one, which waited on a disk, hold. `sync` brings it to the disk. When an append fails or is cancelled, the file is
 cut back to where it was, so that nothing of that call counts. A kill can leave only a torn tail, which `resume` moves aside.
-Each file begins with a warcinfo record, and every other record in it names that one: only the store knows where a record lands.
+Each file begins with a warcinfo record, which all others but requests name: only the store knows where a record lands.
 
-Strategy. A record of up to 1 MiB is made whole in memory and written at once. A larger one is read, compressed, hashed and
-written 64 KiB at a time, and the event loop gets its turn after every megabyte: memory stays flat, nothing else waits long.
+Strategy. Records of up to 1 MiB are made whole in memory and written together, by a thread where it is worth the way: so the event loop
+answers the network meanwhile. A larger one is read, compressed, hashed and written 64 KiB at a time, and the event loop gets its turn
+after every megabyte: memory stays flat, nothing else waits long.
 A file takes no new append once it has reached its size; an append is never split over files.
 """
 
@@ -21,9 +23,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from preserve.errors import StoreError
-from preserve.formats.gzipmember import Packer, pack, shrinks
-from preserve.formats.warc import END, header
+from preserve.errors import FormatError, StoreError
+from preserve.formats.gzipmember import Packer, pack, shrinks, unpack
+from preserve.formats.warc import END, MemberCheck, header
 from preserve.model.web import Body, Record, Stored
 
 MAX_SIZE: Final = 1 << 30
@@ -31,14 +33,21 @@ MAX_SIZE: Final = 1 << 30
 
 _WHOLE: Final = 1 << 20
 _PIECE: Final = 1 << 16
+_BESIDE: Final = 1 << 16
+"""Bytes of bodies from which on a thread does it."""
 _AT_ONCE: Final = 512  # members in one system call; IOV_MAX is 1024 on Linux
 _NAME: Final = re.compile(r"(?P<prefix>.+)-(?P<number>\d{4,})\.warc\.gz")
+_UNTOLD: Final = frozenset({"warcinfo", "request"})
+"""Types that do not name the file's warcinfo: itself, and what the record beside it speaks for (docs/adr/0220)."""
 _HINTS: Final = {
     errno.ENOSPC: "free some space, then run the same command with --resume",
     errno.EDQUOT: "free some of your quota, then run the same command with --resume",
     errno.EFBIG: "the file system or a limit does not allow files of that size",
     errno.EROFS: "the file system is read-only",
 }
+
+
+_FAULTY: Final = "this machine's memory or processor may be failing: look at it, then run again with --resume"
 
 
 class WarcFile:
@@ -63,23 +72,20 @@ class WarcFile:
             raise StoreError(f"{self._path}: {self._broken}", "end this run and finish it with --resume")
         size, count = self.size, self._count
         stored: list[Stored] = []
-        ready: list[bytes] = []
+        small: list[Record] = []
         waiting = 0
         try:
             for record in records:
-                head = header(record, warcinfo_id=warcinfo_id if record.type != "warcinfo" else "")
-                if record.length > _WHOLE or waiting > _WHOLE or len(ready) == _AT_ONCE:
-                    self._write(ready)
-                    ready, waiting = [], 0
-                    await asyncio.sleep(0)
+                if small and (record.length > _WHOLE or waiting > _WHOLE or len(small) == _AT_ONCE):
+                    stored += await self._append_small(small, waiting, warcinfo_id)
+                    small, waiting = [], 0
                 if record.length > _WHOLE:
-                    stored.append(await self._append_large(record, head))
-                    continue
-                member = pack(head + record.head, _whole(record.body), END)
-                ready.append(member)
-                waiting += len(member)
-                stored.append(self._stored(record, len(member), sha256(member).hexdigest()))
-            self._write(ready)
+                    stored.append(await self._append_large(record, _header(record, warcinfo_id)))
+                else:
+                    small.append(record)
+                    waiting += record.length
+            if small:
+                stored += await self._append_small(small, waiting, warcinfo_id)
         except OSError as error:
             self._cut_back(size, count)
             raise _problem(self._path, error) from error
@@ -101,15 +107,27 @@ class WarcFile:
             os.close(self._fd)
             self._fd = -1
 
+    async def _append_small(self, records: Sequence[Record], size: int, warcinfo_id: str) -> list[Stored]:
+        """Compress, hash and write what is made whole in memory; beside the event loop where it is enough to be worth the way."""
+
+        def write() -> list[tuple[int, str]]:
+            members = [_member(_header(record, warcinfo_id) + record.head, _whole(record.body)) for record in records]
+            self._write(members)
+            return [(len(member), sha256(member).hexdigest()) for member in members]
+
+        places = write() if size < _BESIDE else await _in_thread(write)
+        return [self._stored(record, length, digest) for record, (length, digest) in zip(records, places, strict=True)]
+
     async def _append_large(self, record: Record, head: bytes) -> Stored:
         pieces = _pieces(record.body)
         first = next(pieces, b"")
-        packer = Packer(deflate=shrinks(first))
+        packer, check = Packer(deflate=shrinks(first)), MemberCheck()
         digest, length, read, turn = sha256(), 0, len(first), 0
 
         def put(data: bytes) -> None:
             nonlocal length
             digest.update(data)
+            check.feed(data)
             length += len(data)
             self._write([data])
 
@@ -123,6 +141,8 @@ class WarcFile:
                 await asyncio.sleep(0)
         _same_size(record.body, read)
         put(packer.finish(END))
+        if problem := check.result().problem:
+            raise StoreError(f"{self._path}: what was written of record {record.id} is not that record: {problem}", _FAULTY)
         return self._stored(record, length, digest.hexdigest())
 
     def _stored(self, record: Record, length: int, digest: str) -> Stored:
@@ -301,6 +321,37 @@ def _copy_tail(path: Path, length: int, torn: Path) -> None:
         os.fsync(copy.fileno())
     beside.rename(torn)
     _sync_folder(torn.parent)
+
+
+async def _in_thread(work: Callable[[], list[tuple[int, str]]]) -> list[tuple[int, str]]:
+    """Do it in a thread, to its end: when we are cancelled, that is told only after nobody writes any more."""
+    running = asyncio.get_running_loop().run_in_executor(None, work)
+    cancelled: asyncio.CancelledError | None = None
+    while not running.done():
+        try:
+            await asyncio.wait([running])
+        except asyncio.CancelledError as told:
+            cancelled = told
+    if cancelled is not None:
+        raise cancelled
+    return running.result()
+
+
+def _header(record: Record, warcinfo_id: str) -> bytes:
+    return header(record, warcinfo_id="" if record.type in _UNTOLD else warcinfo_id)
+
+
+def _member(head: bytes, body: bytes) -> bytes:
+    """The record as a gzip member, which was opened again and holds it."""
+    member = pack(head, body, END)
+    content = b"".join((head, body, END))
+    try:
+        same = unpack(member, len(content)) == content
+    except FormatError:
+        same = False
+    if not same:
+        raise StoreError("a record was compressed to something that does not hold it", _FAULTY)
+    return member
 
 
 def _whole(body: Body) -> bytes:

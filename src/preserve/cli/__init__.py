@@ -6,6 +6,7 @@ PreserveError into its message, its hint and its exit code.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import signal
@@ -32,6 +33,7 @@ _COMMANDS = {
     "view": "the report live in a browser on this machine, with search and replay",
     "prove": "one capture in a packet that a stranger can check alone",
     "log": "the log's checkpoint, checking it, witnessing the logs of others",
+    "sign": "a second person's signature, by SSH key, under a sealed run",
     "key": "make, keep, replace and revoke signing keys",
     "trust": "whose signatures and logs you accept",
     "import": "captures made with other tools, kept as what they are",
@@ -86,8 +88,13 @@ def group() -> None:
     """
 
 
+_BETWEEN_COLLECTIONS = 50_000
+"""Objects made until the collector of reference cycles looks again: to begin makes many, all of which stay, and a command hardly any cycle."""
+
+
 def main() -> NoReturn:
     """Run the command line and exit with a code of ExitCode."""
+    gc.set_threshold(_BETWEEN_COLLECTIONS)
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:  # it was closed when we were started
             setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - stays open as long as we run

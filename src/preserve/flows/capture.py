@@ -1,11 +1,9 @@
 """The capture of a run: every waiting target asked, its exchanges written, its answer entered in the journal. asyncio.
 
-One coroutine hands out targets as the frontier allows; each target is a task of its own that follows redirects hop by hop. What
+One coroutine hands out targets as the frontier allows; each target is a task of its own that follows redirects hop by hop; one more
+writes what came of them (flows.scribe), so that the next request leaves as soon as an answer is there, and not when it is kept. What
 the network does never ends the run: it is in the exchange. What ends it is the disk (StoreError) or a person (`stop`): then what is
 under way comes to its end, nothing new is begun, and the journal stays open.
-
-The order of a target's last steps is a promise: its records are in the WARC file, then in the journal together with its result, then
-somebody is told. Those that come to their end within a few milliseconds are entered in the journal together.
 """
 
 from __future__ import annotations
@@ -13,27 +11,29 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING
 
 from preserve.flows.frontier import Frontier
+from preserve.flows.glance import enough
 from preserve.flows.inquiry import Inquiry
-from preserve.flows.judging import Judging
 from preserve.flows.manners import Manners
-from preserve.flows.originals import KnownBodies, payloads
 from preserve.flows.pursuit import Pursuit, Slot
+from preserve.flows.scribe import Scribe
 from preserve.flows.trail import Trail
 from preserve.flows.watching import Company, Watcher
 from preserve.formats.entity import entity
-from preserve.formats.url import BadUrl, Url, parse
+from preserve.formats.url import BadUrl, parse
 from preserve.model.run import Counts
-from preserve.model.web import Capture, Exchange, Outcome, Record, Requisite, Stored, Target
-from preserve.ports import Clock, Fetcher, Journal, Originals, WarcStore
-from preserve.rules import record, requisites
+from preserve.model.web import Capture, Outcome, Requisite, Target
+from preserve.ports import Clock, Fetcher, Journal, Originals, Reader, WarcStore
+from preserve.rules import requisites
+
+if TYPE_CHECKING:
+    from preserve.flows.judging import Judging
 
 _AT_ONCE = 1 << 16
 """Bytes of a body up to which it is read for requisites on the spot; larger ones are read beside the event loop."""
-_TOGETHER = 0.01
-"""Seconds in which targets that end are gathered for the journal: one transaction costs hardly more than one entry."""
 _LOOK_AGAIN = 0.05
 """Seconds until a process with nothing to do looks whether another one found something for it."""
 
@@ -51,6 +51,7 @@ class CaptureRun:
         manners: Manners,
         watcher: Watcher,
         new_id: Callable[[], str],
+        reader: Reader,
         earlier: Originals | None = None,
         company: Company | None = None,
         archives: Fetcher | None = None,
@@ -61,29 +62,37 @@ class CaptureRun:
         self._clock = clock
         self._manners = manners
         self._watcher = watcher
-        self._new_id = new_id
         self._company = company
         self._counts = Counts()
         self._stored = 0
-        self._ended: list[_Ended] = []
-        self._bodies = KnownBodies(journal, earlier)
+        self._asking = 0
+        self._tasks: set[asyncio.Task[None]] = set()
         self._reading = asyncio.Lock()
-        self._circumstances: set[str] = set()
         self._problem: BaseException | None = None
         self._wake = asyncio.Event()
         self._stopping = False
+        self._scribe = Scribe(journal=journal, store=store, new_id=new_id, earlier=earlier, told=self._entered)
         window = max(64, 4 * manners.concurrency)
-        self._pursuit = Pursuit(journal=journal, fetcher=fetcher, clock=clock, manners=manners, keep=self._keep_aside)
-        self._judging = Judging(
-            journal=journal,
-            fetcher=fetcher,
-            clock=clock,
-            manners=manners,
-            pursuit=self._pursuit,
-            keep=self._keep_probe,
-            token=lambda: new_id()[-12:],
-            archives=archives,
-        )
+        self._pursuit = Pursuit(journal=journal, fetcher=fetcher, clock=clock, manners=manners, keep=self._scribe.aside)
+        self._archives = archives
+        self._judging: Judging | None = None
+
+        def judging() -> Judging:
+            from preserve.flows.judging import Judging  # noqa: PLC0415 - it reads pages: a list of addresses begins without
+
+            return Judging(
+                journal=journal,
+                fetcher=fetcher,
+                clock=clock,
+                manners=manners,
+                pursuit=self._pursuit,
+                keep=partial(self._scribe.aside, probe=True),
+                token=lambda: new_id()[-12:],
+                reader=reader,
+                archives=archives,
+            )
+
+        self._new_judging = judging
         self._frontier = Frontier(
             journal.take,
             clock.monotonic,
@@ -105,46 +114,35 @@ class CaptureRun:
         self._counts = self._journal.counts()
         self._watcher.begun(self._counts)
         ticker = asyncio.create_task(self._tick())
-        tasks: set[asyncio.Task[None]] = set()
+        scribe = asyncio.create_task(self._scribe.work())
+        scribe.add_done_callback(self._ended)
         try:
-            await self._hand_out(tasks)
+            await self._hand_out()
         finally:
             # Reached with tasks only when we are cancelled: then nobody may write after the store is closed.
-            for task in tasks:
+            under_way = (ticker, scribe, *self._tasks)
+            for task in under_way:
                 task.cancel()
-            ticker.cancel()
-            await asyncio.gather(ticker, *tasks, return_exceptions=True)
-            self._enter()
+            await asyncio.gather(*under_way, return_exceptions=True)
         if self._problem is None:
-            self._bodies.flush()
+            self._scribe.close()
         self._store.sync()
         self._journal.sync()
         if self._problem is not None:
             raise self._problem
         return self._counts
 
-    async def _hand_out(self, tasks: set[asyncio.Task[None]]) -> None:
-        def ended(task: asyncio.Task[None]) -> None:
-            tasks.discard(task)
-            if not task.cancelled() and (problem := task.exception()) is not None:
-                self._give_up(problem)
-            self._wake.set()
-
+    async def _hand_out(self) -> None:
         limit, idle = self._manners.concurrency, False
         while True:
             self._wake.clear()
-            while (
-                not self._stopping
-                and len(tasks) - self._frontier.resting < limit
-                and (target := self._frontier.poll()) is not None
-            ):
+            while self._may_ask(limit) and (target := self._frontier.poll()) is not None:
+                self._asking += 1
                 task = asyncio.create_task(self._target(target))
-                tasks.add(task)
-                task.add_done_callback(ended)
-            if not tasks and (self._stopping or self._frontier.exhausted):
-                if self._ended:
-                    self._enter()  # what ended last may need something
-                    continue
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+                task.add_done_callback(self._ended)
+            if not self._tasks and self._scribe.idle and (self._stopping or self._frontier.exhausted):
                 if self._stopping or self._company is None:
                     return
                 if not idle:
@@ -156,9 +154,22 @@ class CaptureRun:
             if idle and self._company is not None:
                 self._company.busy()
                 idle = False
-            full = self._stopping or len(tasks) - self._frontier.resting >= limit
-            soonest = None if full else self._frontier.soonest()
-            await self._sleep(soonest)
+            await self._sleep(self._frontier.soonest() if self._may_ask(limit) else None)
+
+    def _may_ask(self, limit: int) -> bool:
+        """Whether one more target may be asked: not more at once than wanted, and not more than can be read and written."""
+        resting = self._frontier.resting
+        return (
+            not self._stopping
+            and self._asking - resting < limit
+            and len(self._tasks) - resting < 2 * limit
+            and not self._scribe.behind
+        )
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (problem := task.exception()) is not None:
+            self._give_up(problem)
+        self._wake.set()
 
     async def _sleep(self, until: float | None) -> None:
         """Until something happens, or the next host may be asked."""
@@ -189,11 +200,7 @@ class CaptureRun:
         self.stop()
 
     async def _target(self, target: Target) -> None:
-        """Ask one target and enter what came of it.
-
-        Its records are written in one go when nothing more will be asked, and entered in the journal in the order in which they
-        were written: so the journal always knows the file up to a place, and a kill leaves nothing but a tail behind it.
-        """
+        """Ask one target, and hand over what came of it to be written when nothing more will be asked."""
         slot = Slot(self._frontier, target.host)
         inquiry = Inquiry(target, self._clock)
         try:
@@ -205,43 +212,44 @@ class CaptureRun:
                 else:
                     await self._pursuit.follow(url, inquiry.counts, slot)
                 if target.need is None and not inquiry.cut_short:
-                    await self._judging.conclude(inquiry, slot)
+                    await self._conclude(inquiry, slot)
             finally:
                 slot.release()
+                self._asking -= 1
+                self._wake.set()
             if inquiry.cut_short:
                 # What came is kept and answers nobody; the journal still has the target as one that waits for --resume.
-                await self._keep_aside(f"cut-short:{target.id}", "", inquiry.exchanges)
+                await self._scribe.aside(f"cut-short:{target.id}", "", inquiry.exchanges)
+                inquiry.close()
                 return
-            needed = await self._needs(target, inquiry.counts) if self._manners.requisites else ()
-            exchanges = inquiry.exchanges
-            stored = await self._keep(exchanges)
-            # A warcinfo that was written on the way belongs to its file, not to this target.
-            capture = inquiry.capture(tuple(place for place in stored if place.type != "warcinfo"))
-            self._bodies.learn(payloads(exchanges, stored))
-            self._ended.append(_Ended(capture, stored, needed))
-            if len(self._ended) == 1:
-                asyncio.get_running_loop().call_later(_TOGETHER, self._enter)
-        finally:
+            needed: tuple[Requisite, ...] = ()
+            if self._manners.requisites:
+                await asyncio.sleep(0)  # whoever may ask now goes first
+                needed = await self._needs(target, inquiry.counts)
+        except BaseException:
             inquiry.close()
+            raise
+        self._scribe.answer(inquiry, needed)
 
-    def _enter(self) -> None:
-        """Enter in the journal what was written since the last time, in the order of the file, and tell."""
-        ended, self._ended = self._ended, []
-        if not ended:
+    async def _conclude(self, inquiry: Inquiry, slot: Slot) -> None:
+        """Judge the answer to what is cited or asked for; nothing more than its head where that is enough."""
+        if self._archives is None and not inquiry.target.cited_by and enough(inquiry.counts):
             return
-        try:
-            added = self._journal.finish([(one.capture, one.stored, one.needed) for one in ended])
-            if added:
-                self._counts = replace(self._counts, requisites=self._counts.requisites + added)
-                self._frontier.more()
-                self._wake.set()
-            self._bodies.entered()
-            for one in ended:
-                self._counts = self._counts.plus(one.capture)
-                if one.capture.target.need is None:
-                    self._watcher.ended(one.capture, self._counts)
-        except Exception as problem:  # noqa: BLE001 - whatever it is, it ends the run, through `run`
-            self._give_up(problem)
+        if self._judging is None:
+            self._judging = self._new_judging()
+        await self._judging.conclude(inquiry, slot)
+
+    def _entered(self, captures: Sequence[Capture], requisites: int, size: int) -> None:
+        """What was written is in the journal: count it, and tell."""
+        self._stored += size
+        if requisites:
+            self._counts = replace(self._counts, requisites=self._counts.requisites + requisites)
+            self._frontier.more()
+        self._wake.set()
+        for capture in captures:
+            self._counts = self._counts.plus(capture)
+            if capture.target.need is None:
+                self._watcher.ended(capture, self._counts)
 
     async def _needs(self, target: Target, trail: Trail) -> tuple[Requisite, ...]:
         """What the page or the style sheet that this target led to names; remarks on it go into the trail."""
@@ -265,49 +273,3 @@ class CaptureRun:
         if len(found.requisites) > room:
             trail.signal(f"its page has {requisites.MOST} requisites: {len(found.requisites) - room} named here are left out")
         return found.requisites[: max(0, room)]
-
-    async def _keep(self, exchanges: Sequence[Exchange], *, probes: bool = False) -> tuple[Stored, ...]:
-        """Write exchanges and, the first time this run meets them, a host's name answer and certificates."""
-        kept: list[Record] = []
-        for exchange in exchanges:
-            if probes:
-                kept += record.probe(exchange, new_id=self._new_id)
-            elif (original := self._bodies.find(exchange)) is not None:
-                kept += record.revisit(exchange, original, new_id=self._new_id)
-            else:
-                kept += record.records(exchange, new_id=self._new_id)
-            if (found := exchange.resolution) is not None and self._first(f"dns:{found.host}"):
-                kept.append(record.dns(found, new_id=self._new_id))
-            if (tls := exchange.tls) is not None and tls.chain:
-                asked = parse(exchange.url)
-                if isinstance(asked, Url) and self._first(f"tls:{asked.host}"):
-                    kept.append(record.certificates(asked.host, tls, at=exchange.started, new_id=self._new_id))
-        stored = await self._store.append(kept) if kept else ()
-        self._stored += sum(place.length for place in stored)
-        return stored
-
-    async def _keep_aside(self, name: str, value: str, exchanges: Sequence[Exchange]) -> None:
-        """Write exchanges that belong to no target, and note what they say; the journal keeps the order of the file."""
-        stored = await self._keep(exchanges)
-        self._enter()
-        self._journal.note(name, value, stored)
-
-    async def _keep_probe(self, name: str, value: str, exchanges: Sequence[Exchange]) -> None:
-        """The same for what a host answered to an address that was made up."""
-        stored = await self._keep(exchanges, probes=True)
-        self._enter()
-        self._journal.note(name, value, stored)
-
-    def _first(self, name: str) -> bool:
-        if name in self._circumstances:
-            return False
-        self._circumstances.add(name)
-        return True
-
-
-class _Ended(NamedTuple):
-    """A target that came to its end: the answer, its records (a warcinfo among them), and what it needs."""
-
-    capture: Capture
-    stored: tuple[Stored, ...]
-    needed: tuple[Requisite, ...]

@@ -14,32 +14,27 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from preserve.errors import FormatError
+from preserve.flows.glance import enough
 from preserve.flows.inquiry import Inquiry
 from preserve.flows.manners import Manners
 from preserve.flows.mementos import Mementos
 from preserve.flows.probing import Probes
 from preserve.flows.pursuit import Pursuit, Slot
 from preserve.flows.trail import Trail
-from preserve.formats.entity import entity
+from preserve.formats.entity import entity, obstacle
 from preserve.formats.url import BadUrl, Url, parse
 from preserve.model.document import Candidate, Citation
-from preserve.model.page import Described, Evidence, Fit, Judgement, Page
+from preserve.model.page import Described, Evidence, Fit, Judgement, Media, Page
 from preserve.model.web import Exchange, Outcome, Tried, Verdict
 from preserve.pages import reading
 from preserve.pages.suspicion import suspicious
-from preserve.ports import Clock, Fetcher, Journal
+from preserve.ports import Clock, Fetcher, Journal, Reader
 from preserve.rules.choice import Attempt, choose, forms, go_on, in_doubt, in_words
 from preserve.rules.described import described
 from preserve.rules.fit import fit
-from preserve.rules.verdict import answer, judge, needs_page, wants_probe
+from preserve.rules.verdict import judge
+from preserve.rules.verdict_head import answer, needs_page, wants_probe
 
-_AT_ONCE: Final = 1 << 14
-"""Bytes of an entity up to which it is read on the spot; larger ones are read beside the event loop, one at a time."""
-_PDF_CHARS: Final = 2_000_000
-"""Characters of a PDF beyond which its words are not looked for: some kilobytes unpack to more pages than a run has time for."""
-_WALL: Final = 12 << 10
-"""Bytes on the wire up to which a page that nobody quotes may be a wall, a shell or a parked domain: these are short."""
 _NOTHING: Final = Described()
 
 
@@ -56,6 +51,7 @@ class Judging:
         pursuit: Pursuit,
         keep: Callable[[str, str, Sequence[Exchange]], Awaitable[None]],
         token: Callable[[], str],
+        reader: Reader,
         archives: Fetcher | None = None,
     ) -> None:
         """`keep(name, value, exchanges)` keeps what a host answered to a made-up address; `archives` reaches the configured archives."""
@@ -64,9 +60,17 @@ class Judging:
         self._pursuit = pursuit
         self._clock = clock
         self._archives = archives
+        self._reader = reader
         self._reading = asyncio.Lock()
         self._probes = Probes(
-            journal=journal, fetcher=fetcher, clock=clock, manners=manners, pursuit=pursuit, keep=keep, token=token
+            journal=journal,
+            fetcher=fetcher,
+            clock=clock,
+            manners=manners,
+            pursuit=pursuit,
+            keep=keep,
+            token=token,
+            reader=reader,
         )
         self._mementos = None
         if archives is not None and manners.archives:
@@ -102,8 +106,7 @@ class Judging:
         if last is None or last.outcome is not Outcome.CAPTURED or last.status is None:
             return None
         evidence = Evidence(asked=trail.address, answer=answer(last), described=about)
-        plain = not about.judgeable and last.url == trail.address and last.entity_size > _WALL
-        if plain or not needs_page(evidence):
+        if not needs_page(evidence) or (not about.judgeable and enough(trail)):
             trail.judged = judge(evidence)
             return None
         wanted = self._manners.probe and wants_probe(evidence)
@@ -125,6 +128,8 @@ class Judging:
 
     async def _read(self, exchange: Exchange, *, always: bool) -> Page | None:
         """The page that a response shows; None when nothing asks for it to be read."""
+        if why := obstacle(exchange):
+            return Page(address=exchange.url, media=Media.OTHER, unread=why) if always else None
 
         def decoded() -> bytes:
             return entity(exchange, reading.LIMIT)
@@ -136,12 +141,14 @@ class Judging:
             cut = len(data) >= reading.LIMIT
             # The beginning of a PDF is none: how to read it stands at its end.
             return reading.read(
-                data, content_type=kind, address=exchange.url, cut=cut, pdf=_pdf if always and not cut else None
+                data,
+                content_type=kind,
+                address=exchange.url,
+                cut=cut,
+                pdf=self._reader.pdf_text if always and not cut else None,
+                main=self._reader.main_text,
             )
 
-        # What is small on the wire may be large when it is unpacked.
-        if exchange.body.size <= _AT_ONCE and len(data := decoded()) <= _AT_ONCE:
-            return look(data)
         async with self._reading:  # one at a time: what is read lies in memory
             return await asyncio.to_thread(lambda: look(decoded()))
 
@@ -215,16 +222,3 @@ def _unaskable(address: str) -> bool:
     """Whether an address is none for strangers to hear of: it is not an address, or it names a machine by its number."""
     place = parse(address)
     return isinstance(place, BadUrl) or place.literal or "." not in place.hostname
-
-
-def _pdf(data: bytes) -> str:
-    from preserve import documents  # noqa: PLC0415 -- the readers cost a start that runs without a cited PDF are spared
-    from preserve.documents.pdf_page import longer_than  # noqa: PLC0415 - as above
-
-    if longer_than(data, _PDF_CHARS):
-        return ""
-    try:
-        document = documents.read("page.pdf", data)
-    except FormatError:
-        return ""
-    return "\n".join(line.text for passage in document.passages for line in passage.lines)

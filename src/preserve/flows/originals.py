@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from preserve.model.web import Exchange, Original, Payload, Stored
+from preserve.model.web import Exchange, Original, Payload, Record, Stored
 from preserve.ports import Journal, Originals
 from preserve.rules.record import WORTH_A_REVISIT, may_be_revisit
 
@@ -22,25 +22,36 @@ class KnownBodies:
     def __init__(self, journal: Journal, earlier: Originals | None) -> None:
         self._journal = journal
         self._earlier = earlier
-        self._recent: dict[str, Payload] = {}
+        self._recent: dict[tuple[str, bool], Payload] = {}
+        self._expected: dict[tuple[str, bool], Original] = {}
 
     def find(self, exchange: Exchange) -> Original | None:
         """What this exchange's response may be a revisit of; None when it is to be kept whole."""
-        if exchange.chunked or exchange.body.size < WORTH_A_REVISIT:
+        if exchange.body.size < WORTH_A_REVISIT:
             return None
         digest = exchange.body_sha256
-        if (recent := self._recent.get(digest)) is not None:
+        if (recent := self._recent.get((digest, exchange.chunked))) is not None:
             found: Original | None = recent.original
         else:
-            found = self._journal.original(digest)
+            found = self._expected.get((digest, exchange.chunked)) or self._journal.original(digest, framed=exchange.chunked)
         if found is None and self._earlier is not None:
-            found = self._earlier.find(digest)
+            found = self._earlier.find(exchange.entity_sha256, digest)
         return found if found is not None and may_be_revisit(exchange, found) else None
+
+    def expect(self, exchange: Exchange, records: Sequence[Record]) -> None:
+        """An exchange whose records are about to be written: what goes into the file with them, after them, may refer to its body."""
+        response = next((one for one in records if one.type == "response"), None)
+        if response is not None and (original := _original(exchange, response.id)) is not None:
+            self._expected.setdefault((original.body_sha256, original.framed), original)
+
+    def expect_no_more(self) -> None:
+        """They are written, or never will be."""
+        self._expected.clear()
 
     def learn(self, payloads: Iterable[Payload]) -> None:
         """Bodies whose records are in the file now."""
         for payload in payloads:
-            self._recent.setdefault(payload.original.body_sha256, payload)
+            self._recent.setdefault((payload.original.body_sha256, payload.original.framed), payload)
 
     def entered(self) -> None:
         """The records of all that was learnt are in the journal now."""
@@ -60,10 +71,20 @@ def payloads(exchanges: Sequence[Exchange], stored: Sequence[Stored]) -> tuple[P
     kept = [place for place in stored if place.type in {"response", "revisit"}]
     found = []
     for exchange, place in zip(answered, kept, strict=True):
-        if place.type == "response" and exchange.body.size >= WORTH_A_REVISIT:
-            original = Original(
-                record_id=place.record_id, url=exchange.url, date=exchange.started, body_sha256=exchange.body_sha256
-            )
-            if may_be_revisit(exchange, original):
-                found.append(Payload(original=original, stored=place))
+        if place.type == "response" and (original := _original(exchange, place.record_id)) is not None:
+            found.append(Payload(original=original, stored=place))
     return tuple(found)
+
+
+def _original(exchange: Exchange, record_id: str) -> Original | None:
+    """What later ones may refer to; None for a body that is not worth it, or that no revisit can stand for."""
+    if exchange.body.size < WORTH_A_REVISIT:
+        return None
+    original = Original(
+        record_id=record_id,
+        url=exchange.url,
+        date=exchange.started,
+        body_sha256=exchange.body_sha256,
+        framed=exchange.chunked,
+    )
+    return original if may_be_revisit(exchange, original) else None

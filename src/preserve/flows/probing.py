@@ -14,15 +14,16 @@ import zlib
 from collections.abc import Awaitable, Callable, Sequence
 
 from preserve.flows.manners import Manners
+from preserve.flows.once import Once
 from preserve.flows.pursuit import Errand, Pursuit, Slot
 from preserve.formats.entity import entity
 from preserve.formats.url import Url, join
 from preserve.model.page import Answer, NotFound
 from preserve.model.web import Exchange, Outcome
 from preserve.pages.reading import read
-from preserve.ports import Clock, Fetcher, Journal
+from preserve.ports import Clock, Fetcher, Journal, Reader
 from preserve.rules import redirect
-from preserve.rules.verdict import answer
+from preserve.rules.verdict_head import answer
 
 _SIZE = 1 << 18
 """Bytes of the answer that are compared."""
@@ -45,6 +46,7 @@ class Probes:
         pursuit: Pursuit,
         keep: Callable[[str, str, Sequence[Exchange]], Awaitable[None]],
         token: Callable[[], str],
+        reader: Reader,
     ) -> None:
         """`keep` is as in Pursuit, for probes; `token` gives a word that no address holds."""
         self._journal = journal
@@ -54,7 +56,8 @@ class Probes:
         self._pursuit = pursuit
         self._keep = keep
         self._token = token
-        self._known: dict[str, asyncio.Future[NotFound | None]] = {}
+        self._reader = reader
+        self._known: Once[NotFound | None] = Once(_REMEMBERED)
 
     async def of(self, near: Url, slot: Slot) -> NotFound | None:
         """What the host of `near` answers to an address beside it that was made up; None when that could not be learnt.
@@ -62,24 +65,12 @@ class Probes:
         The place in the queue is given back: whoever asks on takes a new one.
         """
         origin = f"{near.scheme}://{near.host}"
-        if (known := self._known.get(origin)) is not None:
+        if (known := self._known.known(origin)) is not None:
             slot.release()  # whoever asks needs a place in this very queue
-            said: NotFound | None = await asyncio.shield(known)
-            return said
+            return await known
         if (noted := self._journal.noted(f"probe:{origin}")) is not None:
-            return _load(noted)
-        if len(self._known) >= _REMEMBERED:
-            self._known.pop(next(iter(self._known)))
-        future = self._known[origin] = asyncio.get_running_loop().create_future()
-        try:
-            found = await self._ask(origin, near, slot)
-        except BaseException as problem:
-            self._known.pop(origin, None)
-            future.set_exception(problem)
-            future.exception()  # looked at, so that nobody is told off for not waiting
-            raise
-        future.set_result(found)
-        return found
+            return await self._load(noted)
+        return await self._known.ask(origin, lambda: self._ask(origin, near, slot))
 
     async def _ask(self, origin: str, near: Url, slot: Slot) -> NotFound | None:
         place = join(near, f"no-such-page-{self._token()}".encode())
@@ -105,7 +96,10 @@ class Probes:
         finally:
             for exchange in exchanges:
                 exchange.body.close()
-        return _load(noted)
+        return await self._load(noted)
+
+    async def _load(self, noted: str) -> NotFound | None:
+        return None if noted == _NONE else await asyncio.to_thread(_load, noted, self._reader)
 
 
 def _dump(asked: str, exchange: Exchange) -> str:
@@ -120,12 +114,18 @@ def _dump(asked: str, exchange: Exchange) -> str:
     )
 
 
-def _load(noted: str) -> NotFound | None:
+def _load(noted: str, reader: Reader) -> NotFound | None:
     said = json.loads(noted)
     if said is None:
         return None
     fields = tuple((name.encode("latin-1"), value.encode("latin-1")) for name, value in said["fields"])
     head = Answer(address=said["url"], status=said["status"], headers=fields, size=said["size"])
     body = zlib.decompress(base64.b85decode(said["body"]))
-    page = read(body, content_type=head.header(b"content-type"), address=head.address, cut=len(body) >= _SIZE)
+    page = read(
+        body,
+        content_type=head.header(b"content-type"),
+        address=head.address,
+        cut=len(body) >= _SIZE,
+        main=reader.main_text,
+    )
     return NotFound(asked=said["asked"], answer=head, page=page)

@@ -7,12 +7,12 @@ run: what else is cited from it is told so, and not asked.
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
 
 from preserve.flows.frontier import Frontier
 from preserve.flows.manners import Manners
+from preserve.flows.once import Once
 from preserve.flows.trail import Trail
 from preserve.formats.entity import entity
 from preserve.formats.url import Url, join
@@ -143,7 +143,7 @@ class Pursuit:
         self._clock = clock
         self._manners = manners
         self._keep = keep
-        self._robots_known: dict[str, asyncio.Future[Answer]] = {}
+        self._robots_known: Once[Answer] = Once(_REMEMBERED)
         self._given_up: dict[str, str] = {}
         self._unwanted: dict[str, int] = {}
 
@@ -211,24 +211,12 @@ class Pursuit:
     async def _robots(self, url: Url, slot: Slot) -> Answer:
         """What the origin's robots.txt says; asked once a run, by the first target that needs it, in that target's slot."""
         origin = f"{url.scheme}://{url.host}"
-        known = self._robots_known.get(origin)
-        if known is not None:
-            answered: Answer = await asyncio.shield(known)
-            return answered
+        if (known := self._robots_known.known(origin)) is not None:
+            return await known
         kept = self._journal.noted(f"robots:{origin}")
         if kept is not None:
             return Answer.load(kept)
-        if len(self._robots_known) >= _REMEMBERED:
-            self._robots_known.pop(next(iter(self._robots_known)))
-        future = self._robots_known[origin] = asyncio.get_running_loop().create_future()
-        try:
-            answer = await self._ask_robots(origin, url, slot)
-        except BaseException as problem:
-            self._robots_known.pop(origin, None)
-            future.set_exception(problem)
-            future.exception()  # looked at, so that nobody is told off for not waiting
-            raise
-        future.set_result(answer)
+        answer = await self._robots_known.ask(origin, lambda: self._ask_robots(origin, url, slot))
         await slot.move(url.queue)
         return answer
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from pathlib import PurePath
 
@@ -21,6 +21,7 @@ from preserve.formats import lines, manifest, statement
 from preserve.formats import url as url_format
 from preserve.formats.times import rfc3339
 from preserve.model.document import Citation
+from preserve.model.noun import dataclass
 from preserve.model.run import Counts, Source
 from preserve.model.trust import TimestampEntry
 from preserve.ports import ArchiveStore, Clock, Journal, Ledger, Signer
@@ -168,6 +169,16 @@ def settle(archive: ArchiveStore, journal: Journal, ledger: Ledger, stamper: Sta
         counts=counts,
         stamped=stamped,
     )
+
+
+def settle_found(archive: ArchiveStore, journal: Journal, ledger: Ledger, stamper: Stamper) -> Sealed:
+    """`settle` for a run that was found sealed in journal/. Raises TrustError when nobody signed it whom this user knows."""
+    identity = journal.identity()
+    if identity is not None and identity.name not in archive.run_names():
+        from preserve.flows import vouch  # noqa: PLC0415 - what judges events is needed here alone
+
+        vouch.require_known_run(archive, identity.name, ledger, stamper.trusted)
+    return settle(archive, journal, ledger, stamper)
 
 
 def check_foundation(archive: ArchiveStore, ledger: Ledger) -> None:

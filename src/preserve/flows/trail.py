@@ -10,7 +10,7 @@ from preserve.model.page import Evidence, Judgement
 from preserve.model.web import Capture, Exchange, Hop, Outcome, Stored, Target, Tls, TlsSummary, Verdict
 from preserve.ports import Clock
 from preserve.rules import redirect
-from preserve.rules.verdict import answer, judge
+from preserve.rules.verdict_head import answer, glance
 
 
 class Trail:
@@ -75,7 +75,7 @@ class Trail:
         signals = (*last.notes, *self._signals)
         outcome, reason = self._end or (last.outcome, last.problem or last.outcome.value)
         if outcome is Outcome.CAPTURED:
-            judged = self.judged or judge(Evidence(asked=self.address, answer=answer(last)))
+            judged = self.judged or glance(Evidence(asked=self.address, answer=answer(last)))
             reason, verdict, signals = "", judged.verdict, (*judged.signals, *signals)
         date = last.header(b"date")
         return Capture(

@@ -23,9 +23,6 @@ LEVEL: Final = 2
 PIECE: Final = 1 << 16
 """No more than this is inflated at a time."""
 
-_AT_ONCE: Final = 1 << 18
-"""What `unpack` inflates at a time: room for much more would come from the system anew, and go back, for every member."""
-
 HEADER: Final = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 """ID1 ID2, CM 8 (deflate), FLG 0, MTIME 0, XFL 0, OS 255 (unknown)."""
 
@@ -47,21 +44,18 @@ def pack(head: bytes, body: bytes, tail: bytes) -> bytes:
     return b"".join((HEADER, _deflated_open(head), *_stored(body), _stored_last(tail), trailer))
 
 
-def unpack(data: bytes, limit: int) -> bytes | None:
-    """The content of one whole member, None when it is more than `limit` bytes. Raises FormatError."""
-    if not data.startswith(HEADER) or len(data) < len(HEADER) + _TRAILER_SIZE:
-        raise FormatError("not a gzip member of ours")
+def unpack(member: bytes, size: int) -> bytes:
+    """The content of one whole member that `pack` made of `size` bytes. Raises FormatError when it is anything else."""
     inflate = igzip_lib.IgzipDecompressor(igzip_lib.DECOMP_DEFLATE)
     try:
-        content = bytes(inflate.decompress(data[len(HEADER) :], _AT_ONCE))
-        while len(content) <= limit and not (inflate.eof or inflate.needs_input):
-            content += inflate.decompress(b"", _AT_ONCE)
+        content = bytes(inflate.decompress(memoryview(member)[len(HEADER) :], size + 1))
     except _DAMAGED as error:
         raise FormatError("the deflate stream is damaged") from error
-    if len(content) > limit:
-        return None
-    if not inflate.eof or inflate.unused_data != _trailer(isal_zlib.crc32(content), len(content)):
-        raise FormatError("the gzip member's CRC-32 or length does not hold")
+    # Where all of the room is taken, there may be an end to come that brings nothing.
+    if len(content) == size and not inflate.eof:
+        inflate.decompress(b"", 1)
+    if len(content) != size or not inflate.eof or inflate.unused_data != _trailer(isal_zlib.crc32(content), size):
+        raise FormatError("the gzip member is not whole")
     return content
 
 

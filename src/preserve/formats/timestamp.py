@@ -18,15 +18,16 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-
-from cryptography import x509
-from rfc3161_client import VerificationError, VerifierBuilder, decode_timestamp_response
+from typing import TYPE_CHECKING
 
 from preserve.errors import FormatError
 from preserve.formats import der
 from preserve.formats.der import Element
+from preserve.model.noun import dataclass
+
+if TYPE_CHECKING:
+    from cryptography import x509
 
 REQUEST_TYPE = "application/timestamp-query"
 REPLY_TYPE = "application/timestamp-reply"
@@ -125,6 +126,9 @@ def verify(token: Token, message: bytes, pinned: Sequence[x509.Certificate]) -> 
     others = [certificate for certificate in pinned if certificate.issuer != certificate.subject]
     if not roots:
         return "no root is pinned, only certificates below one"
+    # It brings all of X.509 with it, which is needed where there is a token alone.
+    from rfc3161_client import VerificationError, VerifierBuilder, decode_timestamp_response  # noqa: PLC0415 - as above
+
     try:
         response = decode_timestamp_response(token.reply)
         told = response.tst_info

@@ -11,16 +11,17 @@ Our profile of the standard: docs/formats/warc-profile.md. https://iipc.github.i
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Final
 
 from preserve.errors import FormatError
-from preserve.formats.gzipmember import Unpacker, unpack
+from preserve.formats.gzipmember import Unpacker
+from preserve.model.noun import dataclass
 from preserve.model.web import Record
 
 VERSION: Final = b"WARC/1.1"
@@ -42,11 +43,6 @@ _SHA256: Final = re.compile(r"sha256:([0-9a-f]{64})")
 _MAX_NAME: Final = 256
 _UNSAFE: Final = re.compile(r'[^!-~]|["<>]')
 _HEAD_END: Final = re.compile(rb"\n\r?\n")
-_WRITTEN: Final = re.compile(
-    rb"WARC/1\.1\r\nWARC-Type: ([a-z]+)\r\nWARC-Record-ID: <([^>\r\n]+)>\r\nWARC-Date: [0-9T:.-]+Z\r\n"
-    rb"(?:[^\r\n]+\r\n)*Content-Length: ([0-9]+)\r\n\r\n"
-)
-"""What `header` writes, in its order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,11 +84,13 @@ class Member:
 
     `problem` is empty when the slice is exactly one gzip member that holds exactly one record whose digests hold; otherwise it says
     in a few words what is not so. `header` is None when it could not be read, `block_sha256` empty when the block did not end.
+    `payload` is the hash of its payload, where one was asked for.
     """
 
     header: Header | None
     block_sha256: str
     problem: str = ""
+    payload: bytes = b""
 
 
 def warc_date(moment: datetime) -> str:
@@ -117,6 +115,11 @@ def target_uri(url: str) -> str:
         else "".join(f"%{byte:02X}" for byte in char.encode("utf-8", "replace"))
         for char in url
     )
+
+
+def framed_digest(sha1: bytes) -> str:
+    """The WARC-Payload-Digest of a revisit of a chunk-framed body: the SHA-1 of the bytes after the head, as players compute it."""
+    return f"sha1:{base64.b32encode(sha1).decode()}"
 
 
 def header(record: Record, *, warcinfo_id: str = "") -> bytes:
@@ -215,38 +218,18 @@ def _parse_date(text: str) -> datetime:
         raise FormatError(f"not a WARC-Date: {text[:40]!r}") from error
 
 
-_BLOCK_DIGEST: Final = re.compile(rb"\r\nWARC-Block-Digest: (sha256:[0-9a-f]{64})\r\n")
-
-
-def written(data: bytes, limit: int) -> tuple[str, str] | None:
-    """Type and id of the record in a slice that `header` and `pack` wrote, None when it holds more than `limit` bytes.
-
-    The fast way for a slice that is known by its hash: exactly one member, its CRC-32 holds, the record is as long as it says, and
-    its block digest holds. `MemberCheck` is for everybody's records, of any size. Raises FormatError.
-    """
-    content = unpack(data, limit)
-    if content is None:
-        return None
-    head = _WRITTEN.match(content)
-    if head is None:
-        raise FormatError("no WARC/1.1 header of ours")
-    if len(content) != head.end() + int(head[3]) + len(END) or not content.endswith(END):
-        raise FormatError("the record is not as long as its Content-Length says")
-    stated = _BLOCK_DIGEST.search(content, 0, head.end())
-    found = hashlib.sha256(memoryview(content)[head.end() : -len(END)]).hexdigest()
-    _hold("WARC-Block-Digest", stated[1].decode() if stated else None, found)
-    return head[1].decode(), head[2].decode()
-
-
 class MemberCheck:
     """Whether the bytes of one stored slice are exactly one gzip member holding exactly one sound WARC record.
 
     `feed` the slice in pieces of any size, then ask for the `result`. `sink` receives the record's block, piece by piece, before it is known to be sound.
-    Neither call raises for what the bytes are: that is the Member's `problem`.
+    `payload` names a hash ("sha1", "sha256") that the Member is to have of its payload. Neither call raises for what the bytes are: that is the
+    Member's `problem`.
     """
 
-    def __init__(self, sink: Callable[[bytes], object] | None = None) -> None:
+    def __init__(self, sink: Callable[[bytes], object] | None = None, *, payload: str = "") -> None:
         self._sink = sink
+        self._asked = payload
+        self._other: _Payload | None = None
         self._unpacker = Unpacker()
         self._start = b""
         self._header: Header | None = None
@@ -275,7 +258,12 @@ class MemberCheck:
             except FormatError as error:
                 self._problem = error.message
         whole = self._header is not None and not self._left
-        return Member(header=self._header, block_sha256=self._block.hexdigest() if whole else "", problem=self._problem)
+        return Member(
+            header=self._header,
+            block_sha256=self._block.hexdigest() if whole else "",
+            problem=self._problem,
+            payload=self._other.digest() if whole and self._other else b"",
+        )
 
     def _content(self, piece: bytes) -> None:
         if self._header is None:
@@ -288,6 +276,8 @@ class MemberCheck:
             self._block.update(block)
             if self._payload is not None:
                 self._payload.update(block)
+            if self._other is not None:
+                self._other.update(block)
             if self._sink is not None:
                 self._sink(block)
         if not rest:
@@ -310,8 +300,11 @@ class MemberCheck:
         self._header = parse_header(self._start[:end])
         self._start = b""
         self._left = self._header.length
+        http = (self._header.get("Content-Type") or "").lower().startswith("application/http")
         if self._header.payload_digest is not None and self._header.type != "revisit":
-            self._payload = _Payload(http=(self._header.get("Content-Type") or "").lower().startswith("application/http"))
+            self._payload = _Payload("sha256", http=http)
+        if self._asked:
+            self._other = _Payload(self._asked, http=http)
         return rest
 
     def _finish(self) -> None:
@@ -321,14 +314,14 @@ class MemberCheck:
             raise FormatError("the record is shorter than its Content-Length says")
         _hold("WARC-Block-Digest", self._header.block_digest, self._block.hexdigest())
         if self._payload is not None:  # a revisit's payload lies in the record that it refers to
-            _hold("WARC-Payload-Digest", self._header.payload_digest, self._payload.hexdigest())
+            _hold("WARC-Payload-Digest", self._header.payload_digest, self._payload.digest().hex())
 
 
 class _Payload:
-    """The SHA-256 of a block's payload: what follows the HTTP head, or all of it when it is not HTTP (section 2, "payload")."""
+    """The hash of a block's payload: what follows the HTTP head, or all of it when it is not HTTP (section 2, "payload")."""
 
-    def __init__(self, *, http: bool) -> None:
-        self._hash = hashlib.sha256()
+    def __init__(self, name: str, *, http: bool) -> None:
+        self._hash = hashlib.new(name, usedforsecurity=name != "sha1")
         self._in_head = http
         self._last = b""
 
@@ -343,8 +336,8 @@ class _Payload:
             data = seen[end.end() :]
         self._hash.update(data)
 
-    def hexdigest(self) -> str:
-        return self._hash.hexdigest()
+    def digest(self) -> bytes:
+        return self._hash.digest()
 
 
 def _hold(name: str, stated: str | None, found: str) -> None:

@@ -6,10 +6,11 @@ collection of lines. `preserve.pages.outline` makes it; `preserve.rules.change` 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 
+from preserve.model.noun import dataclass
 from preserve.model.page import Described, Page, Presence
 from preserve.model.web import Outcome, Verdict
 
@@ -116,6 +117,7 @@ class Change:
     `added` and `removed` are sentences or lines as the page has them, in order, and bounded; `more` counts those left out. For
     `markup` they may be lines of markup, which begin with "<". `quote` says whether the words that a footnote quotes stand in the later
     capture, `quote_before` whether they stood in the earlier one. `reasons` says in short sentences what the judgement rests on.
+    `neither`: there was no page either time, so that nothing could be compared; `kind` is noise then.
     """
 
     url: str
@@ -128,6 +130,12 @@ class Change:
     quote: Presence = Presence.UNKNOWN
     quote_before: Presence = Presence.UNKNOWN
     reasons: tuple[str, ...] = ()
+    neither: bool = False
+
+    @property
+    def heading(self) -> str:
+        """What it comes to, in one line."""
+        return "neither capture holds a page" if self.neither else f"{self.kind}: {self.kind.meaning}"
 
     @property
     def altered(self) -> bool:

@@ -5,10 +5,11 @@ An event is a change or a need. A run in which nothing changed has none, and the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import PurePath
+
+from preserve.model.noun import dataclass
 
 
 class Kind(StrEnum):

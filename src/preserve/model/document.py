@@ -7,8 +7,10 @@ reader fills `page` and the links from annotations, a DOCX reader the links from
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
+
+from preserve.model.noun import dataclass
 
 
 class Where(StrEnum):

@@ -7,19 +7,19 @@ it. What the event is about is its `body`, a Body of one kind. A new kind is a m
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar
 
-from preserve.model.trust import LogLink, Operator, Revocation, SignerEntry, StartToken, TimestampEntry
+from preserve.model.noun import dataclass
+from preserve.model.trust import LogLink, Operator, Revocation, SignerEntry, StartToken, TimestampEntry, TrustRole
 
 
 class EventKind(StrEnum):
     """What an event can be; also the last part of its folder's name."""
 
     KEY = "key"
-    """A key was made, replaced or revoked."""
+    """A signing key was replaced or revoked, a recovery key named, the log's key replaced."""
     CUSTODY = "custody"
     """The archive or a run of it was checked, copied, handed over, and to whom."""
     RENEWAL = "renewal"
@@ -27,7 +27,9 @@ class EventKind(StrEnum):
     REDACTION = "redaction"
     """A record was overwritten, because a court or a person's privacy requires it."""
     TRUST = "trust"
-    """Somebody else's key was taken into trust."""
+    """Somebody else's keys were taken into trust."""
+    COUNTERSIGNATURE = "countersignature"
+    """Somebody else signed, with SSH, a run that was sealed already."""
     ROLLBACK = "rollback"
     """Work goes on from an older state of the log, a backup for one."""
 
@@ -130,6 +132,28 @@ class KeyChange(Body):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LogRotation(Body):
+    """The log's checkpoints are signed by another key, `new`, from this entry on; `old` and `new` are vkeys of one origin.
+
+    `reason` is why the old one is given up; one that is compromised is doubted `since` a time.
+    """
+
+    kind: ClassVar[EventKind] = EventKind.KEY
+    old: str
+    new: str
+    reason: Revocation = Revocation.SUPERSEDED
+    since: datetime | None = None
+
+    def __post_init__(self) -> None:
+        if self.old == self.new:
+            raise ValueError("a key does not follow itself")
+        if self.old.partition("+")[0] != self.new.partition("+")[0]:
+            raise ValueError("the two keys are of two logs")
+        if (self.since is None) is (self.reason is Revocation.COMPROMISED):
+            raise ValueError("a compromised key, and no other, is doubted since a time")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RemovedRecord:
     """A record that was overwritten: where it lies in its run, the hash that was sealed, the hash of what stands there instead."""
 
@@ -180,6 +204,53 @@ class Renewal(Body):
     count: int
     bytes: int
     sha512: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Countersignature(Body):
+    """Somebody signed the manifest of a run after it was sealed: with the SSH key `keyid`, called `name` by those who enter it.
+
+    The signature is a file beside the statement, with this SHA-256.
+    """
+
+    kind: ClassVar[EventKind] = EventKind.COUNTERSIGNATURE
+    run: RunRef
+    name: str
+    keyid: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenKey:
+    """A key as it was taken into trust: what for, under which name, and when its signatures count."""
+
+    keyid: str
+    role: TrustRole
+    name: str
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
+    revoked_at: datetime | None = None
+    reason: Revocation | None = None
+
+    def __post_init__(self) -> None:
+        if (self.revoked_at is None) is not (self.reason is None):
+            raise ValueError("a revoked key, and no other, has a reason")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrustTaken(Body):
+    """Keys that the actor took into trust, from a file with this SHA-256, because of `reason`. It binds nobody else to trust them."""
+
+    kind: ClassVar[EventKind] = EventKind.TRUST
+    reason: str
+    file: str
+    sha256: str
+    keys: tuple[TakenKey, ...]
+
+    def __post_init__(self) -> None:
+        places = [(key.keyid, key.role, key.name) for key in self.keys]
+        if not places or places != sorted(set(places)):
+            raise ValueError("the keys are named once each, in order, and at least one is")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

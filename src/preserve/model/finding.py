@@ -7,10 +7,10 @@ not look at all. docs/formats/verification.md lists the claims.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from preserve.errors import ExitCode
+from preserve.model.noun import dataclass
 
 
 class Claim(StrEnum):

@@ -7,9 +7,10 @@ white space folded; whoever prints it escapes it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
+from preserve.model.noun import dataclass
 from preserve.model.web import Verdict
 
 
@@ -67,6 +68,14 @@ class Markup:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Extract:
+    """A text that was looked for in a page or a document, or in words why it could not be read (then `text` is "")."""
+
+    text: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     """What a response shows a reader.
 
@@ -76,7 +85,8 @@ class Page:
     `site`, `description`, `type` and what the page says, in order, each once. `canonical` is the address that it calls its own.
 
     `language` is what it declares (BCP 47, lower case), "" when nothing. `size` counts the bytes read, `cut` says that there were more.
-    `unread` says why there is no text although there may be some (a PDF without a reader at hand, another kind of file).
+    `unread` says why there is no text although there may be some (a PDF without a reader at hand, another kind of file), `remark` what
+    stood in the way of reading it as others are read.
     """
 
     address: str
@@ -94,6 +104,7 @@ class Page:
     canonical: str | None = None
     markup: Markup = field(default=Markup())
     unread: str = ""
+    remark: str = ""
 
     def said(self, name: str) -> tuple[str, ...]:
         """What the visible metadata say under `name`."""

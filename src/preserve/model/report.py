@@ -6,12 +6,12 @@ safe to show.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from preserve.errors import ExitCode
 from preserve.model.finding import Claim, Result
+from preserve.model.noun import dataclass
 from preserve.model.trust import CaptureLine, CitationLine, Manifest, RecordRef, Stamp
 
 
@@ -20,6 +20,8 @@ class State(StrEnum):
 
     CAPTURED = "captured"
     """A complete response that is worth something, and is what was sealed."""
+    THIRD_PARTY = "third-party"
+    """Another tool's capture, imported: testimony, whatever it holds."""
     DOUBTFUL = "doubtful"
     """Something was captured: cut short, or not the page that was cited."""
     NOT_CAPTURED = "not-captured"

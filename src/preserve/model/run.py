@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from preserve.model.document import Citation
+from preserve.model.noun import dataclass
 from preserve.model.web import Capture, Outcome, Verdict
 
 

@@ -6,9 +6,9 @@ Times are timezone-aware, intervals seconds. Nothing here is signed: a schedule 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
+from preserve.model.noun import dataclass
 from preserve.model.web import Outcome, Verdict
 
 Value = bool | int | float | str | tuple[str, ...]

@@ -7,10 +7,11 @@ hexadecimal SHA-256, sizes are bytes, times are timezone-aware UTC, written to t
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 
+from preserve.model.noun import dataclass
 from preserve.model.web import Outcome, Truncation, Verdict
 
 
@@ -456,6 +457,8 @@ class TrustRole(StrEnum):
     """To stand at the root of a time-stamp authority's certificates."""
     RECOVERY = "recovery"
     """To revoke and replace the keys of the operator who has the same name here. It signs no manifests."""
+    COSIGNER = "cosigner"
+    """To sign with SSH what was sealed by others."""
 
 
 class Revocation(StrEnum):
@@ -474,7 +477,8 @@ def worse(one: tuple[datetime | None, Revocation | None], other: tuple[datetime,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrustedKey:
-    """A key that this user pinned. `keyid` is the SHA-256 of the SubjectPublicKeyInfo; logs and witnesses have a `vkey` too.
+    """A key that this user pinned. `keyid` is the SHA-256 of the SubjectPublicKeyInfo; logs and witnesses have a `vkey` too, a cosigner
+    its public key as SSH writes it (`ssh`: `TYPE BASE64`).
 
     A time-stamp authority has its root's `certificate` (PEM); its `name` is the one that manifests call the authority by. The times
     bound when a signature counts; `revoked_at` and `reason` stand together or not at all.
@@ -489,6 +493,7 @@ class TrustedKey:
     vkey: str | None
     added: datetime
     certificate: str | None = None
+    ssh: str | None = None
     valid_from: datetime | None = None
     valid_until: datetime | None = None
     revoked_at: datetime | None = None

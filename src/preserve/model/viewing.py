@@ -6,10 +6,12 @@ They know nothing of sockets, so that everything that decides what is shown can 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
+
+from preserve.model.noun import dataclass
 
 HTML = "text/html; charset=utf-8"
 POLICY = "Content-Security-Policy"

@@ -6,10 +6,11 @@ Times are timezone-aware UTC datetimes, hashes are lower-case hexadecimal SHA-25
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Protocol
+
+from preserve.model.noun import dataclass
 
 
 class Outcome(StrEnum):
@@ -253,12 +254,13 @@ class Stored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Original:
-    """The response record that a revisit refers to; `body_sha256` is over the bytes after its head."""
+    """The response record that a revisit refers to; `body_sha256` is over the bytes after its head, which may be chunk-`framed`."""
 
     record_id: str
     url: str
     date: datetime
     body_sha256: str
+    framed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,9 +8,9 @@ says next to nothing. Each test gives its signals, none when the page is no such
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from urllib.parse import unquote
 
+from preserve.model.noun import dataclass
 from preserve.model.page import Answer, Media, Page
 from preserve.rules.words import normal, shorter
 
@@ -89,15 +89,6 @@ _GUARDS = (
         inline=r"submitCallback\s*=\s*function\(response\)[^}]*captcha-form",
     ),
 )
-_HEADERS = (
-    (b"cf-mitigated", "challenge"),
-    (b"x-vercel-mitigated", "challenge"),
-    (b"x-vercel-mitigated", "deny"),
-    (b"x-amzn-waf-action", "challenge"),
-    (b"x-amzn-waf-action", "captcha"),
-    (b"x-datadome", "protected"),
-    (b"x-sucuri-block", ""),
-)
 _CAPTCHA = re.compile(
     r"//(?:www\.)?(?:google\.com|recaptcha\.net)/recaptcha/|//(?:js\.|newassets\.)?hcaptcha\.com/|//challenges\.cloudflare\.com/turnstile/"
     r"|//(?:client-api\.)?arkoselabs\.com/|//static\.geetest\.com/|//smartcaptcha\.yandexcloud\.net/|/captcha\.js\b",
@@ -155,17 +146,6 @@ _PARKED_INLINE = re.compile(
 def little(page: Page) -> bool:
     """Whether a page says so little that it can be a wall in front of another."""
     return shorter(page.main_text, _LITTLE)
-
-
-def by_head(answer: Answer) -> tuple[str, ...]:
-    """The header by which a guard itself says that this is a challenge."""
-    return tuple(
-        f"header {name.decode()}: {value}"
-        for name, wanted in _HEADERS
-        if (value := answer.header(name))
-        and (not wanted or value.lower() == wanted)
-        and not (name == b"x-datadome" and answer.status < 400)
-    )
 
 
 def challenge(page: Page) -> tuple[str, ...]:

@@ -12,18 +12,14 @@ import re
 
 from rapidfuzz import fuzz
 
-from preserve.model.page import Answer, Evidence, Fit, Judgement, Media, NotFound, Page, Presence
-from preserve.model.web import Exchange, Verdict
+from preserve.model.page import Evidence, Fit, Judgement, Media, NotFound, Page, Presence
+from preserve.model.web import Verdict
 from preserve.rules import guards
 from preserve.rules.fit import authored, dated, fit, named
 from preserve.rules.tongues import NOT_FOUND
+from preserve.rules.verdict_head import by_head, glance, sent_home, split, told
 from preserve.rules.words import coverage, normal, shorter, telling, vocabulary
 
-_LOGIN = frozenset({401, 407, 511})
-_BLOCKED = frozenset({403, 406, 429, 451, 503})
-_SMALL = 1 << 16
-"""Bytes on the wire below which a page may be a wall or a shell: these are short."""
-_HOME = re.compile(r"/(?:(?:index|default|home|main|startseite|accueil|inicio)(?:\.\w{2,5})?/?)?|/[a-z]{2}(?:[-_][a-z]{2,4})?(?:/(?:index|home|default)(?:\.\w{2,5})?)?/?", re.IGNORECASE)  # fmt: skip
 _ERROR = re.compile(
     r"(?:\A|[/_.?=&-])(?:404|410|error-?404|404-?error|not-?found|page-?not-?found|file-?not-?found|pagenotfound|notfound|error-?pages?|errors?|oops|missing|nicht-gefunden"
     r"|introuvable|no-encontrad[ao]|nao-encontrad[ao]|non-trovata)(?:\Z|[/_.?=&-])",
@@ -32,92 +28,23 @@ _ERROR = re.compile(
 _PARTS = re.compile(r"\s+[|\u2013\u2014\u00b7\u2022-]+\s+|\s+::\s+")
 _SHORT, _VERY_SHORT = 700, 250
 """Extents of main text below which a page that calls itself "not found" may be just that."""
-_LONGEST = 400
-"""Characters of a signal: titles and addresses in it come from outside."""
-_MOST = 40
-"""Signals that are told: hundreds of notes may cite one page, each with a title and words of its own."""
-_WWW = re.compile(r"\A(?:www\d?|m|mobile|amp)\.")
-
-
-def answer(exchange: Exchange) -> Answer:
-    """What the head of a complete response tells."""
-    assert exchange.status is not None
-    return Answer(address=exchange.url, status=exchange.status, headers=exchange.headers, size=exchange.entity_size)
 
 
 def judge(evidence: Evidence) -> Judgement:
     """The verdict and the signals that led to it, or that were noticed in spite of it."""
-    judged = _judge(evidence)
-    signals = (signal if len(signal) <= _LONGEST else f"{signal[:_LONGEST]}…" for signal in judged.signals)
-    told = tuple(dict.fromkeys(signals))
-    if len(told) > _MOST:
-        told = (*told[:_MOST], f"{len(told) - _MOST} more signals are left out")
-    return Judgement(verdict=judged.verdict, signals=told)
-
-
-def _judge(evidence: Evidence) -> Judgement:
-    if (decided := _by_head(evidence.answer)) is not None:
-        return decided
     page = evidence.page
-    home = _sent_home(evidence.asked, evidence.answer.address)
     if page is None:
-        return (
-            Judgement(verdict=Verdict.SOFT_404, signals=home)
-            if home and not evidence.described.judgeable
-            else _unread(evidence, home)
-        )
+        return glance(evidence)
+    judged = by_head(evidence.answer) or _by_page(page, evidence)
+    remark = (page.remark,) if page.remark else ()
+    return told(Judgement(verdict=judged.verdict, signals=(*judged.signals, *remark)))
+
+
+def _by_page(page: Page, evidence: Evidence) -> Judgement:
+    home = sent_home(evidence.asked, evidence.answer.address)
     fits = fit(page, evidence.described)
     found = _stands_before(page, evidence, fits)
     return found or _soft_404(page, evidence, fits, home) or _mismatch(page, evidence, fits)
-
-
-def needs_page(evidence: Evidence) -> bool:
-    """Whether the page has to be read for `judge` to say all it can; cheap, from the head and what is cited alone."""
-    head = evidence.answer
-    if evidence.page is not None or _by_head(head) is not None:
-        return False
-    kind = head.header(b"content-type").partition(";")[0].strip().lower()
-    if kind.startswith(("image/", "audio/", "video/", "font/")):
-        return False
-    if evidence.described.judgeable:
-        return True
-    text = kind in {"", "text/html", "application/xhtml+xml", "application/octet-stream"}
-    return text and (head.size <= _SMALL or head.address != evidence.asked or head.status != 200)
-
-
-def wants_probe(evidence: Evidence) -> bool:
-    """Whether the host's answer to a made-up address could matter: a page came, and something cited is there to judge it by."""
-    kind = evidence.answer.header(b"content-type").partition(";")[0].strip().lower()
-    return (
-        evidence.described.judgeable
-        and evidence.answer.status < 300
-        and _by_head(evidence.answer) is None
-        and kind in {"", "text/html", "application/xhtml+xml"}
-    )
-
-
-def _by_head(head: Answer) -> Judgement | None:
-    """What status and headers decide (RFC 9110 section 15)."""
-    status, said = head.status, f"status {head.status}"
-    if headers := guards.by_head(head):
-        return Judgement(verdict=Verdict.CHALLENGE, signals=(said, *headers))
-    if status in _LOGIN:
-        return Judgement(verdict=Verdict.LOGIN_WALL, signals=(said,))
-    if status in _BLOCKED:
-        return Judgement(verdict=Verdict.CHALLENGE, signals=(said,))
-    if status >= 400:
-        return Judgement(verdict=Verdict.GONE, signals=(said,))
-    if status >= 300:
-        # A redirect that the flow could follow never ends here; 300, 304 and their like carry no page.
-        return Judgement(verdict=Verdict.GONE, signals=(said, "a redirection without a page"))
-    if head.size == 0:
-        return Judgement(verdict=Verdict.EMPTY_SHELL, signals=(said, "empty body"))
-    return None
-
-
-def _unread(evidence: Evidence, home: tuple[str, ...]) -> Judgement:
-    unread = ("the page was not read",) if evidence.described.judgeable else ()
-    return Judgement(verdict=Verdict.OK, signals=(*home, *unread))
 
 
 def _stands_before(page: Page, evidence: Evidence, fits: Fit) -> Judgement | None:
@@ -199,30 +126,12 @@ def _mismatch(page: Page, evidence: Evidence, fits: Fit) -> Judgement:
     return Judgement(verdict=Verdict.OK, signals=signals)
 
 
-def _sent_home(asked: str, final: str) -> tuple[str, ...]:
-    """A redirect from somewhere deep to the home page of the same host."""
-    before, after = _split(asked), _split(final)
-    if asked == final or _WWW.sub("", before[0]) != _WWW.sub("", after[0]):
-        return ()
-    deep = not _HOME.fullmatch(before[1]) or bool(before[2])
-    if deep and _HOME.fullmatch(after[1]) and not after[2] and before[1] != after[1]:
-        return (f"redirected to the home page, {final}",)
-    return ()
-
-
 def _sent_to_error(asked: str, final: str) -> tuple[str, ...]:
     """A redirect to an address that itself says "not found"."""
-    before, after = _split(asked), _split(final)
+    before, after = split(asked), split(final)
     if asked == final or _ERROR.search(before[1] + "?" + before[2]) or not _ERROR.search(after[1] + "?" + after[2][:200]):
         return ()
     return (f"redirected to the address of an error page, {final}",)
-
-
-def _split(address: str) -> tuple[str, str, str]:
-    rest = address.partition("://")[2].partition("#")[0]
-    rest, _, query = rest.partition("?")
-    host, _, path = rest.partition("/")
-    return host.lower(), "/" + path, query
 
 
 def _says_not_found(page: Page) -> tuple[str, ...]:

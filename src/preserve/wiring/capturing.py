@@ -13,7 +13,7 @@ from preserve.adapters.log import LogFolder
 from preserve.adapters.payloads import PayloadIndex
 from preserve.adapters.warcfile import resume as cut_back
 from preserve.errors import ConfigError, StoreError
-from preserve.flows import events, recover, run
+from preserve.flows import recover, run
 from preserve.flows.capture import CaptureRun
 from preserve.flows.stamp import Stamper
 from preserve.flows.watching import Watcher
@@ -41,11 +41,7 @@ def capture(
         signer = signer_of(options, clock, tell, passphrase)
         ledger = ledger_of(archive, clock, tell, passphrase, options.fetch.cacert)
         stamper = stamper_of(options.authorities, options.fetch.user_agent, options.fetch.cacert, clock, tell)
-        if archive.staged_imports():
-            from preserve.flows import imports
-
-            imports.finish_staged(archive, ledger, stamper)
-        events.finish_staged(archive, ledger, stamper)
+        _finish_staged(archive, ledger, stamper)
         journal = _open_run(archive, ledger, stamper)
         if journal is None:
             run.check_foundation(archive, ledger)
@@ -109,6 +105,18 @@ def _announce(options: CaptureOptions, tell: Tell) -> None:
         tell(f"{options.manners.save_to} is asked to save the pages, and learns that they are read.")
 
 
+def _finish_staged(archive: Archive, ledger: LogFolder, stamper: Stamper) -> None:
+    """What a kill kept from its place goes there first. Nearly always there is nothing, and nothing is loaded for it."""
+    if archive.staged_imports():
+        from preserve.flows import imports
+
+        imports.finish_staged(archive, ledger, stamper)
+    if archive.staged_events():
+        from preserve.flows import events
+
+        events.finish_staged(archive, ledger, stamper)
+
+
 def _open_run(archive: Archive, ledger: LogFolder, stamper: Stamper) -> Journal | None:
     """The journal of a run that a capture left open, made sound; None when there is none. One that was sealed gets its place."""
     if not archive.has_journal:
@@ -122,7 +130,7 @@ def _open_run(archive: Archive, ledger: LogFolder, stamper: Stamper) -> Journal 
         archive.clear_unbegun()
         return None
     if run.is_sealed(archive, journal):
-        run.settle(archive, journal, ledger, stamper)
+        run.settle_found(archive, journal, ledger, stamper)
         return None
     run.check_foundation(archive, ledger)
     staging = archive.staging(identity.name)

@@ -5,21 +5,23 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from preserve.adapters.archive import Archive
 from preserve.adapters.clock import SystemClock
 from preserve.adapters.journal import Journal
 from preserve.adapters.payloads import PayloadIndex
+from preserve.adapters.reading.room import ReadingRoom
 from preserve.adapters.warcfile import WarcWriter
 from preserve.adapters.web.fetcher import HttpFetcher
 from preserve.flows.capture import CaptureRun
 from preserve.flows.manners import Manners
 from preserve.flows.watching import Company, Watcher
+from preserve.model.noun import dataclass
 from preserve.model.run import Counts
 from preserve.model.settings import FetchSettings
-from preserve.rules import memento, record
+from preserve.rules import record
 from preserve.wiring import facts
 
 _BETWEEN_COLLECTIONS = 50_000
@@ -49,6 +51,8 @@ class Engine:
         ConfigError, and asyncio.CancelledError when the task was cancelled.
         """
         gc.set_threshold(_BETWEEN_COLLECTIONS)
+        if not gc.get_freeze_count():
+            gc.freeze()  # what was loaded stays, and need not be looked at again; once, for a process may make many runs
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             return runner.run(self._run(journal, watcher, attend, earlier, company))
 
@@ -70,6 +74,7 @@ class Engine:
         assert identity is not None, "the run was begun"
         fetcher = HttpFetcher(self.fetch, clock, archive.journal)
         archives = self._archives(clock, archive.journal)
+        reader = ReadingRoom()
         store = WarcWriter(
             archive.staging(identity.name).folder,
             f"{archive.slug}-{identity.name}",
@@ -83,6 +88,7 @@ class Engine:
             manners=self.manners,
             watcher=watcher,
             new_id=facts.new_id,
+            reader=reader,
             earlier=earlier,
             company=company,
             archives=archives,
@@ -92,6 +98,7 @@ class Engine:
         try:
             return await task
         finally:
+            reader.close()  # first: a thread may wait for it
             await fetcher.aclose()
             if archives is not None:
                 await archives.aclose()
@@ -102,6 +109,8 @@ class Engine:
         prefixes = (*self.manners.archives, *((self.manners.save_to,) if self.manners.save_to else ()))
         if not prefixes:
             return None
+        from preserve.rules import memento
+
         places = (memento.archive(prefix).place for prefix in prefixes)
         named = tuple((place.hostname, place.port) for place in places)
         return HttpFetcher(replace(self.fetch, named=named), clock, spool)
