@@ -25,7 +25,8 @@ def stamped(stamp: str) -> Moment:
 class WebArchive:
     """RFC 7089 as Wayback machines do it: /web/<url> is the TimeGate, /web/<stamp>/<url> a memento, with id_ the bytes as they came.
 
-    `lie(request)` is asked first; what it returns is sent instead. `timemaps` False leaves out TimeMaps and their links.
+    `lie(request)` is asked first; what it returns is sent instead. `timemaps` False leaves out TimeMaps and their links; with `per_page` a
+    TimeMap comes in pages of so many copies, the newest first, each with links to all others (section 5.1.2).
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class WebArchive:
         *,
         timemaps: bool = True,
         raw: bool = True,
+        per_page: int | None = None,
         otherwise: Handler = not_found,
     ) -> None:
         """The other hosts of `site` answer by `otherwise`."""
@@ -45,6 +47,7 @@ class WebArchive:
         self._held: dict[str, dict[str, tuple[bytes, int]]] = {}
         self._timemaps = timemaps
         self._raw = raw
+        self._per_page = per_page
         self._otherwise = otherwise
         site.otherwise(self._handle)
 
@@ -60,8 +63,8 @@ class WebArchive:
         return self.lie(request) or self._answer(request)
 
     def _answer(self, request: Request) -> Reply:
-        if (match := re.fullmatch(r"/web/timemap/link/(.+)", request.target)) and self._timemaps:
-            return self._timemap(match[1])
+        if (match := re.fullmatch(r"/web/timemap/(?:link|page/(\d+))/(.+)", request.target)) and self._timemaps:
+            return self._timemap(match[2], int(match[1] or 0))
         if match := re.fullmatch(r"/web/(\d{14})(id_)?/(.+)", request.target):
             return self._memento(match[3], match[1], raw=bool(match[2]))
         if match := re.fullmatch(r"/web/(.+)", request.target):
@@ -82,10 +85,20 @@ class WebArchive:
         timemap = f', <{self.prefix}timemap/link/{url}>; rel="timemap"; type="application/link-format"'
         return f'<{url}>; rel="original"{timemap if self._timemaps else ""}'
 
-    def _timemap(self, url: str) -> Reply:
-        copies = sorted(self._held.get(url, {}))
+    def _timemap(self, url: str, number: int) -> Reply:
+        copies = sorted(self._held.get(url, {}), reverse=True)
+        size = self._per_page or max(1, len(copies))
+        pages = [copies[at : at + size] for at in range(0, len(copies), size)] or [[]]
         rows = [f'<{url}>; rel="original"']
-        rows += [f'<{self.prefix}{stamp}/{url}>; rel="memento"; datetime="{to_http_date(stamped(stamp))}"' for stamp in copies]
+        if len(pages) > 1:
+            for other, held in enumerate(pages):
+                times = f'from="{to_http_date(stamped(held[-1]))}"; until="{to_http_date(stamped(held[0]))}"'
+                kind = 'type="application/link-format"'
+                rows.append(f'<{self.prefix}timemap/page/{other}/{url}>; rel="timemap"; {kind}; {times}')
+        rows += [
+            f'<{self.prefix}{stamp}/{url}>; rel="memento"; datetime="{to_http_date(stamped(stamp))}"'
+            for stamp in sorted(pages[number])
+        ]
         body = ",\n".join(rows).encode()
         return Reply(pieces=[respond(body, fields=[("Content-Type", "application/link-format")])])
 

@@ -9,15 +9,16 @@ import csv
 import io
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from functools import partial
 
 import click
 
+from preserve.cli.captureoptions import DOCUMENT_TIMEOUT, SECONDS
 from preserve.errors import ExitCode, FormatError
 from preserve.formats.counted import counted
 from preserve.formats.printable import printable
 from preserve.model.document import Citation, CitationKind, Document, Where
+from preserve.model.noun import dataclass
 
 
 @click.command()
@@ -28,7 +29,16 @@ from preserve.model.document import Citation, CitationKind, Document, Where
 @click.option("--json", "as_json", is_flag=True, help="Print JSON Lines: a plan that capture accepts.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV with a header row.")
 @click.option("--show", metavar="NOTE", help="Print one note as it stands, its addresses marked, with every doubt about them.")
-def command(paths: tuple[str, ...], where: str, as_json: bool, as_csv: bool, show: str | None) -> ExitCode:
+@click.option(
+    "--document-timeout",
+    "seconds",
+    type=SECONDS,
+    default=DOCUMENT_TIMEOUT,
+    show_default=True,
+    metavar="SECONDS",
+    help="Give up reading a document after so many seconds.",
+)
+def command(paths: tuple[str, ...], where: str, as_json: bool, as_csv: bool, show: str | None, seconds: float) -> ExitCode:
     """List the citations of documents: footnotes, endnotes, references, links. No network.
 
     DOC is a document (PDF, DOCX, ODT, EPUB, HTML, Markdown, LaTeX, AsciiDoc, reStructuredText, DocBook, text), a bibliography (BibTeX,
@@ -49,7 +59,7 @@ def command(paths: tuple[str, ...], where: str, as_json: bool, as_csv: bool, sho
     problems: list[FormatError] = []
     names: list[str] = []
     shown = 0
-    for cited in each(paths, partial(_cited, where=where, show=show), ForkedWorkers(processors())):
+    for cited in each(paths, partial(_cited, where=where, show=show), ForkedWorkers(processors()), seconds):
         if isinstance(cited, FormatError):
             problems.append(cited)
             continue

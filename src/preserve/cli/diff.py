@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 @click.option(
     "--html", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write both side by side as a page."
 )
-def command(archive: Path, url: str, earlier: str | None, later: str | None, as_json: bool, html: Path | None) -> int:
+@click.option("--verify", "whole", is_flag=True, help="Verify the whole archive first, every stored byte of it.")
+def command(
+    archive: Path, url: str, earlier: str | None, later: str | None, as_json: bool, html: Path | None, *, whole: bool
+) -> int:
     """Say what changed at URL between two captures, and whether the words that a footnote quotes still stand there.
 
     RUN is a run's number, TIME is ISO 8601 (2026-11-21T12:00Z): then the last capture at or before it. URL is taken as it was cited or
@@ -37,12 +40,14 @@ def command(archive: Path, url: str, earlier: str | None, later: str | None, as_
     identical: the same bytes. noise: counters, clocks, tokens, adverts. markup: what surrounds the main text, or is not seen. text: the
     main text, the title, author or dates, or something that is no text. gone, back: there was a page on one side only.
 
-    The archive is verified first and never written to; nothing altered is shown as if it were intact.
+    What is read is verified first: seals, log, lists, and the records of the two captures; the rest only with --verify. Nothing altered
+    is shown as if it were intact, and nothing is written to the archive.
 
-    Exit code: 0, also when there is one capture only; 2 when there is none; 40 when something was altered.
+    Exit code: 0, also when there is one capture only; 2 when there is none; 40 when something that was verified is altered.
     """
     from preserve.adapters.folder import DiskFolder
-    from preserve.cli.verify import check
+    from preserve.adapters.reading.room import ReadingRoom
+    from preserve.cli.verify import check, check_lists
     from preserve.flows import change as flow
     from preserve.flows.bundle import run_names
     from preserve.rules.damage import Damage
@@ -51,9 +56,9 @@ def command(archive: Path, url: str, earlier: str | None, later: str | None, as_
         raise FormatError(f"{archive} is not an archive", "capture into it first, or name another folder")
     if html is not None and html.resolve().is_relative_to(archive.resolve()):
         raise UsageError(f"{html} lies in the archive, and nothing else may", "name a place outside it")
-    report = check(archive)
-    with DiskFolder(archive) as folder:
-        shelf = flow.shelf(folder, run_names(folder))
+    report = check(archive) if whole else check_lists(archive)
+    with DiskFolder(archive) as folder, ReadingRoom() as reader:
+        shelf = flow.shelf(folder, run_names(folder), reader)
         seen = flow.captures_of(shelf, url)
         if not seen:
             raise UsageError(f"there is no sealed capture of {url}", "preserve status lists what there is")
@@ -85,6 +90,7 @@ def line(change: Change) -> dict[str, object]:
         "added": list(change.added),
         "removed": list(change.removed),
         "quote": change.quote,
+        **({"neither": True} if change.neither else {}),
     }
 
 
@@ -105,7 +111,7 @@ def _text(change: Change) -> Iterator[str]:
     for name, version in (("from", change.before), ("to", change.after)):
         yield f"{name:<5} run {version.sequence}  {version.at:%Y-%m-%d %H:%M:%S} UTC  {printable(_ending(version))}"
     yield ""
-    yield f"{change.kind}: {change.kind.meaning}"
+    yield change.heading
     for reason in change.reasons:
         yield f"  {printable(reason)}"
     words = {Presence.PRESENT: "stand", Presence.ABSENT: "do not stand"}

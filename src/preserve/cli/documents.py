@@ -9,14 +9,16 @@ import os
 import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from preserve.documents import read
 from preserve.errors import ExitCode, FormatError
 from preserve.model.document import Document
+from preserve.model.noun import dataclass
 from preserve.ports import Workers
+
+if TYPE_CHECKING:
+    from preserve.adapters.reading.room import ReadingRoom
 
 T = TypeVar("T")
 
@@ -55,6 +57,9 @@ SUFFIXES = frozenset(
 )
 """Which files of a folder are taken; a file that is named is read whatever its suffix."""
 
+_PACKAGES = frozenset({b"PK\x03\x04", b"PK\x05\x06"})
+_PDF_HEADER = 1029
+"""Bytes in which a PDF's header may stand (`documents.detect`); a text that speaks of PDF loses nothing by the room."""
 _BATCH = 64
 """Documents handed to the processes at a time: forking again costs less than one of them."""
 
@@ -88,42 +93,54 @@ def exit_code(*, read: int, failed: int) -> ExitCode:
     return ExitCode.PARTIAL if read else ExitCode.FORMAT
 
 
-def load(paths: Iterable[str]) -> Loaded:
-    """Read every document that `paths` name: files, folders (with what lies below), patterns, `-` for stdin."""
+def load(paths: Iterable[str], seconds: float) -> Loaded:
+    """Read every document that `paths` name: files, folders (with what lies below), patterns, `-` for stdin.
+
+    `seconds` are allowed for one that needs a reading room.
+    """
     documents: list[Opened] = []
     problems: list[FormatError] = []
-    for file in _named(paths):
-        opened = file if isinstance(file, FormatError) else _opened(file)
-        if isinstance(opened, FormatError):
-            problems.append(opened)
-        else:
-            documents.append(opened)
+    with _room(seconds) as room:
+        for file in _named(paths):
+            opened = file if isinstance(file, FormatError) else _opened(file, room)
+            if isinstance(opened, FormatError):
+                problems.append(opened)
+            else:
+                documents.append(opened)
     return Loaded(documents=tuple(documents), problems=tuple(problems))
 
 
-def each(paths: Iterable[str], task: Callable[[Document], T], workers: Workers) -> Iterator[T | FormatError]:
+def one(name: str, data: bytes, seconds: float) -> Document:
+    """A document whose bytes are at hand already; raises FormatError when it cannot be read."""
+    with _room(seconds) as room:
+        return _document(name, data, room)
+
+
+def each(paths: Iterable[str], task: Callable[[Document], T], workers: Workers, seconds: float) -> Iterator[T | FormatError]:
     """What `task` makes of every document that `paths` name, in their order, or why it cannot be read.
 
     `workers` get the files, a batch at a time, and send back only what `task` made: a thousand documents need no more memory than a
-    batch does.
+    batch does. `seconds` are allowed for a document that needs a reading room; each process has a room of its own.
     """
+    room = _room(seconds)
 
-    def one(file: str) -> T | FormatError:
-        opened = _opened(file)
+    def made(file: str) -> T | FormatError:
+        opened = _opened(file, room)
         return opened if isinstance(opened, FormatError) else task(opened.document)
 
     batch: list[str] = []
-    for file in _named(paths):
-        if isinstance(file, FormatError):
-            yield from workers.map(one, batch)
-            batch = []
-            yield file
-            continue
-        batch.append(file)
-        if len(batch) >= _BATCH:
-            yield from workers.map(one, batch)
-            batch = []
-    yield from workers.map(one, batch)
+    with room:
+        for file in _named(paths):
+            if isinstance(file, FormatError):
+                yield from workers.map(made, batch)
+                batch = []
+                yield file
+                continue
+            batch.append(file)
+            if len(batch) >= _BATCH:
+                yield from workers.map(made, batch)
+                batch = []
+        yield from workers.map(made, batch)
 
 
 def _named(paths: Iterable[str]) -> Iterator[str | FormatError]:
@@ -139,12 +156,27 @@ def _named(paths: Iterable[str]) -> Iterator[str | FormatError]:
         seen.update(files)
 
 
-def _opened(file: str) -> Opened | FormatError:
+def _opened(file: str, room: ReadingRoom) -> Opened | FormatError:
     try:
         name, data = _bytes(file)
-        return Opened(path=file, data=data, document=read(name, data))
+        return Opened(path=file, data=data, document=_document(name, data, room))
     except FormatError as problem:
         return problem
+
+
+def _document(name: str, data: bytes, room: ReadingRoom) -> Document:
+    """Text is read on the spot; what other people's parsers take apart (PDF, packages of XML), in the room."""
+    if data[:4] in _PACKAGES or b"%PDF-" in data[:_PDF_HEADER]:
+        return room.document(name, data)
+    from preserve.documents import read
+
+    return read(name, data)
+
+
+def _room(seconds: float) -> ReadingRoom:
+    from preserve.adapters.reading.room import MEMORY_OF_DOCUMENTS, ReadingRoom
+
+    return ReadingRoom(seconds=seconds, memory=MEMORY_OF_DOCUMENTS)
 
 
 def _files(path: str) -> Iterator[str]:

@@ -33,24 +33,27 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON line for each citation, with --history for each run.")
 @click.option("--history", is_flag=True, help="Say run by run how many citations stood well: the link rot of the collection.")
 @click.option("--svg", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="With --history: draw it.")
-def command(archive: Path, as_json: bool, history: bool, svg: Path | None) -> int:
+@click.option("--verify", "whole", is_flag=True, help="With --history: verify every stored byte too, not what it reads alone.")
+def command(archive: Path, as_json: bool, history: bool, svg: Path | None, *, whole: bool) -> int:
     """Say of every document and footnote what was captured, whether it is worth something, and whether it is intact.
 
     ARCHIVE is $PRESERVE_ARCHIVE, else ./archive. Intact means what `preserve verify` means by it: every stored byte is read and
-    held against what was signed. Nothing is written.
+    held against what was signed; --history reads seals, log and lists, and verifies these. Nothing is written.
 
     Exit code: 0, or 40 when something was altered; `preserve verify` tells what.
     """
     from preserve.adapters.folder import DiskFolder
     from preserve.cli import upcoming as upcoming_in
-    from preserve.cli.verify import check
+    from preserve.cli.verify import check, check_lists
     from preserve.flows.status import status
 
     if not (archive / "archive.toml").is_file():
         raise FormatError(f"{archive} is not an archive", "capture into it first, or name another folder")
     if svg is not None and not history:
         raise UsageError("--svg draws the history", "add --history")
-    report = check(archive)
+    if whole and not history:
+        raise UsageError("--verify is for --history: without it, everything is verified", "leave it out, or add --history")
+    report = check_lists(archive) if history and not whole else check(archive)
     if history:
         from preserve.cli.history import show
 

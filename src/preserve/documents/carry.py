@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from preserve.documents.marks import is_strongly_citing
 from preserve.documents.pages import Row
+from preserve.model.noun import dataclass
 
 _TAKES_UP = re.compile(r"\s*(?:\[?https?://|\[?www\.|\[?perma\.cc)", re.IGNORECASE)
 _REST = re.compile(

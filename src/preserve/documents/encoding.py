@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import codecs
 import re
-from dataclasses import dataclass
+
+from preserve.model.noun import dataclass
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),

@@ -5,12 +5,12 @@ from __future__ import annotations
 import posixpath
 import re
 from collections import defaultdict
-from dataclasses import dataclass
 
 from lxml import etree
 
 from preserve.documents.numbering import printed
 from preserve.documents.package import attribute, local
+from preserve.model.noun import dataclass
 
 _FIELD = re.compile(r"\s*HYPERLINK\b(?P<rest>.*)\Z", re.IGNORECASE | re.DOTALL)
 _ARGUMENT = re.compile(r'(?P<switch>\\[a-z])?\s*(?:"(?P<quoted>[^"]*)"|(?P<bare>[^\s"\\]\S*))?\s*', re.IGNORECASE)

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from preserve.documents.written import Writing
 from preserve.model.document import Passage, Where
+from preserve.model.noun import dataclass
 
 _RESOLVER = re.compile(r"(?:https?://(?:dx\.|www\.)?doi\.org/|doi\s*:\s*)+", re.IGNORECASE)
 _QUOTES = str.maketrans('“”„«»"', "‘’‚‹›'")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from preserve.documents.encoding import decode
 from preserve.errors import FormatError
+from preserve.model.noun import dataclass
 
 _KNOWN = (
     (b"\xd0\xcf\x11\xe0", "an old Office file", "open it in a word processor and save it as DOCX or ODT"),

@@ -7,22 +7,29 @@ markup itself calls the main part, or where it fails, the blocks outside of navi
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from functools import lru_cache
 from types import ModuleType
 
-from preserve.model.page import Page
+from preserve.model.page import Extract, Page
 from preserve.pages.markup import Block, Reading, fold
 
 _MAX_SIZE, _MAX_DEPTH, _MAX_ELEMENTS = 600_000, 200, 12_000
 _SHORT = 200
 
 
-def with_main_text(reading: Reading, text: str) -> Page:
-    """The page of `reading` with its main text; `text` is its markup."""
+def with_main_text(reading: Reading, text: str, extract: Callable[[str], Extract]) -> Page:
+    """The page of `reading` with its main text; `text` is its markup, `extract` what looks for it with `extracted`."""
     page = reading.page
     own = plain_main(reading.blocks)
-    found = "" if len(page.text) < _SHORT else _extracted(page, text)
-    return dataclasses.replace(page, main_text=found if len(found) * 3 >= len(own) else own)
+    found = extract(text) if len(page.text) >= _SHORT and _sane(page, text) else Extract()
+    main = found.text if len(found.text) * 3 >= len(own) else own
+    return dataclasses.replace(page, main_text=main, remark=found.problem)
+
+
+def here(text: str) -> Extract:
+    """The main text, looked for in this very process: only for markup that nobody hostile wrote."""
+    return Extract(text=extracted(text))
 
 
 def plain_main(blocks: tuple[Block, ...]) -> str:
@@ -33,10 +40,13 @@ def plain_main(blocks: tuple[Block, ...]) -> str:
     return "\n".join(whole)
 
 
-def _extracted(page: Page, text: str) -> str:
+def _sane(page: Page, text: str) -> bool:
     markup = page.markup
-    if len(text) > _MAX_SIZE or markup.depth > _MAX_DEPTH or markup.elements > _MAX_ELEMENTS or "\0" in text:
-        return ""
+    return len(text) <= _MAX_SIZE and markup.depth <= _MAX_DEPTH and markup.elements <= _MAX_ELEMENTS and "\0" not in text
+
+
+def extracted(text: str) -> str:
+    """What trafilatura takes for the main text of this markup; "" when it finds none."""
     trafilatura, problems = _trafilatura()
     try:
         found = trafilatura.bare_extraction(text, include_comments=False, with_metadata=False, fast=True)

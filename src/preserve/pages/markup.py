@@ -7,10 +7,11 @@ or the main part. Every list is bounded, and so is the search for the start of w
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from preserve.formats import url as urls
 from preserve.formats.html import EndTag, Tag, pieces, resolve
+from preserve.model.noun import dataclass
 from preserve.model.page import Markup, Media, Page
 from preserve.pages.metadata import KINDS, linked
 

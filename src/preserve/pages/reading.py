@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from preserve.model.page import Media, Page
+from preserve.model.page import Extract, Media, Page
 from preserve.pages import charset, content
 from preserve.pages.markup import read_markup
 
@@ -36,13 +36,14 @@ def read(
     content_type: str = "",
     address: str = "",
     cut: bool = False,
-    pdf: Callable[[bytes], str] | None = None,
-    main: bool = True,
+    pdf: Callable[[bytes], Extract] | None = None,
+    main: Callable[[str], Extract] | None = content.here,
 ) -> Page:
     """What `data`, an entity without content coding, shows a reader.
 
     `content_type` is the header's value, `address` where it came from, `cut` says that the entity is longer than `data`. `pdf` reads the
-    text of a PDF; its errors are its own. Without `main` the main text, which is the slow part, is left empty.
+    text of a PDF, `main` the main text of markup; both belong into a reading room (`ports.Reader`) where strangers wrote the page. Without
+    `main` the main text, which is the slow part, is left empty.
     """
     data, cut = data[:LIMIT], cut or len(data) > LIMIT
     media = media_of(data, content_type)
@@ -50,12 +51,13 @@ def read(
     if media is Media.HTML:
         text, encoding = charset.decode(data, content_type)
         reading = read_markup(text, address=address, size=size, cut=cut, encoding=encoding)
-        return content.with_main_text(reading, text) if main else reading.page
+        return reading.page if main is None else content.with_main_text(reading, text, main)
     if media is Media.TEXT:
         text, encoding = charset.decode(data, content_type)
         return _plain(text, address=address, size=size, cut=cut, media=media, encoding=encoding)
     if media is Media.PDF and pdf is not None:
-        return _plain(pdf(data), address=address, size=size, cut=cut, media=media)
+        found = pdf(data)
+        return _plain(found.text, address=address, size=size, cut=cut, media=media, problem=found.problem)
     unread = {Media.PDF: "the text of the PDF was not read", Media.EMPTY: "the body is empty"}.get(
         media, "it has no text that is read here"
     )
@@ -83,9 +85,9 @@ def media_of(data: bytes, content_type: str) -> Media:
     return Media.OTHER
 
 
-def _plain(text: str, *, address: str, size: int, cut: bool, media: Media, encoding: str = "") -> Page:
+def _plain(text: str, *, address: str, size: int, cut: bool, media: Media, encoding: str = "", problem: str = "") -> Page:
     lines = (" ".join(line.replace("\0", "\ufffd").split()) for line in text[:_MAX_TEXT].splitlines())
     whole = "\n".join(line for line in lines if line)
     nothing = "no text could be read in the PDF" if media is Media.PDF else "there is no text in it"
-    unread = "" if whole else nothing
+    unread = "" if whole else problem or nothing
     return Page(address=address, media=media, size=size, cut=cut, encoding=encoding, text=whole, main_text=whole, unread=unread)

@@ -16,7 +16,6 @@ import json
 import re
 from calendar import monthrange
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Any, Final
@@ -25,6 +24,7 @@ from urllib.parse import quote
 from preserve.errors import UsageError
 from preserve.formats.linkformat import Link, http_date
 from preserve.formats.url import BadUrl, Url, join, parse, surt
+from preserve.model.noun import dataclass
 
 BEFORE: Final = 3
 AFTER: Final = 2
@@ -34,6 +34,8 @@ _ROWS: Final = 100
 _STAMP: Final = re.compile(r"/(\d{14})([a-z]{2}_)?/(?=.)")
 _DAY: Final = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?")
 _OK: Final = frozenset({200})
+_EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
+_LATEST: Final = datetime.max.replace(tzinfo=UTC)
 
 
 class Way(StrEnum):
@@ -203,6 +205,58 @@ def stamp(address: str) -> datetime | None:
 def raw(address: str) -> str | None:
     """The address under which the archive gives the bytes as they came (`id_`); None when its addresses do not say."""
     return _STAMP.sub(r"/\1id_/", address, count=1) if _STAMP.search(address) else None
+
+
+# ------------------------------------------------------------------------------------------------------- TimeMaps in pages
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapPage:
+    """A page of a TimeMap that another one links (RFC 7089 section 5.1.2): the times of its copies, None where it is not said."""
+
+    url: str
+    first: datetime | None = None
+    last: datetime | None = None
+
+
+def pages_in(links: Iterable[Link], base: Url) -> tuple[MapPage, ...]:
+    """The pages among the links of a TimeMap, each address once.
+
+    A link to a TimeMap that names no times leads to the same list in another form, unless this list holds no copy itself: then it is its
+    index.
+    """
+    links = tuple(links)
+    index = not any("memento" in link.relations for link in links)
+    found: dict[str, MapPage] = {}
+    for link in links:
+        kind = link.parameter("type").partition(";")[0].strip().lower()
+        if "timemap" not in link.relations or kind not in {"", "application/link-format"}:
+            continue
+        first, last = http_date(link.parameter("from")), http_date(link.parameter("until"))
+        if (index or first or last) and (address := absolute(link.target, base)) is not None:
+            found.setdefault(address, MapPage(url=address, first=first, last=last))
+    return tuple(found.values())
+
+
+def next_page(pages: Iterable[MapPage], listed: Iterable[Snapshot], asked: datetime) -> MapPage | None:
+    """Of the pages that were not read, the one to read next: it may list the best copy, or one more of those to try; None when none can.
+
+    `listed` are the copies that are known already. Wanted are `BEFORE` copies before the date that is asked for and, only where there is
+    none, `AFTER` after it.
+    """
+    known = in_order(listed, asked)
+    before = [_at(each) for each in known if _at(each) <= asked]
+    after = [_at(each) for each in known if _at(each) > asked]
+    # What could stand between these and the date that is asked for would be nearer.
+    since = before[-1] if len(before) == BEFORE else _EARLIEST
+    useful = [page for page in pages if (page.first or _EARLIEST) <= asked and (page.last or _LATEST) > since]
+    if useful:
+        return max(useful, key=lambda page: (min(page.last or asked, asked), page.first or _EARLIEST))
+    if before:
+        return None
+    until = after[-1] if len(after) == AFTER else _LATEST
+    later = [page for page in pages if asked < (page.first or _EARLIEST) < until]
+    return min(later, key=lambda page: page.first or _EARLIEST, default=None)
 
 
 # ---------------------------------------------------------------------------------------------------------- which one is taken
