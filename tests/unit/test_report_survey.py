@@ -16,7 +16,8 @@ from preserve.errors import ExitCode
 from preserve.flows.report import MOST_POINTS
 from preserve.model.handover import Wanted
 from preserve.model.report import State
-from reports import surveyed
+from preserve.web.report import Site, capture_page
+from reports import Page, surveyed
 
 
 def make(root: Path, runs: int = 1, pages: int = 3) -> Archivist:
@@ -42,6 +43,7 @@ def test_a_row_for_each_citation(tmp_path: Path) -> None:
         assert overview.checked.exit_code is ExitCode.DONE
         assert dict(overview.states) == {
             State.CAPTURED: 3,
+            State.THIRD_PARTY: 0,
             State.DOUBTFUL: 0,
             State.NOT_CAPTURED: 1,
             State.ALTERED: 0,
@@ -121,6 +123,24 @@ def test_the_last_run_counts_and_the_others_are_points_in_time(repeated: tuple[P
         assert rows[2].points == ()
         # The page of the first capture knows of the later ones.
         assert [point.sequence for point in survey.page(0, 0).points] == [0, 1, 2, 3]
+
+
+def test_a_page_says_that_other_bytes_came_and_not_that_something_changed(repeated: tuple[Path, Archivist]) -> None:
+    root, archivist = repeated
+    with surveyed(root, archivist.trusted) as survey:
+        site = Site(overview=survey.overview, archive="my archive")
+        first, last = (Page(capture_page(site, survey.page(run, 0))).text for run in (0, 3))
+        assert "Other bytes came" not in first
+        assert "(run 2)" in last
+        assert "only what changes by itself was not looked at for this page; this says it:" in " ".join(last.split())
+        url = survey.line(3, 0).url
+        assert f"preserve diff 'my archive' '{url}' --from 2 --to 3" in last
+        page = survey.page(3, 0)
+        same = replace(page, points=tuple(replace(point, content=page.points[0].content) for point in page.points))
+        assert "Other bytes came" not in capture_page(site, same)
+        theirs = replace(page, points=tuple(replace(point, state=State.THIRD_PARTY) for point in page.points))
+        assert "Other bytes came" in capture_page(site, theirs)
+        assert "preserve diff" not in capture_page(site, theirs), "what another tool saw is no change that we saw"
 
 
 def test_only_some_runs_or_documents(repeated: tuple[Path, Archivist], tmp_path: Path) -> None:

@@ -93,6 +93,17 @@ def test_nothing_is_called_intact_before_it_was_checked(watched: Watched) -> Non
     assert "Unaltered, complete" in watched.page("index.html")
 
 
+def test_long_lists_are_read_before_the_verification_begins(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("preserve.flows.view._LONG", 0)
+    watched.desk.open(patience=10)
+    assert watched.desk.ready
+    assert not watched.desk.checked
+    assert "Not checked yet" in watched.page("index.html")
+    watched.go.set()
+    wait_until(lambda: watched.desk.checked)
+    assert "Unaltered, complete" in watched.page("index.html")
+
+
 def test_how_far_it_is_can_be_seen(watched: Watched) -> None:
     watched.desk.open(patience=0)
     wait_until(lambda: watched.desk.ready and watched.desk.progress().total > 0)

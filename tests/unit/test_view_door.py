@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
+from uvicorn.server import ServerState
 
-from preserve.adapters.viewserver import Door, Guarded, listen, new_secret
+from preserve.adapters import viewserver
+from preserve.adapters.viewserver import Door, Guarded, configuration, listen, new_secret
 from preserve.errors import ExitCode, StoreError
 from preserve.model.viewing import Answer, Asked
 
@@ -169,3 +171,87 @@ def test_a_port_that_is_taken_is_said() -> None:
         listen(first.getsockname()[1])
     assert caught.value.exit_code is ExitCode.STORE
     assert "leave --port out" in caught.value.hint
+
+
+class Told:
+    """The page that a client of `pace` takes its time over."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def answer(self, asked: Asked) -> Answer:
+        return Answer(text=self._text)
+
+
+def pace(text: str, client: Callable[[asyncio.StreamReader, asyncio.StreamWriter, str], Awaitable[None]]) -> None:
+    """Serve `text` and have `client` talk to it, over a real connection."""
+
+    async def both() -> None:
+        with listen(0) as door:
+            port = door.getsockname()[1]
+            config = configuration([Door(port=port, answer=Told(text).answer, secret=SECRET)])
+            config.load()
+            hurried = cast("Callable[..., asyncio.Protocol]", config.http_protocol_class)
+            serving = asyncio.get_running_loop()
+            server = await serving.create_server(lambda: hurried(config, ServerState(), {}), sock=door.dup())
+            async with server:
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                await client(reader, writer, f"GET /{SECRET}/x HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n")
+                writer.close()
+
+    asyncio.run(asyncio.wait_for(both(), 20))
+
+
+CUT_OFF = (ConnectionError, asyncio.IncompleteReadError)
+
+
+async def dribble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A byte of a header field every now and then, for as long as the other side has the patience."""
+    while True:
+        writer.write(b"x")
+        await writer.drain()
+        try:
+            await asyncio.wait_for(reader.readexactly(1), 0.05)
+        except TimeoutError:
+            continue
+
+
+async def read_on(reader: asyncio.StreamReader) -> None:
+    while True:
+        await reader.readexactly(1 << 16)
+
+
+def test_who_never_ends_a_header_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(viewserver, "_ASKING", 0.3)
+
+    async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: str) -> None:
+        writer.write(head.encode() + b"X-Slow: ")
+        with pytest.raises(CUT_OFF):
+            await dribble(reader, writer)
+
+    pace("a page", client)
+
+
+def test_the_same_after_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(viewserver, "_ASKING", 0.3)
+
+    async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: str) -> None:
+        writer.write(head.encode() + b"\r\n")
+        assert (await reader.readuntil(b"a page")).startswith(b"HTTP/1.1 200")
+        writer.write(head.encode() + b"X-Slow: ")
+        with pytest.raises(CUT_OFF):
+            await dribble(reader, writer)
+
+    pace("a page", client)
+
+
+def test_who_never_reads_the_answer_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(viewserver, "_TAKING", 0.3)
+
+    async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: str) -> None:
+        writer.write(head.encode() + b"\r\n")
+        await asyncio.sleep(1)  # the client itself is what is slow here
+        with pytest.raises(CUT_OFF):
+            await read_on(reader)
+
+    pace("x" * 30_000_000, client)

@@ -20,7 +20,7 @@ from preserve.model.report import Checked, Overview, Point, Row, State
 from preserve.model.trust import HopLine
 from preserve.model.web import Outcome
 from preserve.web import folder, render, table
-from preserve.web.report import Site, capture_page, cited, notes_markdown, rows_page
+from preserve.web.report import Site, annotated, capture_page, cited, notes_markdown, rows_page
 from preserve.web.timeline import timeline
 from reports import Page, surveyed
 
@@ -233,7 +233,9 @@ def test_markdown_shows_it(archive: tuple[Path, Archivist], text: str) -> None:
     root, archivist = archive
     with surveyed(root, archivist.trusted) as survey:
         row = poisoned(next(survey.rows()), text)
-        found = "".join(notes_markdown(site(survey.overview), replace(survey.overview.documents[0], name=text), 1, 1, [row]))
+        shown = site(survey.overview)
+        document = replace(survey.overview.documents[0], name=text)
+        found = "".join(notes_markdown(shown, document, 1, 1, annotated(shown, [row])))
     assert not DANGEROUS.search(found)
     from markdown_it import MarkdownIt
 
@@ -355,13 +357,28 @@ def test_a_timeline_says_in_words_what_it_draws() -> None:
     assert drawn.count('class="here"') == 1
 
 
+def test_a_timeline_of_a_year_has_no_mark_upon_another() -> None:
+    states = [State.NOT_CAPTURED if n in {100, 101, 200} else State.CAPTURED for n in range(335)]
+    page = Page(str(timeline(points(*states, days=1), ("000334", 0))))
+    assert page.all("svg")[0]["aria-label"].endswith(": 332 captured, 3 not captured")
+    marks = page.all("g")
+    assert len(marks) <= 320 / 12
+    assert [each["class"] for each in marks].count("not-captured") == 2, "the gravest is what shows"
+    titles = re.findall(r"<title>(.*?)</title>", str(timeline(points(*states, days=1))))
+    assert sum(int(count) for title in titles for count in re.findall(r"(\d+) (?:captured|not captured)", title)) == 335
+    assert "2026-04-09 to 2026-04-22, runs 98 to 111: 12 captured, 2 not captured; other bytes than before 7 times" in titles
+    drawn = [float(x) for x in re.findall(r'circle cx="([\d.]+)"', str(timeline(points(*states, days=1))))]
+    assert all(after - before > 8 for before, after in pairwise(drawn))
+
+
 def test_one_capture_is_no_line() -> None:
     assert timeline(points(State.CAPTURED)) == ""
 
 
 def test_captures_of_one_moment_stay_on_the_line() -> None:
     drawn = str(timeline(points(State.CAPTURED, State.CAPTURED, days=0)))
-    assert [float(x) for x in re.findall(r'cx="([\d.]+)"', drawn)] == [9.0, 9.0]
+    assert [float(x) for x in re.findall(r'cx="([\d.]+)"', drawn)] == [9.0]
+    assert "<title>2026-01-01, runs 0 to 1: 2 captured</title>" in drawn
 
 
 # ------------------------------------------------------------------------------------------------------------------- pager

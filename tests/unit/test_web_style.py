@@ -39,8 +39,12 @@ def contrast(one: str, other: str) -> float:
 
 
 PAIRS = [
-    *((ink, ground) for ink in ("ink", "quiet", "link", "good", "doubt", "none", "bad") for ground in ("paper", "card")),
-    *((ink, f"{ink}-wash") for ink in ("good", "doubt", "none", "bad")),
+    *(
+        (ink, ground)
+        for ink in ("ink", "quiet", "link", "good", "third", "doubt", "none", "bad")
+        for ground in ("paper", "card")
+    ),
+    *((ink, f"{ink}-wash") for ink in ("good", "third", "doubt", "none", "bad")),
     *((ink, wash) for ink in ("ink", "link", "quiet") for wash in ("good-wash", "doubt-wash", "bad-wash", "none-wash", "mark")),
 ]
 

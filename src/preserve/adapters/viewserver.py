@@ -5,26 +5,29 @@ the host and port that it came to (a name that somebody rebinds to 127.0.0.1 doe
 was printed. Whatever fails gets an empty answer. There are no cookies, and nothing in a request but its path, its query and its host
 reaches the pages.
 
-uvicorn speaks HTTP and owns the event loop; pages are drawn in threads. Header sizes are h11's, 64 kB; bodies are never read.
+uvicorn speaks HTTP and owns the event loop; pages are drawn in threads. Header sizes are h11's, 64 kB; bodies are never read. A
+client that takes its time is cut off: other users of the machine reach the port, too, and are not to keep its places taken.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import logging
 import re
 import secrets
 import socket
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
 import uvicorn
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from preserve.errors import StoreError, UsageError
+from preserve.model.noun import dataclass
 from preserve.model.viewing import Answer, Asked
 
 LOOPBACK = "127.0.0.1"
@@ -32,6 +35,10 @@ NAMES = (LOOPBACK, "localhost")
 _PATH = re.compile(rb"/[A-Za-z0-9._/-]*")
 _QUERY = 4096
 _CONNECTIONS = 100
+_ASKING = 10.0
+"""Seconds that a client has for a whole request header, from its connection or from the first byte that follows an answer."""
+_TAKING = 60.0
+"""Seconds in which a client that lets its answer wait must go on reading it."""
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -158,25 +165,67 @@ def _response(answer: Answer) -> Response:
 
 def serve(doors: Sequence[Door], sockets: Sequence[socket.socket], started: Callable[[], None]) -> None:
     """Answer until Ctrl-C or SIGTERM, which is raised again as KeyboardInterrupt. `started` is called when both ports answer."""
-    server = _Server(
-        uvicorn.Config(
-            Guarded(doors),
-            loop="asyncio",
-            http="h11",
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            log_level=logging.CRITICAL,
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-            limit_concurrency=_CONNECTIONS,
-            timeout_keep_alive=15,
-            timeout_graceful_shutdown=1,
-        ),
-        started,
+    _Server(configuration(doors), started).run(sockets=list(sockets))
+
+
+def configuration(doors: Sequence[Door]) -> uvicorn.Config:
+    """How uvicorn is to serve these doors."""
+    return uvicorn.Config(
+        Guarded(doors),
+        loop="asyncio",
+        http=_Hurried,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        log_level=logging.CRITICAL,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        limit_concurrency=_CONNECTIONS,
+        timeout_keep_alive=15,
+        timeout_graceful_shutdown=1,
     )
-    server.run(sockets=list(sockets))
+
+
+class _Hurried(H11Protocol):
+    """HTTP with a client that has so long to ask and to read, however many bytes it dribbles meanwhile."""
+
+    _asking: asyncio.TimerHandle | None = None
+    _taking: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
+        super().connection_made(transport)
+        self._asking = self.loop.call_later(_ASKING, transport.abort)
+
+    def data_received(self, data: bytes) -> None:
+        if self._asking is None and self._idle():
+            self._asking = self.loop.call_later(_ASKING, self.transport.abort)
+        super().data_received(data)
+        if self._asking is not None and not self._idle():
+            self._asking.cancel()
+            self._asking = None
+
+    def _idle(self) -> bool:
+        """Whether no request is being answered: what comes now belongs to the next one."""
+        cycle: RequestResponseCycle | None = self.cycle
+        return cycle is None or cycle.response_complete
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._taking = self.loop.call_later(_TAKING, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._stop_waiting(self._taking)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting(self._asking, self._taking)
+        super().connection_lost(exc)
+
+    def _stop_waiting(self, *timers: asyncio.TimerHandle | None) -> None:
+        for timer in timers:
+            if timer is not None:
+                timer.cancel()
 
 
 class _Server(uvicorn.Server):

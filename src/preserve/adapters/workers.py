@@ -60,11 +60,12 @@ class ForkedWorkers:
                 os.kill(child, signal.SIGTERM)  # ended already, unless we stop for an error
                 os.waitpid(child, 0)
         if len(answers) != len(items):
-            raise StoreError("a process that was reading was killed", "is there enough memory? --workers 1 needs the least")
+            raise StoreError("a process that was at work was killed", "is there enough memory? --workers 1 needs the least")
         return [answers[number] for number in range(len(items))]
 
     def _fork(self, children: dict[int, int], task: Callable[[_T], _R], items: Sequence[_T], numbers: int) -> None:
         mine, theirs = os.pipe()
+        parent = os.getpid()
         child = os.fork()
         if child:
             os.close(theirs)
@@ -73,7 +74,7 @@ class ForkedWorkers:
         code = 1
         try:
             try:
-                message = pickle.dumps(_work(task, items, numbers))
+                message = pickle.dumps(_work(task, items, numbers, parent))
             except PreserveError as problem:
                 message = pickle.dumps(problem)
             with os.fdopen(theirs, "wb") as file:
@@ -83,9 +84,10 @@ class ForkedWorkers:
             os._exit(code)  # without the parent's buffers, handlers and tests
 
 
-def _work(task: Callable[[_T], _R], items: Sequence[_T], numbers: int) -> dict[int, _R]:
+def _work(task: Callable[[_T], _R], items: Sequence[_T], numbers: int, parent: int | None = None) -> dict[int, _R]:
+    """Items until there are none; a child ends with its parent, for nobody else would wait for what it does."""
     answers = {}
-    while number := os.read(numbers, _NUMBER.size):
+    while (parent is None or os.getppid() == parent) and (number := os.read(numbers, _NUMBER.size)):
         (place,) = _NUMBER.unpack(number)
         answers[place] = task(items[place])
     return answers

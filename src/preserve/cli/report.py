@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from preserve import __version__
+from preserve.cli.custodyoptions import check_custody, custody, leave_event
 from preserve.errors import ExitCode, FormatError, UsageError
 from preserve.formats.counted import counted
 from preserve.formats.printable import printable
@@ -44,6 +45,7 @@ _MANY = 2000
     help="A bundle of these captures, for the replay links to name.",
 )
 @click.option("--archived-at", metavar="PREFIX", help="Where the archive is served: the time and the address follow it.")
+@custody
 @click.option(
     "--workers", type=click.IntRange(min=1), metavar="N", help="Processes that work [default: one for each processor]."
 )
@@ -54,6 +56,7 @@ def command(
     documents: tuple[str, ...],
     bundle: Path | None,
     archived_at: str | None,
+    custody: str | None,
     workers: int | None,
     *,
     certificate: bool,
@@ -64,7 +67,7 @@ def command(
 
     A row for each footnote: state, times, hash, where in the WARC; a page for each capture with what crossed the wire, the proofs
     and the commands to check them; the notes of each document with "archived at" strings. The archive is verified first, and the
-    first page begins with what that says. ARCHIVE is never written to. DIR is made, or replaced when it is a report.
+    first page begins with what that says. Without --custody, ARCHIVE is not written to. DIR is made, or replaced when it is a report.
 
     \b
     Exit codes: 0 nothing altered and every needed claim established
@@ -74,13 +77,15 @@ def command(
     from preserve.adapters.folder import DiskFolder
     from preserve.adapters.reportfolder import report_folder
     from preserve.adapters.trust import TrustStore
-    from preserve.cli.verify import check
+    from preserve.cli.verify import FOUND, check
     from preserve.flows.report import Survey
+    from preserve.model.event import RunRef
     from preserve.model.handover import Wanted
     from preserve.places import config_folder
     from preserve.web.folder import NAMES
 
     _refuse(archive, output)
+    check_custody(archive, custody)
     prefix = None if archived_at is None else _prefix(archived_at)
     wanted = Wanted(runs=frozenset(runs), documents=frozenset(documents))
     with report_folder(output, NAMES) as folder:
@@ -98,7 +103,12 @@ def command(
             for line in lines:
                 click.echo(line, nl=False)
     _conclude(report, survey, output)
-    return report.exit_code
+    asked = tuple(
+        RunRef(sequence=run.sequence, seal_sha256=run.seal_sha256) for run in survey.overview.runs if runs and run.seal_sha256
+    )
+    said = f"{output.name}; {FOUND[report.exit_code]}"  # of an altered archive, too: somebody looked
+    left = leave_event(archive, custody, action="report", result=said, runs=asked)
+    return report.exit_code or left
 
 
 def _refuse(archive: Path, output: Path) -> None:
@@ -189,8 +199,10 @@ def _tables(survey: Survey, site: Site, folder: ReportFolder, *, as_json: bool, 
 
 
 def _conclude(report: Report, survey: Survey, output: Path) -> None:
+    from preserve.web.render import word
+
     overview = survey.overview
-    said = ", ".join(f"{count} {state.value.replace('-', ' ')}" for state, count in overview.states if count)
+    said = ", ".join(f"{count} {word(state)}" for state, count in overview.states if count)
     _say(f"Report   {output / 'index.html'}   {counted(overview.total, 'citation')}" + (f": {said}" if said else ""))
     if overview.open_run:
         _say("A run is open and not sealed yet: it is left out. preserve capture --resume finishes it.")

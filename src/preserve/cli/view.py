@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from preserve import __version__
+from preserve.cli.custodyoptions import check_custody, custody, leave_event
 from preserve.errors import ConfigError, ExitCode, FormatError, UsageError
 from preserve.formats.printable import printable
 
@@ -39,12 +40,15 @@ _NO_PLAYER = "ReplayWeb.page is not on this machine, and nothing is fetched unas
 @click.option(
     "--install-replay", is_flag=True, help="Fetch ReplayWeb.page (AGPL-3.0) with your npm, check its hash, and keep it for you."
 )
-def command(archive: Path | None, port: int, replay_assets: Path | None, *, browse: bool, install_replay: bool) -> int:
+@custody
+def command(
+    archive: Path | None, port: int, replay_assets: Path | None, custody: str | None, *, browse: bool, install_replay: bool
+) -> int:
     """Show ARCHIVE in a browser: the report live, search, verification with progress, comparison, and replay.
 
     Prints an address on 127.0.0.1 with a secret in it; without the secret, or under another name, nothing is served. Nothing is asked
-    of any network, and ARCHIVE is never written to. It is verified as the view opens; until that has ended the pages say "not checked
-    yet". Ctrl-C ends it.
+    of any network, and nothing written into ARCHIVE, but what --custody asks for. It is verified as the view opens; until that has
+    ended the pages say "not checked yet". Ctrl-C ends it.
 
     Replay needs ReplayWeb.page, which is no part of this program. Archived content runs in a frame of an origin of its own, without a
     way to these pages or out.
@@ -58,6 +62,7 @@ def command(archive: Path | None, port: int, replay_assets: Path | None, *, brow
             return ExitCode.DONE
         raise UsageError("which archive? Name its folder", "preserve view ARCHIVE")
     _require(archive)
+    check_custody(archive, custody)
     _libraries()
     from preserve.adapters import replayassets
     from preserve.wiring.viewing import Archive
@@ -65,11 +70,13 @@ def command(archive: Path | None, port: int, replay_assets: Path | None, *, brow
     player = replayassets.find(replay_assets)
     if player is not None and not player.known:
         _say("These are not the files of the ReplayWeb.page that was tested (2.5.3). They are used all the same.")
+    left = leave_event(archive, custody, action="view")  # first: what is looked at is then whole, and a kill takes nothing away
     with Archive(archive, f"preserve/{__version__}") as opened:
-        return _serve(opened, archive, port, player, browse=browse)
+        _serve(opened, archive, port, player, browse=browse)
+    return left
 
 
-def _serve(opened: Archive, archive: Path, port: int, player: Player | None, *, browse: bool) -> int:
+def _serve(opened: Archive, archive: Path, port: int, player: Player | None, *, browse: bool) -> None:
     from preserve.adapters import viewserver
     from preserve.web.replay import Stage
     from preserve.web.view import View
@@ -95,7 +102,6 @@ def _serve(opened: Archive, archive: Path, port: int, player: Player | None, *, 
             viewserver.serve(doors, [front, back] if stage is not None else [front], started)
         except KeyboardInterrupt:
             _say("Stopped.")
-    return ExitCode.DONE
 
 
 def _means(opened: Archive, stage: Stage | None, port: int) -> Means:

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 MOST_POINTS = 60
 """Captures of one address that a row or a page shows; the others are counted."""
+_ALONE, _WITH_A_ROW = 1, 2
+"""Of a capture that has a page: whether it is drawn by itself, or with the first row that shows it."""
 _NOBODY = "what was captured for it cannot be read: the run is altered"
 _STATE = {state: number for number, state in enumerate(STATES)}
 
@@ -139,7 +141,8 @@ class Survey:
             for run in self._runs
         )
         self._numbers = {run.name: number for number, run in enumerate(self._facts)}
-        self._order = sorted(range(len(self._row_run)), key=lambda row: (self._row_document[row], row))
+        self._order = array("L", sorted(range(len(self._row_run)), key=lambda row: (self._row_document[row], row)))
+        self._led = bytes(self._leads(row) for row in self._order)
         self._latest.clear()
         self._keys.clear()
         self._pages = Pages(self._runs)
@@ -168,22 +171,22 @@ class Survey:
         cited = bytearray(len(points))
         self._cited.append(cited)
         for seen in bare:
-            cited[seen.number] = 1
+            cited[seen.number] = _ALONE
             self._put((None, None, seen.url, ""), number, NONE, seen.number, seen.state)
         for citation in range(len(run.answers)):
             self._read_citation(number, run, citation)
 
     def _read_citation(self, number: int, run: Run, citation: int) -> None:
         try:
-            line = run.citation(citation)
+            line = run.about(citation)
         except (FormatError, StoreError):
             run.unread += 1
             return
-        if not selection.asked(line, self._wanted):
+        if self._wanted.documents and line.document not in self._wanted.documents:
             return
         capture = run.answers[citation]
         if capture != NONE:
-            self._cited[number][capture] = 1
+            self._cited[number][capture] = _ALONE
             state = STATES[self._points.state[self._point_of[number][capture]]]
         else:
             state = State.ALTERED if line.not_captured is None else State.NOT_CAPTURED
@@ -206,6 +209,14 @@ class Survey:
             return  # what we saw ourselves stands before a third party's word, as in `preserve status`
         self._row_run[row], self._row_citation[row], self._row_capture[row] = run, citation, capture
         self._row_state[row] = _STATE[state]
+
+    def _leads(self, row: int) -> bool:
+        """Whether a row is the first of those that show its capture: the capture's page is drawn with it."""
+        run, capture = self._row_run[row], self._row_capture[row]
+        if capture == NONE or self._cited[run][capture] != _ALONE:
+            return False
+        self._cited[run][capture] = _WITH_A_ROW
+        return True
 
     def _imported(self, run: int) -> bool:
         """Whether the captures of a run are other tools'."""
@@ -236,7 +247,7 @@ class Survey:
                 for document, number in self._documents.items()
             ),
             states=_named([sum(column) for column in zip(*counts, strict=True)] if counts else [0] * len(STATES)),
-            captures=sum(sum(cited) for cited in self._cited),
+            captures=sum(len(cited) - cited.count(0) for cited in self._cited),
             open_run="journal" in folder.names(),
             selection=_selection(self._wanted, len(self._runs), everything),
         )
@@ -255,11 +266,15 @@ class Survey:
     def _row(self, place: int, row: int) -> Row:
         number, citation, capture = self._row_run[row], self._row_citation[row], self._row_capture[row]
         run = self._runs[number]
-        cited = None if citation == NONE else run.citation(citation)
-        line = None if capture == NONE else run.capture(capture)
-        points, others = ((), 0) if capture == NONE else self.points(number, capture)
         state = STATES[self._row_state[row]]
-        why = standing.reason(cited, line)
+        cited, line, why = None, None, ""
+        try:
+            cited = None if citation == NONE else run.citation(citation)
+            line = None if capture == NONE else run.capture(capture)
+            why = standing.reason(cited, line)
+        except FormatError:  # of an archive that nobody has checked yet
+            state = State.ALTERED
+        points, others = ((), 0) if line is None else self.points(number, capture)
         if line is None and state is State.ALTERED:
             why = _NOBODY
         return Row(
@@ -289,8 +304,12 @@ class Survey:
         return tuple(found)
 
     def points(self, run: int, capture: int) -> tuple[tuple[Point, ...], int]:
-        """The captures of one capture's address, oldest first, and how many more there are."""
+        """The captures of one capture's address, oldest first, and how many more there are.
+
+        By their times, not by their runs: what was imported is often older than what was captured before.
+        """
         shown, more = self._points.around(self._point_of[run][capture])
+        shown.sort(key=self._points.at.__getitem__)
         return tuple(self._point(point) for point in shown), more
 
     def _point(self, point: int) -> Point:
@@ -312,14 +331,20 @@ class Survey:
         """How many numbers of captures a run (by its place in the overview) has, whether they have a page or not."""
         return len(self._cited[run])
 
-    def captures(self, run: int, first: int = 0, end: int | None = None) -> Iterator[int]:
-        """The numbers of the captures of a run that have a page, from `first` on, before `end`."""
+    def captures(self, run: int, first: int = 0, end: int | None = None, *, alone: bool = False) -> Iterator[int]:
+        """The numbers of the captures of a run that have a page, from `first` on, before `end`.
+
+        `alone`: only those that no row shows, for `leading` gives the others.
+        """
         cited = self._cited[run]
-        stop = len(cited) if end is None else end
-        start = cited.find(1, first, stop)
+        stop = len(cited) if end is None else min(end, len(cited))
+        if not alone:
+            yield from (number for number in range(first, stop) if cited[number])
+            return
+        start = cited.find(_ALONE, first, stop)
         while start >= 0:
             yield start
-            start = cited.find(1, start + 1, stop)
+            start = cited.find(_ALONE, start + 1, stop)
 
     def line(self, run: int, capture: int) -> CaptureLine:
         """What was sealed of one capture. Raises FormatError when it cannot be read."""
@@ -334,16 +359,36 @@ class Survey:
             line,
             facts=self._facts[run],
             state=STATES[self._points.state[self._point_of[run][capture]]],
-            cited=self._answered(run, line),
+            cited=self._answered(run, line, None),
             points=points,
             others=others,
         )
 
-    def _answered(self, run: int, line: CaptureLine) -> tuple[CitationLine, ...]:
+    def leading(self, row: Row) -> tuple[int, CapturePage] | None:
+        """The capture that a row shows, and its page; None where it shows none, and where an earlier row shows the same."""
+        if row.capture is None or not self._led[row.number]:
+            return None
+        run = self._row_run[self._order[row.number]]
+        page = self._pages.page(
+            run,
+            row.capture,
+            facts=row.run,
+            state=row.state,
+            cited=self._answered(run, row.capture, row.citation),
+            points=row.points,
+            others=row.others,
+        )
+        return self._row_capture[self._order[row.number]], page
+
+    def _answered(self, run: int, line: CaptureLine, known: CitationLine | None) -> tuple[CitationLine, ...]:
+        """The citations that a capture answers; one of them is `known` already."""
         found = []
         for cited in line.cited_in:
             try:
-                citation = self._runs[run].citation(cited.citation)
+                if known is not None and known.citation == cited.citation:
+                    citation = known
+                else:
+                    citation = self._runs[run].citation(cited.citation)
             except FormatError:
                 continue
             if selection.asked(citation, self._wanted):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from preserve.errors import FormatError, StoreError
@@ -28,6 +29,8 @@ _SHOWN = 1 << 14
 """Bytes of text that are shown of a block."""
 _NEEDED = 50
 """Things that a page needs which are listed; the rest is counted."""
+_HOSTS = 4096
+"""Hosts of which is remembered what was read of them: many captures are of one."""
 _FIELDS = (
     "WARC-IP-Address",
     "WARC-Protocol",
@@ -46,6 +49,8 @@ class Pages:
     def __init__(self, runs: Sequence[Run]) -> None:
         self._runs = runs
         self._hosts: list[dict[int, tuple[str, int]]] | None = None
+        self._certificates = lru_cache(_HOSTS)(self._read_certificates)
+        self._resolution = lru_cache(_HOSTS)(self._read_resolution)
 
     def find_hosts(self) -> None:
         """Look at the records that belong to no capture, once: which host each is about."""
@@ -89,20 +94,20 @@ class Pages:
         place = self._hosts[run].get(hash(uri))
         if place is None:
             return None
-        opened = _open(self._runs[run], *place)
+        opened = _open(self._runs[run], RecordRef(warc=place[0], index=place[1], type=""))
         return opened if opened.uri == uri else None
 
     def _chain(self, run: int, line: CaptureLine) -> tuple[CertificateFacts, ...]:
         """The certificates that the server presented, leaf first; only their hashes where the certificates were not kept."""
         if line.server is None or line.server.tls is None:
             return ()
-        kept: dict[str, CertificateFacts] = {}
         parsed = parse(line.final_url)
-        if not isinstance(parsed, BadUrl):
-            opened = self._about(run, target_uri(f"urn:preserve:certificates:https://{parsed.host}/"))
-            if opened is not None:
-                kept = {facts.sha256: facts for facts in chain.read("\n".join(opened.text).encode())}
+        kept = {} if isinstance(parsed, BadUrl) else self._certificates(run, parsed.host)
         return tuple(kept.get(sha256, CertificateFacts(sha256=sha256)) for sha256 in line.server.tls.chain_sha256)
+
+    def _read_certificates(self, run: int, host: str) -> dict[str, CertificateFacts]:
+        opened = self._about(run, target_uri(f"urn:preserve:certificates:https://{host}/"))
+        return {} if opened is None else {facts.sha256: facts for facts in chain.read("\n".join(opened.text).encode())}
 
     def _dns(self, run: int, line: CaptureLine) -> Iterator[Opened]:
         """What the names on the way were resolved to; for a connection that was directed elsewhere, that."""
@@ -110,26 +115,27 @@ class Pages:
         hosts = [parsed.hostname for url in urls if not isinstance(parsed := parse(url), BadUrl)]
         hosts += [line.server.ip] if line.server is not None else []
         for host in dict.fromkeys(hosts):
-            for uri in (f"dns:{host}", f"urn:preserve:resolution:{host}"):
-                opened = self._about(run, target_uri(uri))
-                if opened is not None:
-                    yield replace(opened, text=tuple(text.expandtabs() for text in opened.text))
+            yield from self._resolution(run, host)
+
+    def _read_resolution(self, run: int, host: str) -> tuple[Opened, ...]:
+        about = (self._about(run, target_uri(uri)) for uri in (f"dns:{host}", f"urn:preserve:resolution:{host}"))
+        return tuple(replace(one, text=tuple(text.expandtabs() for text in one.text)) for one in about if one is not None)
 
 
 def _hosts(run: Run) -> Iterator[tuple[int, tuple[str, int]]]:
     for warc, index in run.others():
         if index:  # the first is the file's warcinfo
             try:
-                uri = _head(run, warc, index)[0].target_uri
+                uri = _head(run, RecordRef(warc=warc, index=index, type=""))[0].target_uri
             except (FormatError, StoreError):
                 continue
             if uri is not None:
                 yield hash(uri), (warc, index)
 
 
-def _head(run: Run, warc: str, index: int) -> tuple[Header, bytes, Place, bool]:
+def _head(run: Run, ref: RecordRef) -> tuple[Header, bytes, Place, bool]:
     """A record's header, how its block begins, where it lies, and whether what was read of it is what was sealed."""
-    place = run.place(RecordRef(warc=warc, index=index, type=""))
+    place = run.place(ref)
     stored = run.stored(place, _STORED)
     whole = len(stored) >= place.length
     found = warcscan.peek(stored, whole=True)
@@ -137,15 +143,15 @@ def _head(run: Run, warc: str, index: int) -> tuple[Header, bytes, Place, bool]:
     return (*found, place, not whole or hashlib.sha256(stored).hexdigest() == place.sha256)
 
 
-def _open(run: Run, warc: str, index: int, type_: str = "") -> Opened:
+def _open(run: Run, ref: RecordRef) -> Opened:
     """One record, with the text of it that is shown: an HTTP head, or all of a block that is no HTTP exchange."""
-    ref = RecordRef(warc=warc, index=index, type=type_)
-    nowhere = Place(ref=ref, offset=0, length=0, sha256="", leaf_sha256="")
     try:
-        header, block, place, sound = _head(run, warc, index)
+        header, block, place, sound = _head(run, ref)
     except (FormatError, StoreError) as problem:
+        nowhere = Place(ref=ref, offset=0, length=0, sha256="", leaf_sha256="")
         return Opened(place=_placed(run, ref) or nowhere, problem=problem.message)
-    place = replace(place, ref=replace(ref, type=type_ or header.type))
+    if not ref.type:
+        place = replace(place, ref=replace(ref, type=header.type))
     data = block[: header.length]
     if header.type in {"response", "revisit"}:
         data = data.partition(b"\r\n\r\n")[0]
@@ -182,7 +188,7 @@ def _lines(data: bytes) -> Iterator[str]:
 
 def _asked(run: Run, line: CaptureLine) -> Iterator[Asked]:
     """The exchanges in their order, each with its records; then what was asked beside them (other forms of the address, TimeGates)."""
-    groups = _exchanges(_open(run, ref.warc, ref.index, ref.type) for ref in line.records)
+    groups = _exchanges(_open(run, ref) for ref in line.records)
     hops = line.hops or (HopLine(url=line.final_url, status=line.status, location=None, outcome=line.outcome),)
     for hop in hops:
         # A hop that policy forbade left no records: then the next ones are of another address.
@@ -251,9 +257,9 @@ def answer_place(run: Run, line: CaptureLine) -> Place | None:
             return run.place(refs[-1])  # nothing lies beside it: no header has to be read
         wanted = target_uri(line.final_url)
         for ref in reversed(refs):
-            header, _, place, _ = _head(run, ref.warc, ref.index)
+            header, _, place, _ = _head(run, ref)
             if header.target_uri == wanted:
-                return replace(place, ref=ref)
+                return place
     except (FormatError, StoreError):
         return None
     return None

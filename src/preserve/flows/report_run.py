@@ -9,9 +9,11 @@ import hashlib
 import json
 from array import array
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from operator import attrgetter
+from typing import TYPE_CHECKING, NamedTuple
 
 from preserve.errors import FormatError, StoreError
 from preserve.flows.report_lines import Lines, Slices
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from preserve.model.tree import Entry
     from preserve.ports import Folder
 
+_UNREADABLE = (FormatError, ValueError, KeyError, TypeError, IndexError, OverflowError, RecursionError)
+"""What a quick reading of a line may raise, whoever wrote it."""
 NONE = -1
 STATES = tuple(State)
 
@@ -47,6 +51,18 @@ class Seen:
     citations: tuple[int, ...]
 
 
+class About(NamedTuple):
+    """What rows are sorted and counted by, of a citation's line."""
+
+    document: str
+    note: str | None
+    note_inferred: str | None
+    url: str | None
+    url_as_printed: str | None
+    text: str | None
+    not_captured: str | None
+
+
 @dataclass(slots=True, kw_only=True)
 class Verified:
     """What the verification of the archive says of its runs."""
@@ -55,19 +71,23 @@ class Verified:
     logged: frozenset[str]
     signed: frozenset[str]
     unaltered: bool
+    doubted: bool
+    """Somebody looked, and something is wrong: then every line is taken apart strictly before anything is sorted by it."""
 
     @classmethod
     def of(cls, report: Report) -> Verified:
+        sound = report.exit_code in {0, 41}
         return cls(
             damage=Damage(report.findings),
             logged=standing.passed_of(report.findings, Claim.LOG_INCLUSION),
             signed=standing.passed_of(report.findings, Claim.SIGNER),
-            unaltered=report.exit_code in {0, 41} and _looked(report),
+            unaltered=sound and _looked(report),
+            doubted=not sound,
         )
 
 
 def _looked(report: Report) -> bool:
-    """Whether it was read at all: an archive that nobody has checked yet is not to be read quickly."""
+    """Whether it was read, and found to be what was sealed."""
     return any(finding.claim is Claim.INTEGRITY and finding.result is Result.PASS for finding in report.findings)
 
 
@@ -126,10 +146,10 @@ class Run:
                 yield seen
 
     def _note(self, number: int, row: bytes) -> Seen | None:
-        # The list is what was signed, or the archive is called altered: a quick reading is enough to sort by. What is shown of a
-        # line is read strictly.
+        # The list is what was signed, or nobody has looked yet and every page says so: a quick reading is enough to sort by. What is
+        # shown of a line is read strictly.
         try:
-            if not self._verified.unaltered:
+            if self._verified.doubted:
                 lines.decode_capture(row)
             line = json.loads(row)
             refs = [(str(ref["warc"]), int(ref["index"])) for ref in line["records"]]
@@ -143,7 +163,7 @@ class Run:
                 self._needed_last[int(page)] = number
                 return None
             return self._seen(number, line, refs)
-        except (FormatError, ValueError, KeyError, TypeError, IndexError):
+        except _UNREADABLE:
             self.unread += 1
             return None
 
@@ -151,17 +171,27 @@ class Run:
         outcome = Outcome(str(line["outcome"]))
         verdict = None if line["verdict"] is None else Verdict(str(line["verdict"]))
         status, payload, cited = line["status"], line["payload_sha256"], line["cited_in"]
-        assert isinstance(cited, list)
+        if not isinstance(cited, list):
+            raise TypeError("not a list")
         citations = tuple(int(each["citation"]) for each in cited)
+        if citations and not 0 <= min(citations) <= max(citations) < len(self.answers):
+            raise IndexError("no such citation")
         for citation in citations:
             self.answers[citation] = number
         return Seen(
             number=number,
             url=str(line["url"]),
             at=datetime.fromisoformat(str(line["finished_at"])).timestamp(),
-            state=standing.state(outcome, verdict, kept=bool(refs), intact=self._intact(refs), removed=self._removed(refs)),
+            state=standing.state(
+                outcome,
+                verdict,
+                kept=bool(refs),
+                intact=self._intact(refs),
+                removed=self._removed(refs),
+                foreign="foreign" in line,
+            ),
             status=status if isinstance(status, int) else 0,
-            content=int(payload[:12], 16) if isinstance(payload, str) else 0,
+            content=abs(int(payload[:16], 16)) if isinstance(payload, str) else 0,
             citations=citations,
         )
 
@@ -171,6 +201,17 @@ class Run:
         if self.citations is None:
             raise FormatError(f"{self.at}: there is no list of citations")
         return lines.decode_citation(self.citations[number])
+
+    def about(self, number: int) -> About:
+        """What a citation is sorted by: read as quickly as captures are, when `scan` reads them."""
+        if not self._verified.doubted and self.citations is not None:
+            with suppress(*_UNREADABLE):  # the strict reading says what is wrong
+                found = json.loads(self.citations[number])
+                said = [found[name] for name in About._fields]
+                if type(said[0]) is str and all(one is None or type(one) is str for one in said):
+                    return About(*said)
+        line = self.citation(number)
+        return About(*_of_line(line))
 
     def capture(self, number: int) -> CaptureLine:
         if self.captures is None:
@@ -226,6 +267,9 @@ class Run:
     def _removed(self, refs: Collection[tuple[str, int]]) -> bool:
         """Whether records of it were removed, and nothing else is wrong with what is left."""
         return self._verified.damage.removed(self.at.rstrip("/"), _refs(refs))
+
+
+_of_line = attrgetter(*About._fields)
 
 
 def _refs(places: Collection[tuple[str, int]]) -> list[RecordRef]:

@@ -33,6 +33,11 @@ if TYPE_CHECKING:
 
 _AT_ONCE = 200
 """Rows that are read for the search before somebody else gets a turn."""
+_TURN = 0.002
+"""Seconds that this turn lasts at least."""
+_LISTS = ("/captures.jsonl", "/citations.jsonl")
+_LONG = 4 << 20
+"""Bytes of lists from which on an archive is read before it is verified: some 3,000 captures."""
 _STATES = {state: number for number, state in enumerate(State)}
 UNCHECKED = Report(findings=(unchecked(Claim.INTEGRITY, "the archive", "not checked yet", needed=True),))
 """What is known of an archive that nobody has looked at."""
@@ -63,6 +68,7 @@ class Desk:
         self._survey: Survey | None = None
         self._haystack = Haystack()
         self._stale = threading.Event()
+        self._opened = threading.Event()
 
     @property
     def survey(self) -> Survey:
@@ -81,12 +87,30 @@ class Desk:
         return self.report is not None
 
     def open(self, patience: float) -> None:
-        """Begin to verify, and wait so many seconds for it; what is not verified by then is read as it is, beside that."""
+        """Begin to verify, and wait so many seconds for it; what is not verified by then is read as it is, beside that.
+
+        Where lists are so long that a verification could not end by then, the archive is read first, and verified afterwards: two
+        threads that take lines apart would only take turns, and there would be nothing to see for the longer.
+        """
+        if self._is_long():
+            threading.Thread(target=self._read_then_check, name="read", daemon=True).start()
+            self._opened.wait(patience)
+            return
         self._begin().join(patience)
         if self._survey is None:
-            thread = threading.Thread(target=self._read_unchecked, name="read", daemon=True)
-            thread.start()
-            thread.join(patience)
+            threading.Thread(target=self._read_unchecked, name="read", daemon=True).start()
+            self._opened.wait(patience)
+
+    def _is_long(self) -> bool:
+        try:
+            lists = sum(entry.size for entry in self.folder.walk() if entry.path.endswith(_LISTS))
+        except PreserveError:
+            return False  # the verification says why it cannot look
+        return lists > _LONG
+
+    def _read_then_check(self) -> None:
+        self._read_unchecked()
+        self._check()
 
     def close(self) -> None:
         with self.lock:
@@ -149,6 +173,7 @@ class Desk:
                 survey.close()  # a verification was faster
                 return
             before, self._survey, self.report = self._survey, survey, report
+            self._opened.set()
             if before is not None:
                 before.close()
             self._stale.set()
@@ -171,6 +196,7 @@ class Desk:
     def _gather(self, survey: Survey, haystack: Haystack, stale: threading.Event) -> None:
         documents = {document.name: number for number, document in enumerate(survey.overview.documents)}
         for first in range(0, len(survey), _AT_ONCE):
+            stale.wait(_TURN)  # a lock that is taken again at once is never had by who waits for it
             with self.lock:
                 if stale.is_set():
                     return
@@ -190,7 +216,8 @@ def _text(survey: Survey, number: int) -> tuple[str, int, str | None]:
     if cited is not None:
         parts += [cited.text, cited.title, cited.url_as_printed, note(row.note) if row.note else None]
     if line is not None:
-        parts += [line.final_url, line.outcome.value, line.verdict.value if line.verdict else None]
+        became = "third-party" if line.foreign else line.outcome.value
+        parts += [line.final_url, became, line.verdict.value if line.verdict else None]
     return "  ".join(part for part in parts if part), _STATES[row.state], row.document
 
 

@@ -13,8 +13,9 @@ from preserve.formats.publickey import fingerprint_groups
 from preserve.formats.times import rfc3339
 from preserve.model.finding import Result
 from preserve.model.report import Place, Row, SealedRun, State
+from preserve.model.trust import FileEntry
 from preserve.web import render
-from preserve.web.report import Site, environment, plain
+from preserve.web.report import Site, environment, imported_file, plain
 
 Exhibits = Callable[[], Iterable[tuple[Row, tuple[Place, ...]]]]
 """Rows of which something was kept, with where their records lie; asked for again for each list that is drawn."""
@@ -27,6 +28,10 @@ _LIMITS = (
     "The record attests what one machine recorded: the addresses that it asked, the certificates presented, the bytes sent and received.",
     "No browser was run. What a script would have fetched while the page is shown was not captured.",
     "Citations were read from the documents by a program; where the print was in doubt, the record says so.",
+    (
+        "What is listed as third-party was captured by others with other tools. This process kept their file as it came, and its"
+        " signature says that the signer had it when the run was sealed: not who made it, when, or whether a site served what is in it."
+    ),
     "A capture that is listed as doubtful holds what the server sent, which may not be the page that was cited.",
 )
 
@@ -40,7 +45,7 @@ def certificate_page(site: Site, command: str, exhibits: Exhibits, gaps: Gaps) -
             site=site,
             command=command,
             exhibits=((row, places, cited_in(site, row)) for row, places in exhibits()),
-            gaps=gaps(),
+            gaps=((row, _file(row)) for row in gaps()),
             limits=_LIMITS,
             process=_process(),
             collection=collection(site),
@@ -101,11 +106,13 @@ def certificate_text(site: Site, command: str, exhibits: Exhibits, gaps: Gaps) -
     yield "\n## 5. Exhibits\n"
     for number, (row, places) in enumerate(exhibits(), 1):
         yield from _exhibit(site, number, row, places)
-    yield "\n## 6. What was not captured\n\n"
+    yield "\n## 6. What was not captured by this process\n\n"
     none = True
     for row in gaps():
         none = False
-        yield f"- {_cited_in(row)}: {plain(row.url) or 'no address'}: {render.word(row.state)}: {plain(row.reason) or 'no reason is recorded'}\n"
+        file = _file(row)
+        held = f"; in runs/{row.run.name}/{file.path}, SHA-256 {file.sha256}" if file is not None else ""
+        yield f"- {_cited_in(row)}: {plain(row.url) or 'no address'}: {render.word(row.state)}: {plain(row.reason) or 'no reason is recorded'}{held}\n"
     if none:
         yield "Every citation was captured.\n"
     yield "\n## 7. Collection (Berkeley Protocol on Digital Open Source Investigations)\n\n"
@@ -146,6 +153,11 @@ def _run(run: SealedRun) -> Iterator[str]:
             if stamp.proves and stamp.time is not None:
                 yield f"; {word} {rfc3339(stamp.time)}, says {plain(stamp.authority)}"
     yield f"; log entry {run.manifest.log.size_before}\n" if run.logged else "; its place in the log is not established\n"
+
+
+def _file(row: Row) -> FileEntry | None:
+    """The imported file that a third party's capture lies in."""
+    return None if row.capture is None else imported_file(row.capture, row.run)
 
 
 def _exhibit(site: Site, number: int, row: Row, places: Iterable[Place]) -> Iterator[str]:

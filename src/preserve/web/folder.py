@@ -12,12 +12,12 @@ The work is cut into parts that can be drawn in any order and by several process
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Protocol
 
+from preserve.model.noun import dataclass
 from preserve.model.report import CapturePage, Overview, Place, Row, State
 from preserve.web import certificate, render
-from preserve.web.report import Site, capture_page, capture_path, notes_markdown, notes_page, notes_path, rows_page
+from preserve.web.report import Site, annotated, capture_page, capture_path, notes_markdown, notes_page, notes_path, rows_page
 
 CAPTURES = 200
 """Captures of one part."""
@@ -42,28 +42,37 @@ class Source(Protocol):
 
     def lines(self, run: int) -> int: ...
 
-    def captures(self, run: int, first: int = 0, end: int | None = None) -> Iterator[int]: ...
+    def captures(self, run: int, first: int = 0, end: int | None = None, *, alone: bool = False) -> Iterator[int]: ...
+
+    def leading(self, row: Row) -> tuple[int, CapturePage] | None: ...
 
     def page(self, run: int, capture: int) -> CapturePage: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Some of the files: page `first` of the rows and their notes, or captures `first` to `end` of run `of`."""
+    """Some of the files: page `first` of the rows and their notes, or of run `of` capture `first`, or captures `first` to `end`.
+
+    `leading`: with the rows come the pages of the captures that they are the first to show, for what was read for a row serves both.
+    Then "captures" are those that no row shows (older ones).
+    """
 
     kind: str
     of: int = 0
     first: int = 0
     end: int = 0
+    leading: bool = False
 
 
 def parts(site: Site, source: Source, *, declaration: bool) -> list[Part]:
     """All the parts of a report."""
     overview = source.overview
     found = [Part("style")]
-    found += [Part("rows", 0, page) for page in range(1, _pages(overview.total, site) + 1)]
+    found += [Part("rows", 0, page, leading=True) for page in range(1, _pages(overview.total, site) + 1)]
     for run in range(len(overview.runs)):
-        found += [Part("captures", run, first, first + CAPTURES) for first in range(0, source.lines(run), CAPTURES)]
+        for first in range(0, source.lines(run), CAPTURES):
+            if any(True for _ in source.captures(run, first, first + CAPTURES, alone=True)):
+                found.append(Part("captures", run, first, first + CAPTURES))
     if declaration:
         found += [Part("certificate"), Part("certificate text")]
     return found
@@ -79,14 +88,25 @@ def draw(site: Site, source: Source, part: Part, command: str = "") -> Iterator[
             rows = list(source.rows(first, first + site.rows_on_page))
             yield site.page(part.first), [rows_page(site if part.first == 1 else site.below("../"), part.first, rows)]
             yield from _notes(site, part.first, rows)
+            if part.leading:
+                yield from _leading(site, source, rows)
         case "captures":
-            below, sequence = site.below("../../../"), source.overview.runs[part.of].sequence
-            for capture in source.captures(part.of, part.first, part.end):
-                yield capture_path(sequence, capture), [capture_page(below, source.page(part.of, capture))]
+            for capture in source.captures(part.of, part.first, part.end, alone=True):
+                yield from draw(site, source, Part("capture", part.of, capture))
+        case "capture":
+            path = capture_path(source.overview.runs[part.of].sequence, part.first)
+            yield path, [capture_page(site.below("../../../"), source.page(part.of, part.first))]
         case "certificate":
             yield "certificate.html", certificate.certificate_page(site, command, *_lists(source))
         case "certificate text":
             yield "certificate.md", certificate.certificate_text(site, command, *_lists(source))
+
+
+def _leading(site: Site, source: Source, rows: Iterable[Row]) -> Iterator[tuple[str, Iterable[str]]]:
+    below = site.below("../../../")
+    for row in rows:
+        if (found := source.leading(row)) is not None:
+            yield capture_path(row.run.sequence, found[0]), [capture_page(below, found[1])]
 
 
 def _notes(site: Site, page: int, rows: list[Row]) -> Iterator[tuple[str, Iterable[str]]]:
@@ -94,11 +114,12 @@ def _notes(site: Site, page: int, rows: list[Row]) -> Iterator[tuple[str, Iterab
     for index, document in enumerate(site.overview.documents):
         own = [row for row in rows if document.first <= row.number < document.first + document.total]
         if own:
+            annotations = annotated(site, own)
             begin = document.first // site.rows_on_page
             number, last = page - begin, (document.first + document.total - 1) // site.rows_on_page - begin + 1
             path = notes_path(index, number)
-            yield path, [notes_page(site.below("../"), index, number, last, own)]
-            yield path.removesuffix(".html") + ".md", notes_markdown(site, document, number, last, own)
+            yield path, [notes_page(site.below("../"), index, number, last, annotations)]
+            yield path.removesuffix(".html") + ".md", notes_markdown(site, document, number, last, annotations)
 
 
 def _lists(source: Source) -> tuple[certificate.Exhibits, certificate.Gaps]:
@@ -111,7 +132,7 @@ def _lists(source: Source) -> tuple[certificate.Exhibits, certificate.Gaps]:
             yield row, source.places(row)
 
     def gaps() -> Iterator[Row]:
-        return (row for row in source.rows() if row.state in {State.NOT_CAPTURED, State.DOUBTFUL, State.ALTERED, State.REMOVED})
+        return (row for row in source.rows() if row.state is not State.CAPTURED)
 
     return exhibits, gaps
 

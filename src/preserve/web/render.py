@@ -17,12 +17,14 @@ from preserve.formats.publickey import fingerprint_groups
 from preserve.formats.times import rfc3339
 from preserve.formats.url import BadUrl, parse
 from preserve.model.report import State
+from preserve.web.compiled import Compiled, printed
 
 STYLE = "preserve.css"
 _GROUP = 16
 """Characters of a hash between two places where a line may break."""
 _STATES = {
     State.CAPTURED: "captured",
+    State.THIRD_PARTY: "third-party",
     State.DOUBTFUL: "doubtful",
     State.NOT_CAPTURED: "not captured",
     State.ALTERED: "altered",
@@ -52,11 +54,11 @@ def _script() -> str:
 
 def environment(**helpers: Callable[..., Markup]) -> Environment:
     """What templates are read with; `helpers` are what they may call."""
-    found = Environment(
+    found = Compiled(
         loader=PackageLoader("preserve.web", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
-        finalize=_shown,
+        finalize=printed,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
@@ -67,7 +69,8 @@ def environment(**helpers: Callable[..., Markup]) -> Environment:
         "day": day,
         "digits": digits,
         "number": number,
-        "live": live,
+        "link": link,
+        "badge": badge,
         "word": word,
         "flat": flat,
         "groups": fingerprint_groups,
@@ -80,11 +83,6 @@ def environment(**helpers: Callable[..., Markup]) -> Environment:
 def page(template: str, **context: object) -> str:
     """One page that needs no helpers."""
     return environment().get_template(template).render(**context)
-
-
-def _shown(value: object) -> object:
-    """What a template prints of a value: text from anywhere, on one line, with nothing in it that acts."""
-    return printable(value) if type(value) is str or (isinstance(value, str) and not hasattr(value, "__html__")) else value
 
 
 # ------------------------------------------------------------------------------------------------------------------- filters
@@ -112,6 +110,9 @@ def digits(value: str | None) -> Markup:
         return Markup("&ndash;")
     if not (value.isascii() and value.isalnum()):
         return escape(printable(value))
+    if len(value) == 4 * _GROUP:  # nearly all: SHA-256
+        parts = f"{value[:16]}<wbr>{value[16:32]}<wbr>{value[32:48]}<wbr>{value[48:]}"
+        return Markup(f'<code class="hash">{parts}</code>')  # noqa: S704 -- letters and digits
     parts = "<wbr>".join([value[start : start + _GROUP] for start in range(0, len(value), _GROUP)])
     return Markup(f'<code class="hash">{parts}</code>')  # noqa: S704 -- letters and digits
 
@@ -126,6 +127,20 @@ def live(value: str | None) -> str | None:
         return None
     parsed = parse(value)
     return None if isinstance(parsed, BadUrl) else parsed.address
+
+
+def link(value: str) -> Markup:
+    """An address, linked where it may be."""
+    shown, address = printed(value), live(value)
+    if address is None:
+        return Markup(f"<bdi>{shown}</bdi>")  # noqa: S704 -- escaped
+    return Markup(f'<a href="{printed(address)}" rel="noopener noreferrer nofollow external"><bdi>{shown}</bdi></a>')  # noqa: S704 -- escaped
+
+
+@cache
+def badge(value: State) -> Markup:
+    """A state as a word of its own colour."""
+    return Markup(f'<span class="state {value.value}">{word(value)}</span>')  # noqa: S704 -- our own words
 
 
 def word(value: State) -> str:

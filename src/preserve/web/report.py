@@ -7,21 +7,23 @@ overriding its methods.
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cache
+from dataclasses import field, replace
+from functools import cache, lru_cache
 from itertools import groupby
 from typing import Any
 
-from jinja2 import Environment
+from jinja2 import Environment, Template
 from markupsafe import Markup, escape
 
 from preserve.formats.printable import printable
 from preserve.formats.url import BadUrl, parse
-from preserve.model.report import CapturePage, DocumentCount, Overview, Place, Row, SealedRun, State
-from preserve.model.trust import CaptureLine, CitationLine
-from preserve.rules.archived_at import ArchivedAt, archived_at
+from preserve.model.noun import dataclass
+from preserve.model.report import CapturePage, DocumentCount, Overview, Place, Point, Row, SealedRun, State
+from preserve.model.trust import CaptureLine, CitationLine, FileEntry
+from preserve.rules.archived_at import ArchivedAt, Import, archived_at
 from preserve.web import render
 from preserve.web.timeline import timeline
 
@@ -110,6 +112,10 @@ class Site:
             f"{citations} in {_counted(len(documents), 'document')}" if documents else _counted(self.overview.total, "address")
         )
 
+    def shows(self, state: State) -> bool:
+        """Whether a state is worth a column: those that few archives know only where something stands so."""
+        return state not in {State.THIRD_PARTY, State.REMOVED} or dict(self.overview.states)[state] > 0
+
     def times(self) -> str:
         some = self.overview.checked.time != "stamped" and any(
             stamp.proves for run in self.overview.runs for stamp in run.stamped
@@ -144,7 +150,22 @@ class Site:
             seal_sha256=run.seal_sha256,
             prefix=self.prefix,
             label=label,
+            imported=_imported(capture, run),
         )
+
+
+def _imported(capture: CaptureLine, run: SealedRun) -> Import | None:
+    """Who brought a third party's capture in; None for one of ours."""
+    if capture.foreign is None or run.manifest is None:
+        return None
+    return Import(by=run.manifest.operator.name, at=run.manifest.created)
+
+
+def imported_file(capture: CaptureLine, run: SealedRun) -> FileEntry | None:
+    """The signed file that a third party's capture lies in; None for one of ours."""
+    if capture.foreign is None or run.manifest is None:
+        return None
+    return next((entry for entry in run.manifest.files if entry.path == capture.foreign.file), None)
 
 
 def capture_path(sequence: int, capture: int) -> str:
@@ -194,10 +215,14 @@ def groups(site: Site, rows: Iterable[Row]) -> list[_Group]:
 def cited(row: Row | CitationLine) -> Markup:
     """What a document says, with the address marked and, where it can be asked for, linked."""
     citation = row.citation if isinstance(row, Row) else row
-    url = row.url
-    text = render.flat(citation.text) if citation is not None else ""
-    forms = (url, None if citation is None else citation.url_as_printed, _bare(url))
-    found = render.marked(text, *forms)
+    return _cited(row.url, "", None) if citation is None else _cited(row.url, citation.text or "", citation.url_as_printed)
+
+
+@lru_cache(2 * ROWS)
+def _cited(url: str | None, said: str, as_printed: str | None) -> Markup:
+    """Remembered for as many as a page has: rows, notes and captures all show it."""
+    text = render.flat(said)
+    found = render.marked(text, url, as_printed, _bare(url))
     if found is not None:
         return found
     shown = render.marked(url, url) if url else None
@@ -216,7 +241,12 @@ def environment() -> Environment:
 
 
 def _page(template: str, site: Site, **context: Any) -> str:
-    return environment().get_template(template).render(site=site, **context)
+    return _template(template).render(site=site, **context)
+
+
+@cache
+def _template(name: str) -> Template:
+    return environment().get_template(name)
 
 
 # ------------------------------------------------------------------------------------------------------------- one capture
@@ -228,6 +258,7 @@ def capture_page(site: Site, page: CapturePage) -> str:
     places = tuple(dict.fromkeys(one.place for one in _opened(page) if one.place.length))
     strings = site.strings(page.cited[0].url if page.cited else None, line, page.run)
     address = typed(page.entered or line.url)
+    other = _other_bytes(page)
     prove = f"preserve prove {shlex.quote(site.archive)} {address} --run {page.run.sequence} -o packet.zip"
     bundle = f"preserve bundle {shlex.quote(site.archive)} --run {page.run.sequence} --url {address} -o page.wacz"
     return _page(
@@ -238,11 +269,31 @@ def capture_page(site: Site, page: CapturePage) -> str:
         here=(page.run.name, line.capture),
         places=places,
         commands=tuple(_commands(site, page, places)),
-        prove=prove,
+        prove="" if line.foreign else prove,  # its records have no proofs of their own
         bundle=bundle,
         compare=_compared(site, page),
+        other=other,
+        difference="" if other is None else _difference(site, page, other),
         strings=() if strings is None else strings.items(),
     )
+
+
+def _other_bytes(page: CapturePage) -> Point | None:
+    """The last capture before this one that something came of, when that was other bytes; what it comes to, nobody has looked at."""
+    before: Point | None = None
+    for point in page.points:
+        if (point.run, point.capture) == (page.run.name, page.capture.capture):
+            return before if before is not None and point.content and point.content != before.content else None
+        before = point if point.content else before
+    return None
+
+
+def _difference(site: Site, page: CapturePage, before: Point) -> str:
+    """What tells the two apart; "" where one is a third party's, or both are of one run: `preserve diff` compares runs of ours."""
+    if State.THIRD_PARTY in {before.state, page.state} or before.sequence == page.run.sequence:
+        return ""
+    runs = f"--from {before.sequence} --to {page.run.sequence}"
+    return f"preserve diff {shlex.quote(site.archive)} {typed(page.capture.url)} {runs}"
 
 
 def _compared(site: Site, page: CapturePage) -> str:
@@ -282,6 +333,9 @@ def _commands(site: Site, page: CapturePage, places: Sequence[Place]) -> Iterato
             )
         for stamp in page.run.stamped:
             yield f"openssl ts -verify -data SEAL -in timestamps/{stamp.authority}.tsr -CAfile ROOT-OF-{stamp.authority}.pem"
+    file = imported_file(page.capture, page.run)
+    if file is not None:
+        yield f"sha256sum {shlex.quote(file.path)}   # {file.sha256} (a third party's file, signed as a whole)"
     for place in places:
         yield (
             f"tail -c +{place.offset + 1} {shlex.quote(place.ref.warc)} | head -c {place.length} | sha256sum"
@@ -294,19 +348,27 @@ def _commands(site: Site, page: CapturePage, places: Sequence[Place]) -> Iterato
 # ---------------------------------------------------------------------------------------------------------- annotated notes
 
 
-def notes_page(site: Site, document: int, number: int, last: int, rows: Iterable[Row]) -> str:
+Annotated = Sequence[tuple[Row, tuple[tuple[str, str], ...]]]
+"""Rows, each with its "archived at" strings as (manual, string)."""
+
+
+def annotated(site: Site, rows: Iterable[Row]) -> Annotated:
+    """What the notes of a document say of each."""
+    return [(row, _strings(site, row)) for row in rows]
+
+
+def notes_page(site: Site, document: int, number: int, last: int, rows: Annotated) -> str:
     """The notes of one document, each with its state and its "archived at" strings."""
     count = site.overview.documents[document]
 
     def pages(page: int) -> str:
         return site.notes(document, page)
 
-    shown = ((row, _strings(site, row)) for row in rows)
     return _page(
         "notes.html",
         site,
         document=count,
-        rows=shown,
+        rows=rows,
         here=number,
         last=last,
         pages=pages,
@@ -322,13 +384,13 @@ def _strings(site: Site, row: Row) -> tuple[tuple[str, str], ...]:
     return () if found is None else found.items()
 
 
-def notes_markdown(site: Site, document: DocumentCount, number: int, last: int, rows: Iterable[Row]) -> Iterator[str]:
+def notes_markdown(site: Site, document: DocumentCount, number: int, last: int, rows: Annotated) -> Iterator[str]:
     """The same as Markdown, piece by piece."""
     yield f"# Notes of {plain(document.name or 'addresses given by themselves')}, annotated{f', page {number} of {last}' if last > 1 else ''}\n\n"
     yield f"From {plain(site.overview.id)}, by {site.overview.software}, {site.overview.checked.at:%Y-%m-%d}.\n"
     if site.overview.checked.exit_code == 40:
         yield "\n**The archive is altered. Do not rely on this page; `preserve verify` says what is wrong.**\n"
-    for row in rows:
+    for row, strings in rows:
         mark = f"Note {plain(row.note)}" if row.note else "In the text" if row.citation else "Address"
         yield f"\n## {mark}: {render.word(row.state)}\n\n"
         text = render.flat(row.citation.text) if row.citation is not None else ""
@@ -338,17 +400,17 @@ def notes_markdown(site: Site, document: DocumentCount, number: int, last: int, 
             yield f"\n{plain(url)}\n"
         if row.reason and row.state is not State.CAPTURED:
             yield f"\n{plain(row.reason)}\n"
-        for name, value in _strings(site, row):
+        for name, value in strings:
             yield f"\n- {name}: {_code(value) if name == 'Robust Link' else plain(value)}"
         yield "\n"
 
 
-_SPECIAL = str.maketrans({char: f"\\{char}" for char in "\\`*_{}[]<>#|~&!"})
+_SPECIAL = re.compile(r"[\\`*_{}\[\]<>#|~&!]")
 
 
 def plain(text: str | None) -> str:
     """Text in which no character is Markdown, nor HTML."""
-    return printable(text or "").translate(_SPECIAL)
+    return _SPECIAL.sub(r"\\\g<0>", printable(text or ""))
 
 
 def _code(text: str) -> str:

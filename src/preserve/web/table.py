@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from preserve.formats import csvrow
+from preserve.formats.lines import write_foreign
 from preserve.formats.times import rfc3339
 from preserve.model.report import Place, Row
 from preserve.model.trust import Stamp
@@ -47,6 +48,7 @@ def fields(site: Site, row: Row, places: Sequence[Place]) -> dict[str, Any]:
             "distance_days": memento.distance_days,
             "problem": memento.problem,
         },
+        **({} if line is None or line.foreign is None else {"foreign": write_foreign(line.foreign)}),
         "state": row.state,
         "reason": row.reason,
         "status": None if line is None else line.status,

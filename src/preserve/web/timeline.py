@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from typing import NamedTuple
 
 from markupsafe import Markup
 
 from preserve.model.report import Point, State
 
 _WIDTH, _HEIGHT, _EDGE, _LINE = 320, 40, 9, 13
+_APART = 12
+"""How far apart marks stand at least: none is wider."""
+_GRAVEST = (State.ALTERED, State.REMOVED, State.NOT_CAPTURED, State.DOUBTFUL, State.THIRD_PARTY, State.CAPTURED)
 _WORDS = {
     State.CAPTURED: "captured",
+    State.THIRD_PARTY: "a third party\u2019s",
     State.DOUBTFUL: "doubtful",
     State.NOT_CAPTURED: "not captured",
     State.ALTERED: "altered",
@@ -22,18 +27,20 @@ _WORDS = {
 def timeline(points: Sequence[Point], here: tuple[str, int] | None = None) -> Markup:
     """The points in their order, oldest first; `here` is the (run, capture) that the page is about. Empty for less than two.
 
-    A mark above the line says that other bytes came than the time before; what that comes to, `preserve diff` says.
+    A mark above the line says that other bytes came than the time before; what that comes to, `preserve diff` says. Points that would cover
+    each other are one mark, which tells of all of them.
     """
     if len(points) < 2:
         return Markup("")
     first, last = points[0].at, points[-1].at
     span = max((last - first) / timedelta(seconds=1), 1e-3)
-    marks, before = [], 0
+    placed, before = [], 0
     for point in points:
         x = round(_EDGE + (_WIDTH - 2 * _EDGE) * max(0.0, min(1.0, (point.at - first) / timedelta(seconds=1) / span)), 1)
         changed = bool(before and point.content and point.content != before)
         before = point.content or before
-        marks.append(_mark(point, x, changed=changed, here=here == (point.run, point.capture)))
+        placed.append(_Placed(point, x, changed, here == (point.run, point.capture)))
+    marks = [_mark(group[0]) if len(group) == 1 else _several(group) for group in _gathered(placed)]
     end, text = _WIDTH - _EDGE, _HEIGHT - 4
     drawn = (
         f'<svg class="timeline" viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" height="{_HEIGHT}" role="img" aria-label="{_label(points)}">'
@@ -43,23 +50,66 @@ def timeline(points: Sequence[Point], here: tuple[str, int] | None = None) -> Ma
     return Markup(drawn)  # noqa: S704 -- numbers, dates and our own words
 
 
-def _mark(point: Point, x: float, *, changed: bool, here: bool) -> str:
+class _Placed(NamedTuple):
+    """A point, its place on the line, whether other bytes came, and whether the page is about it."""
+
+    point: Point
+    x: float
+    changed: bool
+    here: bool
+
+
+def _gathered(placed: Sequence[_Placed]) -> Iterator[list[_Placed]]:
+    """The points, those together that would cover each other: each group has its own stretch of the line."""
+    group: list[_Placed] = []
+    for each in placed:
+        if group and each.x - group[0].x >= _APART:
+            yield group
+            group = []
+        group.append(each)
+    yield group
+
+
+def _several(group: Sequence[_Placed]) -> str:
+    """One mark for several points: the gravest state among them, and in words how many there are of each."""
+    points = [each.point for each in group]
+    state = min((point.state for point in points), key=_GRAVEST.index)
+    first, last = f"{points[0].at:%Y-%m-%d}", f"{points[-1].at:%Y-%m-%d}"
+    counts = ", ".join(
+        f"{count} {_WORDS[each]}" for each in _GRAVEST[::-1] if (count := sum(point.state is each for point in points))
+    )
+    others = sum(each.changed for each in group)
+    title = (
+        f"{first if first == last else f'{first} to {last}'}, runs {points[0].sequence} to {points[-1].sequence}: {counts}"
+        + (f"; other bytes than before {'once' if others == 1 else f'{others} times'}" if others else "")
+    )
+    middle = round((group[0].x + group[-1].x) / 2, 1)
+    return _drawn(state, middle, title, changed=bool(others), here=any(each.here for each in group))
+
+
+def _mark(placed: _Placed) -> str:
+    point = placed.point
+    title = (
+        f"{point.at:%Y-%m-%d %H:%M} UTC, run {point.sequence}: {_WORDS[point.state]}"
+        + (f", status {point.status}" if point.status else "")
+        + (", other bytes than before" if placed.changed else "")
+    )
+    return _drawn(point.state, placed.x, title, changed=placed.changed, here=placed.here)
+
+
+def _drawn(state: State, x: float, title: str, *, changed: bool, here: bool) -> str:
     y = _LINE
     shape = {
         State.CAPTURED: f'<circle cx="{x}" cy="{y}" r="5"/>',
+        State.THIRD_PARTY: f'<path d="M{x} {y - 5}L{x + 5} {y + 4}L{x - 5} {y + 4}Z"/>',
         State.DOUBTFUL: f'<circle cx="{x}" cy="{y}" r="4"/>',
         State.NOT_CAPTURED: f'<path d="M{x - 4} {y - 4}L{x + 4} {y + 4}M{x - 4} {y + 4}L{x + 4} {y - 4}"/>',
         State.ALTERED: f'<path d="M{x} {y - 6}L{x + 6} {y}L{x} {y + 6}L{x - 6} {y}Z"/>',
         State.REMOVED: f'<rect x="{x - 4}" y="{y - 4}" width="8" height="8"/>',
-    }[point.state]
-    title = (
-        f"{point.at:%Y-%m-%d %H:%M} UTC, run {point.sequence}: {_WORDS[point.state]}"
-        + (f", status {point.status}" if point.status else "")
-        + (", other bytes than before" if changed else "")
-    )
+    }[state]
     change = f'<line class="change" x1="{x}" x2="{x}" y1="0" y2="{y - 7}"/>' if changed else ""
     ring = f'<circle class="here" cx="{x}" cy="{y}" r="8"/>' if here else ""
-    return f'<g class="{point.state.value}"><title>{title}</title>{change}{ring}{shape}</g>'
+    return f'<g class="{state.value}"><title>{title}</title>{change}{ring}{shape}</g>'
 
 
 def _label(points: Sequence[Point]) -> str:

@@ -16,7 +16,6 @@ import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, Protocol
 from urllib.parse import urlencode
@@ -25,6 +24,7 @@ from markupsafe import Markup
 
 from preserve.errors import FormatError, PreserveError
 from preserve.model.change import Change
+from preserve.model.noun import dataclass
 from preserve.model.report import CapturePage, Row, SealedRun, State
 from preserve.model.trust import CaptureLine
 from preserve.model.viewing import POLICY, Answer, Asked, EventLine, Found, Progress, Showing, Stage
@@ -249,9 +249,7 @@ class View:
     def _capture(self, asked: Asked, sequence: str, capture: str) -> Answer | None:
         with self._backing.lock:
             place = self._find(int(sequence), int(capture))
-            return (
-                None if place is None else self._drawn(self._site(), folder.Part("captures", place[0], place[1], place[1] + 1))
-            )
+            return None if place is None else self._drawn(self._site(), folder.Part("capture", *place))
 
     def _notes(self, asked: Asked, document: str, number: str | None, form: str) -> Answer | None:
         site, index = self._site(), int(document) - 1
