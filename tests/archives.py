@@ -34,7 +34,7 @@ from preserve.formats import (
 )
 from preserve.formats.note import Checkpoint, KeyType, VerifierKey
 from preserve.model.archive import Description
-from preserve.model.event import Body, Custody, Statement
+from preserve.model.event import Body, Custody, LogRotation, Statement
 from preserve.model.trust import (
     ArchiveLink,
     CaptureIndex,
@@ -165,6 +165,8 @@ class Archivist:
     documents: Files = field(default_factory=dict)
     events: dict[str, Files] = field(default_factory=dict)
     entries: list[bytes] = field(default_factory=list)
+    first_log: LogPen | None = None
+    """The log's first key, where another one followed."""
 
     @cached_property
     def log(self) -> LogPen:
@@ -295,6 +297,13 @@ class Archivist:
 
     # ------------------------------------------------------------------------------------------------------------ the log
 
+    def rotate_log(self, new: LogPen, signers: Sequence[Pen] | None = None, **body: Any) -> str:
+        """State that `new` follows the log's key, signed by the first signer and both keys, and sign with it from now on."""
+        signing = (self.signers[0], self.log, new) if signers is None else signers
+        at = self.add_event(LogRotation(**{"old": self.log.key.encode(), "new": new.key.encode(), **body}), signing)
+        self.first_log, self.log = self.first_log or self.log, new
+        return at
+
     def checkpoint(self, size: int | None = None, pen: LogPen | None = None) -> note.SignedNote:
         leaves = [merkle.leaf_hash(entry) for entry in self.entries[:size]]
         head = Checkpoint(origin=self.origin, size=len(leaves), root=merkle.root(leaves))
@@ -317,7 +326,7 @@ class Archivist:
 
     def files(self) -> Files:
         """Every file of the archive by its path."""
-        about = Description(id=self.id, origin=self.origin, log=self.log.key.encode())
+        about = Description(id=self.id, origin=self.origin, log=(self.first_log or self.log).key.encode())
         found = {"archive.toml": description.encode(about), **self.documents, **self.log_files()}
         for name, run in zip(self.names, self.runs, strict=True):
             found |= {f"runs/{name}/{path}": data for path, data in run.items()}

@@ -239,7 +239,7 @@ def _(archivist: Archivist) -> None:
 def _(archivist: Archivist) -> None:
     def change(files: Files) -> None:
         rows = files["data/captures.jsonl"].splitlines(keepends=True)
-        rows[1] = rows[1].replace(b'"retries":0', b'"retries":0,"retries":0')
+        rows[1] = rows[1].replace(b'"hops":[]', b'"hops":[],"hops":[]')
         files["data/captures.jsonl"] = b"".join(rows)
 
     add_signed_files(archivist, change)

@@ -99,9 +99,7 @@ def _weak(run: Path) -> None:
 on_run("a weak key (the identity) that signs everything", Claim.INTEGRITY, "weak key")(_weak)
 
 
-@attack(
-    "forged content under the attacker's own key", ALTERED, Claim.SIGNER, "UNKNOWN KEY", alone=ALTERED, script=UNESTABLISHED
-)
+@attack("forged content under the attacker's own key", ALTERED, Claim.SIGNER, "UNKNOWN KEY", alone=UNESTABLISHED)
 def _(archivist: Archivist, root: Path) -> None:
     """Everything made anew by somebody who has neither the signer's nor the log's key."""
     thief = Archivist(signers=(Pen("A. Thief"),))

@@ -6,7 +6,6 @@ each case a host of its own. What the page says comes from captures.jsonl and fr
 
 from __future__ import annotations
 
-import json
 import os
 import ssl
 import subprocess
@@ -23,6 +22,7 @@ import trustme
 from warcio.archiveiterator import ArchiveIterator
 
 from misbehaviours import CASES, MAX_SIZE, Case, MisbehavingSite, Peer
+from running import whole_line
 from sites import AnyHostSite
 
 PAGE = Path(__file__).parents[1] / "docs" / "misbehaviours.md"
@@ -111,7 +111,7 @@ def _made(archive: Path, sent: Mapping[str, bytes], port: int = 0) -> dict[str, 
     records = _records(run)
     made = {}
     for text in (run / "data" / "captures.jsonl").read_text().splitlines():
-        line = json.loads(text.replace(f":{port}/", "/"))
+        line = whole_line(text.replace(f":{port}/", "/"))
         name = line["url"].rpartition("/")[2]
         own = [records[one["warc"], one["index"]] for one in line["records"]]
         made[name] = Made(line=line, exchanges=tuple(_by_exchange(own)), sent=sent.get(name, b""))

@@ -30,8 +30,11 @@ from preserve.adapters.packets import aids
 from preserve.formats import gzipmember, lines, manifest, merkle, packet, proof
 from preserve.formats.timestamp import read as read_token
 from preserve.model.trust import Manifest, SignerEntry, StartToken, TimestampEntry
+from sshpens import P256Pen, SshPen, armor, mpint, strings
 
 Packet = dict[str, bytes]
+ANN, BO = SshPen("Ann"), P256Pen("Bo")
+P256_SPKI = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d030107034200")
 PAGE = "http://station-1.example/page?run={}"
 
 
@@ -417,6 +420,74 @@ def _(files: Packet) -> None:
     reseal(files)
 
 
+def countersigned(pen: SshPen = ANN) -> Packet:
+    """A packet that somebody else signed too, with SSH."""
+    files = plain()
+    files[f"countersignatures/{pen.keyid}.sshsig"] = pen.signature(files["manifest.json"])
+    return files
+
+
+_COUNTERSIGNATURES: dict[str, Callable[[bytes], bytes]] = {
+    "over something else": lambda document: ANN.signature(document + b"\n"),
+    "by another key under its name": lambda document: SshPen("A. Thief").signature(document),
+    "with another key written in it": lambda document: armor(SshPen("A. Thief").body(document, blob=ANN.blob)),
+    "made for another purpose": lambda document: armor(ANN.body(document, namespace=b"git")),
+    "with something reserved": lambda document: armor(ANN.body(document, reserved=b"x")),
+    "of a newer version": lambda document: armor(ANN.body(document, version=2)),
+    "over SHA-1": lambda document: armor(ANN.body(document, hash_=b"sha1")),
+    "naming another hash than it uses": lambda document: armor(ANN.body(document, hash_=b"sha256", says=b"sha512")),
+    "calling itself RSA": lambda document: armor(ANN.body(document, algorithm=b"ssh-rsa")),
+    "of a weak key": lambda document: armor(ANN.body(document, blob=strings(b"ssh-ed25519", b"\1" + bytes(31)))),
+    "of a security token": lambda document: armor(
+        ANN.body(document, blob=strings(b"sk-ssh-ed25519@openssh.com", ANN.raw, b"ssh:"))
+    ),
+    "of an RSA key": lambda document: armor(ANN.body(document, blob=strings(b"ssh-rsa", b"\1\0\1", bytes(256)))),
+    "with a byte behind it": lambda document: armor(ANN.body(document) + b"\0"),
+    "with a newline behind it": lambda document: ANN.signature(document) + b"\n",
+    "in shorter lines": lambda document: armor(ANN.body(document), 64),
+    "without base64": lambda _: b"-----BEGIN SSH SIGNATURE-----\n????\n-----END SSH SIGNATURE-----\n",
+    "far too long": lambda document: ANN.signature(document) * 20,
+    "empty": lambda _: b"",
+    "with the bare signature in it": lambda document: armor(ANN.body(document, signature=ANN.sign(document))),
+    "with S + L": lambda document: armor(ANN.body(document, signature=_second_spelling(document))),
+}
+
+
+def _second_spelling(document: bytes) -> bytes:
+    message = b"SSHSIG" + strings(b"preserve-manifest-v1", b"", b"sha512", hashlib.sha512(document).digest())
+    raw, order = ANN.sign(message), 2**252 + 27742317777372353535851937790883648493
+    return raw[:32] + (int.from_bytes(raw[32:], "little") + order).to_bytes(32, "little")
+
+
+def _on_countersignature(name: str, make: Callable[[bytes], bytes]) -> None:
+    @on_packet(f"an SSH signature {name}", "countersignature")
+    def _(files: Packet) -> None:
+        files[f"countersignatures/{ANN.keyid}.sshsig"] = make(files["manifest.json"])
+
+
+for _how, _forge in _COUNTERSIGNATURES.items():
+    _on_countersignature(_how, _forge)
+
+
+@on_packet("a P-256 SSH signature with a zero before a number", "countersignature")
+def _(files: Packet) -> None:
+    numbers = strings(b"\0" + mpint(1 << 200), mpint(7))
+    files[f"countersignatures/{BO.keyid}.sshsig"] = armor(BO.body(files["manifest.json"], signature=numbers))
+
+
+@on_packet("a P-256 SSH signature by a point off the curve", "countersignature")
+def _(files: Packet) -> None:
+    point = BO.point[:-1] + bytes([BO.point[-1] ^ 1])
+    blob = strings(BO.type, b"nistp256", point)
+    keyid = hashlib.sha256(P256_SPKI + point).hexdigest()
+    files[f"countersignatures/{keyid}.sshsig"] = armor(BO.body(files["manifest.json"], blob=blob))
+
+
+@on_packet("an SSH signature under a name that is no key", "unlisted-file")
+def _(files: Packet) -> None:
+    files["countersignatures/ann.sshsig"] = ANN.signature(files["manifest.json"])
+
+
 @on_packet("a signer added", "signer-set-differs")
 def _(files: Packet) -> None:
     pen = Pen("A. Latecomer")
@@ -511,7 +582,7 @@ def _(files: Packet) -> None:
     files["log/seal.tlog-proof"] = b" ".join([*rows[:-1], base64.b64encode(flipped(raw, 20)) + b"\n"])
 
 
-@on_packet("a checkpoint signed by a thief", "log-signature")
+@on_packet("a checkpoint signed by a thief", "log-unknown", 41)
 def _(files: Packet) -> None:
     archivist = good()
     archivist.__dict__["log"] = LogPen("a thief's log", archivist.origin)
@@ -791,7 +862,15 @@ LINES: dict[str, Callable[[bytes], bytes]] = {
     "an unknown field": lambda row: row.replace(b'{"capture":1', b'{"aaa":1,"capture":1'),
     "spaces": lambda row: row.replace(b'"capture":1', b'"capture": 1'),
     "another number": lambda row: row.replace(b'"capture":1', b'"capture":2'),
-    "true for a number": lambda row: row.replace(b'"retries":0', b'"retries":false'),
+    "true for a number": lambda row: row.replace(b',"salt"', b',"retries":true,"salt"'),
+    "no retries, said": lambda row: row.replace(b',"salt"', b',"retries":0,"salt"'),
+    "no reason, said": lambda row: row.replace(b',"records"', b',"reason":"","records"'),
+    "no signals, said": lambda row: row.replace(b',"status"', b',"signals":[],"status"'),
+    "the only exchange, said": lambda row: row.replace(
+        b'"hops":[]',
+        b'"hops":[{"location":null,"outcome":"captured","status":200,"url":"http://station-1.example/page?run=2"}]',
+    ),
+    "what was written left out": lambda row: row.replace(b'"as_written":"http://station-1.example/page?run=2",', b""),
     "a time that is none": lambda row: row.replace(b"T12:00:00.000Z", b"T25:00:00.000Z"),
     "an unknown outcome": lambda row: row.replace(b'"outcome":"captured"', b'"outcome":"imagined"'),
     "a short salt": lambda row: row[: row.index(b'"salt":"') + 8] + row[row.index(b'"salt":"') + 9 :],
@@ -811,6 +890,14 @@ for _name, _bend in LINES.items():
         return resigned(archivist, change)
 
 
+@on_run("a citation's line that leaves out that it is certain", "line-form")
+def _(archivist: Archivist) -> Files:
+    def change(files: Files) -> None:
+        files["data/citations.jsonl"] = files["data/citations.jsonl"].replace(b'"uncertain":false,', b"")
+
+    return resigned(archivist, change)
+
+
 @on_run("a citation's line with an unknown field", "line-form")
 def _(archivist: Archivist) -> Files:
     def change(files: Files) -> None:
@@ -825,7 +912,7 @@ def _(_: Archivist) -> Files:
     return stranger.add_run()
 
 
-@on_run("forged content under the attacker's own key", "log-signature")
+@on_run("forged content under the attacker's own key", "log-unknown", 41)
 def _(_: Archivist) -> Files:
     thief = Archivist(signers=(Pen("A. Thief"),))
     thief.__dict__["log"] = LogPen("a thief's log", thief.origin)

@@ -53,3 +53,10 @@ def run_preserve(
     )
     assert "Traceback" not in done.stderr, done.stderr
     return Finished(code=done.returncode, stdout=done.stdout, stderr=done.stderr)
+
+
+def whole_line(text: str | bytes) -> dict[str, Any]:
+    """A line of captures.jsonl with the members that it leaves out because they say nothing (docs/formats/captures.md section 3)."""
+    line = json.loads(text)
+    hop = {"url": line["final_url"], "status": line["status"], "location": None, "outcome": line["outcome"]}
+    return {"reason": "", "signals": [], "truncated": None, "http_date": None, "retries": 0, "hops": [hop], **line}

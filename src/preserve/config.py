@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from ipaddress import ip_address
 from pathlib import PurePath
 from typing import Any
@@ -17,6 +17,7 @@ from typing import Any
 from preserve.errors import ConfigError, FormatError, UsageError
 from preserve.formats import der
 from preserve.model.digest import Receiver
+from preserve.model.noun import dataclass
 from preserve.model.settings import Authority, WitnessAddress
 from preserve.model.trust import Operator
 from preserve.rules import authority as authorities

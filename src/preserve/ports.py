@@ -14,6 +14,7 @@ from typing import BinaryIO, Protocol, TypeVar
 from preserve.model.archive import Description
 from preserve.model.digest import Digest, Event, Undelivered
 from preserve.model.document import Citation
+from preserve.model.page import Extract
 from preserve.model.run import CitationRow, Counts, RunIdentity, Source
 from preserve.model.schedule import Begun, Progress, Reading, Seen
 from preserve.model.tree import Entry
@@ -33,6 +34,18 @@ class Clock(Protocol):
 
     def monotonic(self) -> float:
         """Seconds; only differences mean anything."""
+        ...
+
+
+class Reader(Protocol):
+    """Reads what strangers wrote with other people's parsers, where one that stalls or crashes costs its answer and nothing else."""
+
+    def pdf_text(self, data: bytes) -> Extract:
+        """The text of a PDF."""
+        ...
+
+    def main_text(self, markup: str) -> Extract:
+        """The main text of an HTML page."""
         ...
 
 
@@ -120,7 +133,7 @@ class Journal(Protocol):
         """Bodies that lie whole in the run's files, so that `original` finds them."""
         ...
 
-    def original(self, body_sha256: str) -> Original | None: ...
+    def original(self, body_sha256: str, *, framed: bool = False) -> Original | None: ...
 
     def note(self, name: str, value: str, records: Iterable[Stored]) -> None: ...
 
@@ -154,8 +167,10 @@ class Journal(Protocol):
 class Originals(Protocol):
     """The bodies that the archive's sealed runs hold."""
 
-    def find(self, body_sha256: str) -> Original | None:
+    def find(self, entity_sha256: str, body_sha256: str) -> Original | None:
         """A record that was just seen to be there, whole, with this very body; None when there is none.
+
+        The entity is the body without its chunk framing: by its hash runs list it, and where there is no framing both are one.
 
         Raises StoreError when the archive cannot be read.
         """

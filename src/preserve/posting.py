@@ -12,7 +12,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,6 +20,7 @@ import certifi
 import httpx
 
 from preserve.errors import ConfigError
+from preserve.model.noun import dataclass
 
 SILENCE = 10.0
 TOTAL = 30.0

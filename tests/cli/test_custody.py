@@ -12,6 +12,7 @@ import pytest
 
 from running import Finished, Run, run_preserve
 from sites import AnyHostSite
+from viewing import Viewing
 
 URL = "http://one.example/ferry"
 
@@ -60,6 +61,28 @@ def test_what_is_added_is_shown(preserve: Run, archive: Path) -> None:
     verified = preserve("verify", "archive", "--require", "events")
     assert verified.code == 0, verified.stdout
     assert "run 0 transferred to Registry B" in verified.stdout
+
+
+def test_a_report_and_a_view_leave_an_event_when_told_why(preserve: Run, archive: Path, tmp_path: Path) -> None:
+    before = _files(archive)
+    done = preserve("report", "archive", "-o", "report")
+    assert (done.code, _files(archive)) == (0, before), "nothing is written unasked"
+    for command in (("report", "archive", "-o", "report"), ("view", "archive")):
+        done = preserve(*command, "--custody", " ")
+        assert (done.code, _files(archive)) == (2, before)
+    done = preserve("report", "archive", "-o", "report", "--run", "0", "--custody", "for the editors")
+    assert done.code == 0, done.stderr
+    assert "Recorded  events/000001-custody   Log  entry 1" in done.stderr
+    with Viewing(tmp_path, {}, "archive", "--custody", "shown to counsel") as viewing:
+        assert "Unaltered, complete" in viewing.page()[2], "the event is a part of what is looked at"
+    assert viewing.code == 0
+    assert "Recorded  events/000002-custody   Log  entry 2" in viewing.stderr
+    first, second = preserve("custody", "list", "archive", "--json").lines
+    assert (first["action"], first["reason"]) == ("report", "for the editors")
+    assert first["result"].startswith("report; nothing altered")
+    assert [run["sequence"] for run in first["runs"]] == [0]
+    assert (second["action"], second["reason"], second["runs"]) == ("view", "shown to counsel", [])
+    assert preserve("verify", "archive").code == 0
 
 
 @pytest.mark.long

@@ -237,9 +237,26 @@ def test_an_altered_record_is_never_shown(diff: Run, home: Path, tmp_path: Path)
     assert "the capture of run 1 is not what was sealed" in done.stdout
     assert "1911" not in done.stdout
     other = diff("diff", altered, TWO, "--json")
-    assert other.code == 40  # the archive is not what was sealed; what is intact is shown
+    assert other.code == 0, "what was read is what was sealed"
+    assert "Verified: seals, log and lists, not every record" in other.stderr
+    other = diff("diff", altered, TWO, "--json", "--verify")
+    assert other.code == 40, "the archive is not what was sealed; what is intact is shown"
     assert other.lines[0]["change"] == "gone"
-    assert diff("status", altered, "--history").code == 40
+    assert diff("status", altered, "--history").code == 0, "a history reads no record"
+    assert diff("status", altered, "--history", "--verify").code == 40
+
+
+def test_a_list_that_was_altered_is_found_by_whoever_reads_it(diff: Run, home: Path, tmp_path: Path) -> None:
+    altered = tmp_path / "altered"
+    shutil.copytree(home / "archive", altered)
+    runs = sorted((altered / "runs").iterdir())
+    listed = runs[1] / "data" / "captures.jsonl"
+    listed.write_bytes(listed.read_bytes().replace(b'"verdict":"ok"', b'"verdict":"gone"', 1))
+    told = diff("status", altered, "--history", "--json")
+    assert told.code == 40
+    assert runs[1].name not in {line["run"] for line in told.lines}, "a run that is not what was sealed is left out"
+    assert diff("diff", altered, TWO).code == 40
+    assert "--verify is for --history" in diff("status", altered, "--verify").stderr
 
 
 # --- the history

@@ -470,10 +470,30 @@ def test_a_foreign_file_that_no_run_sealed(brought: Shelf, bundle: Path, tmp_pat
 
 @pytest.mark.long
 def test_a_report_says_whose_it_is(brought: Shelf) -> None:
-    done = brought.run("report", "archive", "-o", "report", "--json")
+    done = brought.run("report", "archive", "-o", "report", "--json", "--certificate")
     assert done.code == 0, done.stderr
+    assert "2 third-party" in done.stderr
     shown = (brought.folder / "report/index.html").read_text()
     assert "a third party&#39;s capture" in shown
+    rows = {row["note"]: row for row in done.lines}
+    assert [rows[note]["state"] for note in ("1", "2", "3")] == ["third-party", "third-party", "captured"]
+    assert "foreign" not in rows["3"]
+    run = brought.folder / "archive/runs" / rows["1"]["run"]
+    signed = manifest.decode((run / "manifest.json").read_bytes())
+    (kept,) = (entry for entry in signed.files if entry.path == rows["1"]["foreign"]["file"])
+    page = (brought.folder / "report" / rows["1"]["report"]).read_text()
+    assert f"sha256sum {kept.path}   # {kept.sha256}" in page
+    assert "preserve prove" not in page, "its records have no proofs of their own"
+    assert "by their clock" in page
+    for strings in (rows["1"]["archived_at"], rows["3"]["archived_at"]):
+        theirs = strings is rows["1"]["archived_at"]
+        for manual in ("bluebook", "oscola", "chicago"):
+            assert ("third-party capture, imported" in strings[manual]) is theirs, manual
+            assert ("archived" in strings[manual] or "accessed" in strings[manual]) is not theirs, manual
+            assert "2026-03-01" not in strings[manual], "the time is their word"
+        assert ("data-versiondate" in strings["robust_link"]) is not theirs
+    draft = (brought.folder / "report/certificate.md").read_text()
+    assert f"third-party: {rows['1']['reason']}; in runs/{run.name}/{kept.path}, SHA-256 {kept.sha256}" in draft
 
 
 # ------------------------------------------------------------------------------------------------------------------ the bag
@@ -494,4 +514,4 @@ def test_a_bag_is_verified_with_its_bundle(brought: Shelf, tmp_path: Path) -> No
     assert brought.run("bundle", "archive", "--bagit", "-o", packed, "--run", "0").code == 0
     done = brought.run("verify", packed)
     assert done.code == 20
-    assert "unpack it, then verify the folder" in done.stderr
+    assert "unzip it, then verify the folder" in done.stderr

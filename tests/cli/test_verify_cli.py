@@ -195,7 +195,7 @@ def test_a_sample(preserve: Run, config_home: Path, archive: Archivist, tmp_path
         assert last == {"ok": True, "exit": 0, "time": "self-asserted", "sampled": True}
         told = [f["detail"] for f in findings if f["claim"] == "integrity"]
         assert told[0].startswith(
-            "sampled: 1 of 7 records were read, picked at random: of one damaged record, this misses 86 in 100"
+            "sampled: 1 of 7 records was read, picked at random: were one record damaged, 86 in 100 such samples would miss it"
         )
     said = preserve("verify", "archive", "--sample", "10%").stdout
     assert "Nothing of what was read is altered, missing or forged. It was a SAMPLE" in said

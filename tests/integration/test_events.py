@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import secrets
 import shutil
 import subprocess
@@ -11,12 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from archives import START, Archivist, Pen, seal_over, write
 from authorities import Counter, shared
+from killing import Killed, Steps
 from preserve.adapters.archive import Archive
 from preserve.adapters.clock import SystemClock
 from preserve.adapters.folder import DiskFolder
@@ -83,7 +82,7 @@ class Office:
     def stamper(self) -> Stamper:
         return Stamper(
             authorities=self.authorities,
-            trusted=self.trusted,
+            trusted=(*self.archivist.trusted, *self.trusted),
             nonce=lambda: secrets.randbits(63),
             clock=self.clock,
             tell=self.told.append,
@@ -161,36 +160,6 @@ def test_runs_and_events_take_turns(office: Office) -> None:
 
 
 # ------------------------------------------------------------------------------------------------------------- interruptions
-
-
-class Killed(BaseException):
-    """The process is gone."""
-
-
-class Steps:
-    """Everything that reaches the disk, counted; the process is killed before step `last`."""
-
-    def __init__(self, patch: pytest.MonkeyPatch, last: int | None) -> None:
-        self.count = 0
-        self._last = last
-        for where, name in (
-            (os, "fsync"),
-            (Path, "rename"),
-            (Path, "replace"),
-            (Path, "mkdir"),
-            (Path, "rmdir"),
-            (Path, "unlink"),
-        ):
-            patch.setattr(where, name, self._counted(getattr(where, name)))
-
-    def _counted(self, real: Any) -> Any:
-        def does(*arguments: Any, **options: Any) -> Any:
-            if self.count == self._last:
-                raise Killed
-            self.count += 1
-            return real(*arguments, **options)
-
-        return does
 
 
 def _steps(office: Office, monkeypatch: pytest.MonkeyPatch) -> int:

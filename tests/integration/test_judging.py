@@ -262,7 +262,6 @@ def test_a_host_is_asked_once_for_a_page_that_nobody_has(preserve: Run, site: An
     uris = [(kind, uri) for kind, uri, _ in records(done) if "no-such-page" in str(uri)]
     address = f"http://tides.example{made_up[0]}"
     assert sorted(uris) == [
-        ("metadata", f"urn:preserve:exchange:{address}"),
         ("resource", f"urn:preserve:probe:{address}"),
         ("resource", f"urn:preserve:probe:{address}"),
     ]
@@ -337,6 +336,18 @@ def test_status_is_counted_and_else_the_nearest_after_is_taken(
     archive.holds(PLAN["url"], "20210101000000", html(TITLE))
     _, memento = ask(preserve, site, tmp_path, archive)
     assert (memento["url"], memento["distance_days"]) == (later, 200)
+
+
+def test_of_a_timemap_in_pages_those_are_read_that_may_list_the_copy(preserve: Run, site: AnyHostSite, tmp_path: Path) -> None:
+    archive = WebArchive(site, per_page=4)
+    for year in range(2000, 2026):
+        archive.holds(PLAN["url"], f"{year}0701000000", html(TITLE))
+    archive.holds(PLAN["url"], "20190601000000", html("Gone"), status=404)
+    wanted = f"{archive.prefix}20180701000000/{PLAN['url']}"
+    _, memento = ask(preserve, site, tmp_path, archive)
+    assert (memento["url"], memento["distance_days"]) == (wanted, 349)
+    read = [request.target for request in archive.asked if "/timemap/" in request.target]
+    assert [target.split("/")[3] for target in read] == ["link", "page", "page"], "not all seven of them"
 
 
 def test_without_a_configured_archive_nothing_is_asked(

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from warcio.archiveiterator import ArchiveIterator
 
-from running import Finished, Run
+from running import Finished, Run, whole_line
 from sites import AnyHostSite, Handler, Reply, Request, page, respond, text
 
 
@@ -28,7 +28,7 @@ def args(site: AnyHostSite, *more: str | Path) -> tuple[str | Path, ...]:
 def lines_of(done: Finished) -> dict[str, dict[str, Any]]:
     """The lines of captures.jsonl by address."""
     text = (Path(done.lines[-1]["manifest"]).parent / "data/captures.jsonl").read_text()
-    return {line["url"]: line for line in map(json.loads, text.splitlines())}
+    return {line["url"]: line for line in map(whole_line, text.splitlines())}
 
 
 def patience(config_home: Path, seconds: float) -> None:

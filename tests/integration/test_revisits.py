@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path, PurePath
 from typing import Any
@@ -15,7 +17,7 @@ from warcio.archiveiterator import ArchiveIterator
 from preserve.adapters.payloads import PayloadIndex
 from preserve.errors import StoreError
 from running import Finished, Run
-from sites import AnyHostSite, chunked, text
+from sites import AnyHostSite, Reply, Request, chunked, text
 
 BODY = b"The same thousand bytes and more, wherever they are asked for.\n" * 20
 IMAGE = text(BODY, media_type="image/png")
@@ -70,13 +72,51 @@ def test_in_one_run_and_in_the_next(preserve: Run, site: AnyHostSite) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(
-    "handler", [text(b"short"), text(b""), chunked(BODY), lambda request: text(BODY + request.target.encode())(request)]
-)
-def test_what_is_small_empty_framed_or_different_is_kept_whole(preserve: Run, site: AnyHostSite, handler: Any) -> None:
+@pytest.mark.parametrize("handler", [text(b"short"), text(b""), lambda request: text(BODY + request.target.encode())(request)])
+def test_what_is_small_empty_or_different_is_kept_whole(preserve: Run, site: AnyHostSite, handler: Any) -> None:
     site.otherwise(handler)
     done = preserve(*args(site, "--concurrency", "1", *urls("a", "b")))
     assert set(types(done).values()) == {"response"}
+
+
+def framed(request: Request) -> Reply:
+    """The same body: in two chunks, in three, or not in chunks but of the same bytes as the two."""
+    two = chunked(BODY[:500], BODY[500:])(request)
+    if request.target.startswith("/two"):
+        return two
+    if request.target.startswith("/three"):
+        return chunked(BODY[:500], BODY[500:600], BODY[600:])(request)
+    return text(b"".join(piece for piece in two.pieces if isinstance(piece, bytes)).partition(b"\r\n\r\n")[2])(request)
+
+
+def test_a_framed_body_is_kept_once_while_its_framing_is_the_same(preserve: Run, site: AnyHostSite, tmp_path: Path) -> None:
+    site.otherwise(framed)
+    first = preserve(*args(site, "--concurrency", "1", *urls("two", "three", "bare", "two?again")))
+    assert types(first) == {
+        "http://a.example/two": "response",
+        "http://a.example/three": "response",
+        "http://a.example/bare": "response",
+        "http://a.example/two?again": "revisit",
+    }
+    second = preserve(*args(site, *urls("two", "bare")))
+    assert types(second) == {"http://a.example/two": "revisit", "http://a.example/bare": "revisit"}
+    for run in (run_folder(first), run_folder(second)):
+        digests = {revisit["WARC-Target-URI"]: revisit["WARC-Payload-Digest"] for revisit in headers(run, "revisit")}
+        assert {digest.partition(":")[0] for url, digest in digests.items() if "two" in url} == {"sha1"}
+    (original,) = (one for one in headers(run_folder(first), "response") if one["WARC-Target-URI"].endswith("/two"))
+    assert {one["WARC-Refers-To"] for one in headers(run_folder(second), "revisit") if "two" in one["WARC-Target-URI"]} == {
+        original["WARC-Record-ID"]
+    }
+    assert preserve("verify", "archive", "--thorough").code == 0
+    proven = preserve("prove", "archive", "http://a.example/two", "-o", "two.zip")
+    assert proven.code == 0, proven.stderr
+    assert preserve("verify", "two.zip").code == 0
+    shutil.unpack_archive(tmp_path / "two.zip", tmp_path / "two")
+    assert (tmp_path / "two" / "originals").is_dir()
+    keyid = json.loads((tmp_path / "two" / "manifest.json").read_text())["signers"][0]["keyid"]
+    command = [sys.executable, str(tmp_path / "two" / "verify.py"), "--key", keyid, str(tmp_path / "two.zip")]
+    checked = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
 def test_what_was_cut_is_neither_original_nor_revisit(preserve: Run, site: AnyHostSite) -> None:
@@ -156,15 +196,15 @@ def test_runs_that_are_gone_are_forgotten(preserve: Run, site: AnyHostSite, tmp_
     (line,) = lines(runs / names[0])
     index = PayloadIndex(tmp_path / "archive" / "index", runs, worth=1024)
     index.update(names)
-    found = index.find(line["payload_sha256"])
+    found = index.find(line["payload_sha256"], line["payload_sha256"])
     assert found is not None
     assert found.url == "http://a.example/a"
     index.update(names[1:])
-    assert index.find(line["payload_sha256"]) is None
+    assert index.find(line["payload_sha256"], line["payload_sha256"]) is None
     lose_list = runs / names[0] / "data" / "captures.jsonl"
     lose_list.write_bytes(b"not what it was\n")
     index.update(names)
-    assert index.find(line["payload_sha256"]) is None
+    assert index.find(line["payload_sha256"], line["payload_sha256"]) is None
     index.close()
     with pytest.raises(StoreError):
         PayloadIndex(tmp_path / "nowhere" / "at all", runs, worth=1024)

@@ -17,7 +17,7 @@ from preserve.adapters.warcfile import WarcWriter
 from preserve.errors import StoreError
 from preserve.flows.inquiry import Inquiry
 from preserve.flows.scribe import Scribe
-from preserve.model.web import Body, Capture, Exchange, Memory, Record, Resolution, Stored, Target
+from preserve.model.web import Body, Capture, Exchange, Memory, Record, Requisite, Resolution, Stored, Target
 
 PAGE = b"<p>the same page</p>" * 100
 
@@ -74,11 +74,12 @@ class Room:
         self.journal = Journal(folder / "journal.sqlite")
         self.disk = Disk(WarcWriter(folder, "slug-000000-x", warcinfo=info))
         self.told: list[str] = []
+        self.requisites = 0
         self.scribe = Scribe(journal=self.journal, store=self.disk, new_id=ids(), earlier=None, told=self._told)
 
     def _told(self, captures: Sequence[Capture], requisites: int, size: int) -> None:
         assert size > 0
-        assert requisites == 0
+        self.requisites += requisites
         written = {record.record_id for record in self.records}
         assert written.issuperset(record.record_id for capture in captures for record in capture.records)
         self.told += [capture.target.url for capture in captures]
@@ -137,6 +138,7 @@ def test_what_ends_together_is_written_together_and_in_order(tmp_path: Path) -> 
         assert found[0].type == "warcinfo"
         assert all("warcinfo" not in [record.type for record in capture.records] for capture in room.journal.captures())
         assert [capture.target.url for capture in room.journal.captures()] == room.told
+        assert room.requisites == 0
 
     assert at_work(tmp_path, story) is None
 
@@ -210,6 +212,29 @@ def test_a_slow_disk_slows_the_asking_down(tmp_path: Path) -> None:
         room.disk.open.set()
         while room.scribe.behind:  # noqa: ASYNC110 - as above
             await asyncio.sleep(0.001)
+
+    assert at_work(tmp_path, story) is None
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_sheets_that_end_at_the_same_time_share_the_room_of_their_page(tmp_path: Path, together: bool) -> None:
+    def named(start: int, count: int) -> tuple[Requisite, ...]:
+        return tuple(Requisite(address=f"http://b.example/{start + one}", host="b.example") for one in range(count))
+
+    async def story(room: Room) -> None:
+        room.scribe.answer(room.inquiry("page"), named(0, 2))
+        await written(room)
+        for number, sheet in enumerate(room.journal.take(2), 1):
+            inquiry = Inquiry(sheet, SystemClock())
+            inquiry.counts.add(dataclasses.replace(exchange(b"a sheet"), url=sheet.url))
+            room.scribe.answer(inquiry, named(number * 10_000, 1498))
+            if not together:
+                await written(room)
+        await written(room)
+        page, first, second = room.journal.captures()
+        assert room.journal.requisites(page.target.id) == room.requisites == 2000
+        assert (page.signals, first.signals) == ((), ())
+        assert second.signals == ("its page has 2000 requisites: 998 named here are left out",)
 
     assert at_work(tmp_path, story) is None
 

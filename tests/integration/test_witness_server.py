@@ -262,6 +262,7 @@ def test_no_more_connections_than_it_can_hold(slow: WitnessServer, monkeypatch: 
         with socket.create_connection(("127.0.0.1", slow.server_address[1]), timeout=20) as second:
             assert second.recv(1) == b""
         assert first.recv(1) == b""
+    assert places.acquire(timeout=20), "the place is given back"
 
 
 def test_an_address_that_is_taken(slow: WitnessServer) -> None:

@@ -180,6 +180,21 @@ def test_a_second_signal_ends_every_process_at_once(
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("wait", [0.0, 0.03, 0.1])
+def test_a_signal_from_the_terminal_while_the_processes_start_is_no_loss(
+    preserve: Run, tmp_path: Path, site: AnyHostSite, urls: list[str], wait: float
+) -> None:
+    site.route("/robots.txt", slow(respond(b"", status="404 Not Found"), pause=0.3))
+    running = begin(tmp_path, *args(site, "--url-list", "urls", "--workers", "2"))
+    wait_until(lambda: bool(children(running.pid)))
+    time.sleep(wait)  # until it is somewhere among its imports
+    os.killpg(running.pid, signal.SIGINT)
+    _, told = running.communicate(timeout=60)
+    assert "Traceback" not in told
+    assert running.returncode == 130, told
+    check(preserve, preserve(*args(site, "--resume")), urls)
+
+
 def test_what_cannot_be_used_is_said_once_and_leaves_nothing_open(preserve: Run, tmp_path: Path, site: AnyHostSite) -> None:
     done = preserve(*args(site, "--workers", "2", "--url", "http://a.example/", "--user-agent", "\u00e9"))
     assert done.code == 3

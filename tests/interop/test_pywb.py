@@ -22,8 +22,9 @@ from sites import AnyHostSite, chunked, redirect, text, wait_until
 WAYBACK = shutil.which("wayback")
 pytestmark = pytest.mark.skipif(WAYBACK is None, reason="pywb's `wayback` is not on the path")
 
-PAGE = "<!doctype html><link rel=stylesheet href=/s.css><img src=/one.png><img src=/two.png><img src=/moved.png><iframe src=/frame></iframe>"
+PAGE = "<!doctype html><link rel=stylesheet href=/s.css><img src=/one.png><img src=/two.png><img src=/moved.png><iframe src=/frame></iframe><iframe src=/frame?again></iframe>"
 IMAGE = b"bytes of an image that two addresses give\n" * 50
+FRAME = b"<p>in a frame" * 100
 
 
 @pytest.fixture
@@ -37,7 +38,8 @@ def replay(preserve: Run, site: AnyHostSite, tmp_path: Path) -> Iterator[str]:
         site.route(f"/{name}.png", text(IMAGE, media_type="image/png"))
     site.route("/moved.png", redirect("http://b.example/there.png"))
     site.route("/there.png", text(IMAGE, media_type="image/png"))
-    site.route("/frame", chunked(b"<p>in", b" a frame</p>", fields=[("Content-Type", "text/html")]))
+    for name in ("/frame", "/frame?again"):
+        site.route(name, chunked(FRAME[:600], FRAME[600:], fields=[("Content-Type", "text/html")]))
     options = ("--connect-to", site.connect_to, "--delay", "0", "--concurrency", "1")
     for _ in range(2):
         done = preserve("capture", *options, "--url", "http://a.example/page")
@@ -77,7 +79,8 @@ def test_everything_replays_byte_for_byte(replay: str, site: AnyHostSite) -> Non
         "http://a.example/two.png": IMAGE,
         "http://a.example/three.png": IMAGE,
         "http://b.example/there.png": IMAGE,  # where /moved.png leads; asked for raw, pywb would send us to the real host
-        "http://a.example/frame": b"<p>in a frame</p>",
+        "http://a.example/frame": FRAME,
+        "http://a.example/frame?again": FRAME,  # a revisit in both runs, as the frame is in the second: chunk-framed, with a SHA-1
     }
     asked = len(site.served)
     for url, body in bodies.items():

@@ -25,7 +25,11 @@ LONG = "".join(f"crossing {number}\n" for number in range(1000))
 """Enough of it that its second capture is a revisit."""
 STYLE = "h1 { color: rgb(1, 2, 3); background: url(/bg.png) }" + f"/* {LONG} */"
 TEXT = f"The ferry left at nine.\n{LONG}"
-ZIPPED = b"<!doctype html><title>zipped</title><p id=p>chunked and zipped</p>"
+ZIPPED = (
+    b"<!doctype html><title>zipped</title><p id=p>chunked and zipped</p><!-- "
+    + hashlib.shake_128(b"zipped").hexdigest(2000).encode()
+    + b" -->"
+)
 
 
 def png(color: int) -> bytes:
@@ -79,7 +83,7 @@ def handed(tmp_path_factory: pytest.TempPathFactory) -> Handed:
         paths = ("/page", "/old", "/text", "/zipped", "/gone")
         urls = [part for path in paths for part in ("--url", HOST + path)]
         options = ["--connect-to", site.connect_to, "--delay", "0", "--archive", "archive"]
-        for again in (urls, ["--url", f"{HOST}/page", "--url", f"{HOST}/text"]):
+        for again in (urls, [part for path in ("/page", "/text", "/zipped") for part in ("--url", HOST + path)]):
             done = run_preserve(folder, "capture", *again, *options, env=env)
             assert done.code in {0, 10}, done.stderr
     for name, more in (("all.wacz", ()), ("second.wacz", ("--run", "1"))):
@@ -137,6 +141,8 @@ def test_a_revisit_replays_with_the_original_of_another_run(handed: Handed, brow
     with ReplayWebPage(browser, tmp_path, handed.only_second) as player:
         player.show(f"{HOST}/page")
         wait_until(lambda: player.ask(_IMAGES) == [8] * 18, timeout=20)
+        player.show(f"{HOST}/zipped")
+        assert player.ask("shown.document.querySelector('#p').textContent") == "chunked and zipped"
         player.show(f"{HOST}/text")
         assert player.ask("shown.document.body.textContent").strip() == TEXT.strip()
 
@@ -149,9 +155,14 @@ def test_everything_replays_in_pywb(handed: Handed, which: str, tmp_path: Path) 
     if not (PYWB / "wayback").is_file():
         pytest.skip("pywb is not here: make replay-assets fetches it")
     with pywb(tmp_path, getattr(handed, which)) as address:
-        bodies = {"/text": TEXT.encode(), "/style.css": STYLE.encode(), "/bg.png": png(99), "/pic/7.png": png(7)}
+        bodies = {
+            "/text": TEXT.encode(),
+            "/style.css": STYLE.encode(),
+            "/bg.png": png(99),
+            "/pic/7.png": png(7),
+            "/zipped": ZIPPED,
+        }
         if which == "wacz":
-            bodies["/zipped"] = ZIPPED
             status, fields, _ = fetched(f"{address}/2026id_/{HOST}/old")
             assert (status, fields["Location"].endswith("/page")) == (301, True)
             assert fetched(f"{address}/2026id_/{HOST}/gone")[0] == 404
@@ -160,6 +171,7 @@ def test_everything_replays_in_pywb(handed: Handed, which: str, tmp_path: Path) 
             if fields.get("Content-Encoding") == "gzip":
                 found = gzip.decompress(found)
             assert (status, hashlib.sha256(found).hexdigest()) == (200, hashlib.sha256(body).hexdigest()), path
-        lines = fetched(f"{address}/cdx?url={HOST}/text&output=json")[2].splitlines()
-        kinds = [json.loads(line)["mime"] for line in lines]
-        assert "warc/revisit" in kinds, "the second run was to hold a revisit"
+        for path in ("/text", "/zipped"):
+            lines = fetched(f"{address}/cdx?url={HOST}{path}&output=json")[2].splitlines()
+            kinds = [json.loads(line)["mime"] for line in lines]
+            assert "warc/revisit" in kinds, "the second run was to hold a revisit"

@@ -88,7 +88,7 @@ def test_words_are_those_that_a_parser_sees(parts: list[tuple[str, str]]) -> Non
     )
     body = LexborHTMLParser(html).body
     assert body is not None
-    page = read(html.encode(), content_type="text/html; charset=utf-8", main=False)
+    page = read(html.encode(), content_type="text/html; charset=utf-8", main=None)
     assert page.text.split() == body.text().split()
 
 

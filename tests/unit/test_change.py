@@ -22,7 +22,7 @@ from running import ROOT
 def version(body: str | bytes, at: datetime = FIRST, *, content_type: str = "text/html; charset=utf-8") -> Version:
     """A captured page, as the flow makes it."""
     data = body.encode() if isinstance(body, str) else body
-    read = reading.read(data, content_type=content_type, address="http://one.example/", main=False)
+    read = reading.read(data, content_type=content_type, address="http://one.example/", main=None)
     digest = hashlib.sha256(data).hexdigest()
     text = body if isinstance(body, str) else ""
     return Version(
@@ -101,7 +101,7 @@ def test_what_never_was_a_page_is_no_news() -> None:
     first = _ended(Outcome.CAPTURED, Verdict.GONE, 404, FIRST)
     found = change.compare(first, _ended(Outcome.FAILED))
     assert found.kind is ChangeKind.NOISE
-    assert found.reasons[0] == "there was no page either time"
+    assert (found.neither, found.heading) == (True, "neither capture holds a page")
 
 
 # --- what is no HTML

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from preserve.adapters import folder as folder_module
 from preserve.adapters.folder import DiskFolder
 from preserve.errors import FormatError, StoreError
-from preserve.model.tree import Kind
+from preserve.model.tree import Entry, Kind
 
 
 def test_walk_sees_everything_in_byte_order(tmp_path: Path) -> None:
@@ -32,6 +33,23 @@ def test_walk_sees_everything_in_byte_order(tmp_path: Path) -> None:
         ("second", Kind.FILE, 1, 2),
     ]
     assert paths == sorted(paths)
+
+
+def test_two_who_list_it_at_once_both_see_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is listed by one in the middle of another's listing: a thread that came between."""
+    for name in ("a", "b"):
+        (tmp_path / name).write_bytes(b"1")
+    meanwhile: list[frozenset[str]] = []
+    seen_by_lstat = folder_module._entry
+    with DiskFolder(tmp_path) as folder:
+
+        def entry(path: str, item: os.DirEntry[str]) -> Entry:
+            meanwhile.append(folder.names())
+            return seen_by_lstat(path, item)
+
+        monkeypatch.setattr(folder_module, "_entry", entry)
+        assert [found.path for found in folder.walk()] == ["a", "b"]
+    assert meanwhile == [frozenset({"a", "b"})] * 2
 
 
 def test_a_name_that_is_not_text_is_still_seen_and_read(tmp_path: Path) -> None:

@@ -14,6 +14,9 @@ from preserve.formats.linkformat import parse
 from preserve.formats.url import Url
 from preserve.formats.url import parse as parse_url
 from preserve.rules.memento import (
+    AFTER,
+    BEFORE,
+    MapPage,
     Snapshot,
     Way,
     archive,
@@ -26,8 +29,10 @@ from preserve.rules.memento import (
     in_order,
     moment,
     nearer,
+    next_page,
     of_another,
     original_in,
+    pages_in,
     prefixes,
     question,
     raw,
@@ -212,3 +217,55 @@ def test_what_speaks_against_a_date() -> None:
 )
 def test_a_timegate_that_led_elsewhere_is_noticed(listed: str, given: str, better: bool) -> None:
     assert nearer(snapshot(listed), at(given), moment(date(2019, 6, 15))) is better
+
+
+# --- TimeMaps in pages
+
+
+def _read_on(pages: list[list[Snapshot]], asked: datetime, first: int) -> tuple[list[Snapshot], int]:
+    """What is listed when pages are followed from the first one read, and how many were read."""
+    known = [MapPage(url=str(number), first=min(_times(page)), last=max(_times(page))) for number, page in enumerate(pages)]
+    listed, left = list(pages[first]), [page for number, page in enumerate(known) if number != first]
+    while (following := next_page(left, listed, asked)) is not None:
+        listed += pages[int(following.url)]
+        left.remove(following)
+    return listed, len(pages) - len(left)
+
+
+def _times(page: list[Snapshot]) -> list[datetime]:
+    return [each.taken for each in page if each.taken is not None]
+
+
+@given(
+    days=st.lists(st.integers(0, 4000), min_size=1, max_size=60, unique=True).map(sorted),
+    size=st.integers(1, 7),
+    asked=st.integers(-10, 4010),
+    first=st.integers(0, 100),
+)
+def test_following_pages_finds_what_the_whole_list_would(days: list[int], size: int, asked: int, first: int) -> None:
+    start = datetime(2010, 1, 1, tzinfo=UTC)
+    whole = [Snapshot(url=f"http://arc.example/{day}", taken=start + timedelta(days=day)) for day in days]
+    pages = [whole[at : at + size] for at in range(0, len(whole), size)]
+    moment = start + timedelta(days=asked)
+    listed, read = _read_on(pages, moment, first % len(pages))
+    wanted = in_order(whole, moment)
+    if any(each.taken and each.taken <= moment for each in wanted):
+        wanted = tuple(each for each in wanted if each.taken and each.taken <= moment)
+    assert in_order(listed, moment)[: len(wanted)] == wanted
+    assert read <= 1 + BEFORE + AFTER, "no page is read that cannot list one of them"
+
+
+def test_pages_of_a_timemap_are_told_from_other_forms_of_it() -> None:
+    base = parse_url("http://arc.example/map/x")
+    assert isinstance(base, Url)
+    times = 'from="Tue, 01 Jan 2019 00:00:00 GMT"; until="Wed, 01 Jan 2020 00:00:00 GMT"'
+    text = (
+        f'</map/1/x>; rel="timemap"; {times}, </map/json/x>; rel="timemap"; type="application/json"; {times},'
+        '</map/other/x>; rel="timemap", </2019/x>; rel="memento"; datetime="Tue, 01 Jan 2019 00:00:00 GMT"'
+    )
+    (page,) = pages_in(parse(text), base)
+    assert page == MapPage(
+        url="http://arc.example/map/1/x", first=datetime(2019, 1, 1, tzinfo=UTC), last=datetime(2020, 1, 1, tzinfo=UTC)
+    )
+    index = pages_in(parse('</map/other/x>; rel="timemap", </map/other/x>; rel="self timemap"'), base)
+    assert index == (MapPage(url="http://arc.example/map/other/x"),), "a list without copies is an index"

@@ -8,9 +8,10 @@ import pytest
 
 from pagetexts import TONGUES
 from preserve.formats.html import EndTag, Tag, pieces
-from preserve.model.page import Media
+from preserve.model.page import Answer, Evidence, Extract, Media
 from preserve.pages.charset import decode
 from preserve.pages.reading import LIMIT, media_of, read
+from preserve.rules.verdict import judge
 
 HERE = "https://lake.example/news/story"
 
@@ -130,13 +131,23 @@ def test_what_kind_of_thing_it_is(data: bytes, content_type: str, media: Media) 
 
 def test_a_pdf_is_read_by_whoever_can() -> None:
     assert read(b"%PDF-1.7 x").unread == "the text of the PDF was not read"
-    found = read(b"%PDF-1.7 x", pdf=lambda data: f"Ferry\n\n {len(data)} bytes")
+    found = read(b"%PDF-1.7 x", pdf=lambda data: Extract(text=f"Ferry\n\n {len(data)} bytes"))
     assert (found.text, found.main_text, found.unread) == ("Ferry\n10 bytes", "Ferry\n10 bytes", "")
-    assert read(b"%PDF-1.7 x", pdf=lambda data: "").unread == "no text could be read in the PDF"
+    assert read(b"%PDF-1.7 x", pdf=lambda data: Extract()).unread == "no text could be read in the PDF"
+    assert read(b"%PDF-1.7 x", pdf=lambda data: Extract(problem="it takes too long")).unread == "it takes too long"
+
+
+def test_where_the_main_text_cannot_be_looked_for_the_page_is_read_all_the_same() -> None:
+    html = f"<html><nav>Home</nav><p>{'The ferry runs at noon. ' * 20}</p></html>".encode()
+    found = read(html, content_type="text/html", main=lambda markup: Extract(problem="it takes too long"))
+    assert found.main_text.startswith("The ferry runs")
+    assert (found.remark, found.unread) == ("it takes too long", "")
+    answer = Answer(address=HERE, status=200, size=500)
+    assert judge(Evidence(asked=HERE, answer=answer, page=found)).signals == ("it takes too long",)
 
 
 def test_more_than_is_read_is_cut() -> None:
-    found = read(b"<html><p>" + b"a " * LIMIT, content_type="text/html", main=False)
+    found = read(b"<html><p>" + b"a " * LIMIT, content_type="text/html", main=None)
     assert found.cut
     assert found.size == LIMIT
     assert len(found.text) < LIMIT
@@ -180,7 +191,7 @@ def test_main_text_without_trafilatura_is_the_blocks_outside_navigation() -> Non
 
 
 def test_main_text_may_be_left_out() -> None:
-    assert read(b"<html><p>words", content_type="text/html", main=False).main_text == ""
+    assert read(b"<html><p>words", content_type="text/html", main=None).main_text == ""
 
 
 def test_pieces_of_a_page() -> None:

@@ -78,7 +78,7 @@ def test_the_golden_documents_are_small() -> None:
 
 
 def test_a_folder_of_documents_is_read_and_what_cannot_be_is_named() -> None:
-    loaded = load([str(FOLDER)])
+    loaded = load([str(FOLDER)], 60)
     assert {opened.document.name for opened in loaded.documents} >= set(READABLE)
     assert [problem.message for problem in loaded.problems] == ["encrypted.pdf: this is an encrypted PDF"]
     assert loaded.exit_code is ExitCode.PARTIAL

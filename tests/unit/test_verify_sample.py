@@ -44,7 +44,7 @@ def test_a_good_archive(archivist: Archivist, tmp_path: Path, thorough: bool) ->
     assert report.sampled
     first, second = _integrity(report)
     assert first.startswith(
-        f"not-checked: sampled: 9 of {RECORDS} records were read, picked at random: of one damaged record, this misses 89 in 100"
+        f"not-checked: sampled: 9 of {RECORDS} records were read, picked at random: were one record damaged, 89 in 100 such samples would miss it"
     )
     assert second.startswith("not-checked: sampled: 1 of 3 records")
 
@@ -95,7 +95,7 @@ def test_removed_records_are_told_whether_they_were_picked_or_not(archivist: Arc
 
 def test_the_words() -> None:
     assert [sampled(1, 3), sampled(3, 3), sampled(1, 100_000)] == [
-        "1 of 3 records were read, picked at random: of one damaged record, this misses 67 in 100",
+        "1 of 3 records was read, picked at random: were one record damaged, 67 in 100 such samples would miss it",
         "all 3 records were read",
-        "1 of 100000 records were read, picked at random: of one damaged record, this misses 99.99 in 100",
+        "1 of 100000 records was read, picked at random: were one record damaged, 99.99 in 100 such samples would miss it",
     ]

@@ -13,8 +13,10 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 import tracemalloc
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -316,6 +318,40 @@ async def test_sync_reaches_every_file(folder: Path, monkeypatch: pytest.MonkeyP
         await store.append([record(Memory(b"x"), number)])
     store.sync()
     assert {path.stat().st_ino for path in (folder / "data").iterdir()} <= set(synced)
+    store.close()
+
+
+async def test_sync_reaches_a_file_that_becomes_full_meanwhile(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    store = writer(folder, max_size=1)
+    for number in range(2):
+        await store.append([record(Memory(b"x"), number)])
+    loop = asyncio.get_running_loop()
+    more = iter((2, 3))
+
+    def fsync(handle: int) -> None:
+        place = os.fstat(handle).st_ino
+        for number in (
+            more if threading.current_thread() is not threading.main_thread() else ()
+        ):  # the capture goes on meanwhile
+            asyncio.run_coroutine_threadsafe(store.append([record(Memory(b"x"), number)]), loop).result(10)
+        synced.append(place)
+
+    data = folder / "data"
+    monkeypatch.setattr(os, "fsync", fsync)
+    await asyncio.to_thread(store.sync)
+    assert {path.stat().st_ino for path in data.iterdir()} <= set(synced)
+    store.close()
+
+
+async def test_writing_waits_for_nobody_elses_thread(folder: Path) -> None:
+    store, loop, end = writer(folder), asyncio.get_running_loop(), threading.Event()
+    loop.set_default_executor(ThreadPoolExecutor(1))
+    busy = loop.run_in_executor(None, end.wait, 10)
+    kept = await store.append([record(Memory(NOISE * 4))])
+    assert [place.type for place in kept] == ["warcinfo", "resource"]
+    assert not busy.done()
+    end.set()
     store.close()
 
 

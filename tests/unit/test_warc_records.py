@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import ssl
 from dataclasses import replace
@@ -18,6 +19,7 @@ from preserve.rules.record import (
     cipher_suite,
     dns,
     may_be_revisit,
+    probe,
     records,
     revisit,
     warc_fields,
@@ -100,10 +102,17 @@ def test_a_chunk_framed_body_has_no_payload_digest_but_its_entity_is_named() -> 
 
 def test_the_wire_is_named_in_the_header() -> None:
     request, response = records(exchange(), new_id=ids())
-    for record in (request, response):
+    unanswered, _ = records(failure(request=REQUEST, peer=exchange().peer, tls=exchange().tls, problem="closed"), new_id=ids())
+    for record in (response, unanswered):
         assert one(record, "WARC-IP-Address") == "192.0.2.7"
         assert field(record, "WARC-Protocol") == ["http/1.1", "tls/1.3"]
         assert one(record, "WARC-Cipher-Suite") == "TLS_AES_256_GCM_SHA384"
+    assert [name for name, _ in request.fields] == [
+        "WARC-Target-URI",
+        "WARC-Block-Digest",
+        "Content-Type",
+        "WARC-Concurrent-To",
+    ]
 
 
 def test_a_clear_connection_to_an_old_server_claims_no_tls() -> None:
@@ -263,11 +272,33 @@ def test_the_same_payload_becomes_a_revisit() -> None:
     assert metadata.type == "metadata"
 
 
+def test_of_a_framed_body_the_revisit_says_what_players_compute() -> None:
+    framed = b"4\r\nsame\r\n0\r\n\r\n"
+    page = exchange(framed, chunked=True)
+    original = replace(ORIGINAL, body_sha256=page.body_sha256, framed=True)
+    _, record = revisit(page, original, new_id=ids())
+    assert one(record, "WARC-Payload-Digest") == f"sha1:{base64.b32encode(hashlib.sha1(framed).digest()).decode()}"
+    assert not may_be_revisit(replace(page, chunked=False), original)
+
+
+def test_what_a_made_up_address_brought_stands_under_no_bare_url() -> None:
+    asked, answer = probe(exchange(b"no such page"), new_id=ids())
+    assert {kind for kind, _ in kinds((asked, answer))} == {"resource"}
+    assert {uri for _, uri in kinds((asked, answer))} == {"urn:preserve:probe:https://site.test/page"}
+    assert one(asked, "WARC-Concurrent-To") == f"<{answer.id}>"
+    assert one(answer, "WARC-Concurrent-To") == f"<{asked.id}>"
+    facts_of, *others = probe(exchange(retries=1), new_id=ids())
+    assert facts_of.type == "metadata"
+    assert {one(record, "WARC-Concurrent-To") for record in others} == {f"<{facts_of.id}>"}
+    (alone,) = probe(failure(), new_id=ids())
+    assert (alone.type, field(alone, "WARC-Concurrent-To")) == ("metadata", [])
+
+
 @pytest.mark.parametrize(
     "page",
     [
         exchange(b"other"),
-        exchange(b"same", chunked=True),
+        exchange(b"same", chunked=True),  # that original is not framed
         exchange(b"same", truncated=Truncation.TIME, outcome=Outcome.TRUNCATED),
         exchange(b""),
         failure(),

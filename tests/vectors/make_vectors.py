@@ -282,6 +282,70 @@ def _key_vectors(write: Callable[..., None]) -> None:
     write("key-revoke-superseded-since", "bad value", key("revoke", reason="superseded", since=since))
     write("key-no-such-action", "bad value", key("praise"))
 
+    origin = "archive.example/main/log"
+
+    def log_key(seed: bytes, name: str = origin, kind: int = 1) -> str:
+        private = ed25519.Ed25519PrivateKey.from_private_bytes(hashlib.sha256(seed).digest())
+        raw = private.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+        return vkey(name, kind, raw)
+
+    first, second = log_key(b"a log's first key"), log_key(b"a log's second key")
+
+    def rotate_log(**members: object) -> bytes:
+        body = {"action": "rotate-log", "old": first, "new": second, "reason": "superseded", "since": None} | members
+        return json.dumps(stated("key", body), indent=2).encode() + b"\n"
+
+    write("key-rotate-log", "success", rotate_log())
+    write("key-rotate-log-compromised", "success", rotate_log(reason="compromised", since=since))
+    write("key-rotate-log-compromised-without-time", "bad value", rotate_log(reason="compromised"))
+    write("key-rotate-log-to-itself", "bad value", rotate_log(new=first))
+    write("key-rotate-log-of-another-log", "bad value", rotate_log(new=log_key(b"a log's second key", "other.example/log")))
+    write("key-rotate-log-to-a-witness", "bad value", rotate_log(new=log_key(b"a log's second key", kind=4)))
+    write("key-rotate-log-with-another-hash", "bad value", rotate_log(new=second.replace("+", "+0", 1)))
+    write("key-rotate-log-with-keyid", "unknown field", rotate_log(keyid=old))
+
+
+def _trust_vectors(write: Callable[..., None]) -> None:
+    """Statements about what others signed, and whose keys were taken into trust."""
+
+    def document(value: Any) -> bytes:
+        return json.dumps(value, indent=2).encode() + b"\n"
+
+    signed = stated(
+        "countersignature",
+        {
+            "run": {"sequence": 0, "seal_sha256": digest("seal 0")},
+            "name": "B. Colleague",
+            "keyid": digest("an SSH key"),
+            "signature": {"form": "sshsig", "sha256": digest("an SSH signature")},
+        },
+    )
+    write("countersignature", "success", document(signed))
+    write("countersignature-other-form", "bad value", document(changed(signed, "body.signature.form", "cms")))
+    write("countersignature-without-name", "bad value", document(changed(signed, "body.name", "")))
+    write("countersignature-short-keyid", "bad value", document(changed(signed, "body.keyid", "00")))
+    write("countersignature-unknown-field", "unknown field", document(changed(signed, "body.run.name", "x")))
+    times = {"valid_from": None, "valid_until": None, "revoked_at": None, "reason": None}
+    key = {"keyid": digest("an SSH key"), "role": "cosigner", "name": "B. Colleague", **times}
+    taken = stated(
+        "trust",
+        {
+            "reason": "she joins the archive",
+            "file": {"name": "keys.toml", "sha256": digest("keys.toml")},
+            "keys": [key],
+        },
+    )
+    revoked = {**key, "revoked_at": "2026-11-20T00:00:00.000Z", "reason": "superseded", "role": "operator"}
+    limited = {**key, "valid_until": "2030-01-01T00:00:00.000Z"}
+    write("trust", "success", document(taken))
+    write("trust-limited", "success", document(changed(taken, "body.keys", [limited, revoked])))
+    write("trust-no-keys", "bad value", document(changed(taken, "body.keys", [])))
+    write("trust-key-twice", "bad value", document(changed(taken, "body.keys", [key, key])))
+    write("trust-out-of-order", "bad value", document(changed(taken, "body.keys", [revoked, limited])))
+    write("trust-other-role", "bad value", document(changed(taken, "body.keys.0.role", "friend")))
+    write("trust-reason-without-time", "bad value", document(changed(taken, "body.keys.0.reason", "superseded")))
+    write("trust-no-reason", "bad value", document(changed(taken, "body.reason", " ")))
+
 
 def _removal_vectors(write: Callable[..., None]) -> None:
     """Statements about records that were removed, and about files that were stamped anew."""
@@ -374,6 +438,7 @@ def statement_vectors(made: dict[str, bytes]) -> None:
     bad("rollback-unknown-field", "unknown field", "body.accepted.time", "x", back)
     _key_vectors(write)
     _removal_vectors(write)
+    _trust_vectors(write)
     sealed = f"{digest('statement')}  statement.json\n".encode()
     key = f"{digest('key')}  keys/{KEYID}.pem\n".encode()
     sign = f"{digest('signature')}  signatures/{KEYID}.sig\n".encode()
@@ -426,6 +491,8 @@ def line_vectors(made: dict[str, bytes]) -> None:
     write = writer("citation-line", made)
     write("plain", "success", compact(citation))
     write("not-captured", "success", compact({**citation, "url": None, "problem": "no address", "not_captured": "no address"}))
+    write("without-uncertain", "missing field", compact({k: v for k, v in citation.items() if k != "uncertain"}))
+    write("without-page", "missing field", compact({k: v for k, v in citation.items() if k != "page"}))
     write("elsewhere", "bad value", compact({**citation, "where": "margin"}))
     write("no-reason", "bad value", compact({**citation, "not_captured": ""}))
     write("line-as-text", "wrong type", compact({**citation, "line": "40"}))
@@ -438,12 +505,18 @@ def line_vectors(made: dict[str, bytes]) -> None:
         "chain_sha256": [digest("leaf"), digest("root")],
         "problem": "",
     }
+    cited = {
+        "citation": 2,
+        "as_written": "tides.example/tables",
+        "document_sha256": digest("paper"),
+        "locator": "footnote 3",
+        "name": "paper.txt",
+    }
     capture = {
         "capture": 0,
         "url": "tides.example/tables",
         "final_url": "https://tides.example/tables/",
         "outcome": "captured",
-        "reason": "",
         "status": 200,
         "verdict": "ok",
         "signals": ["as printed"],
@@ -451,7 +524,6 @@ def line_vectors(made: dict[str, bytes]) -> None:
         "finished_at": "2026-11-21T17:02:45.565Z",
         "payload_sha256": digest("payload"),
         "payload_bytes": 1234,
-        "truncated": None,
         "hops": [
             {"url": "https://tides.example/tables", "status": 301, "location": "/tables/", "outcome": "captured"},
             {"url": "https://tides.example/tables/", "status": 200, "location": None, "outcome": "captured"},
@@ -459,18 +531,12 @@ def line_vectors(made: dict[str, bytes]) -> None:
         "records": [{"warc": "data/example-000004-0001.warc.gz", "index": 1, "type": "response"}],
         "server": {"ip": "192.0.2.7", "port": 443, "tls": tls},
         "http_date": "Sat, 21 Nov 2026 17:02:45 GMT",
-        "retries": 0,
-        "cited_in": [
-            {
-                "citation": 2,
-                "as_written": "tides.example/tables",
-                "document_sha256": digest("paper"),
-                "locator": "footnote 3",
-                "name": "paper.txt",
-            }
-        ],
+        "cited_in": [cited],
         "salt": "2" * 32,
     }
+    sometimes = {"signals", "hops", "http_date"}
+    bare = {name: value for name, value in capture.items() if name not in sometimes}
+    straight = {"url": capture["final_url"], "status": 200, "location": None, "outcome": "captured"}
     failed = {
         **capture,
         "outcome": "failed",
@@ -482,11 +548,22 @@ def line_vectors(made: dict[str, bytes]) -> None:
         "records": [],
         "hops": [],
         "server": None,
-        "http_date": None,
     }
+    del failed["http_date"]
     requisite = {name: value for name, value in capture.items() if name != "cited_in"} | {"requisite_of": 0, "capture": 1}
     write = writer("capture-line", made)
     write("plain", "success", compact(capture))
+    write("bare", "success", compact(bare))
+    write("asked-again", "success", compact({**capture, "retries": 1}))
+    write("straight-said", "bad value", compact({**bare, "hops": [straight]}))
+    for name in ("as_written", "document_sha256"):
+        less = {k: v for k, v in cited.items() if k != name}
+        write(f"cited-without-{name.replace('_', '-')}", "missing field", compact({**bare, "cited_in": [less]}))
+    write("no-signals-said", "bad value", compact({**bare, "signals": []}))
+    write("no-retries-said", "bad value", compact({**bare, "retries": 0}))
+    write("empty-reason", "bad value", compact({**bare, "reason": ""}))
+    write("null-truncated", "wrong type", compact({**bare, "truncated": None}))
+    write("null-date", "wrong type", compact({**bare, "http_date": None}))
     write("failed", "success", compact(failed))
     write("plain-http", "success", compact({**capture, "server": {"ip": "192.0.2.7", "port": 80, "tls": None}}))
     write(
@@ -497,7 +574,7 @@ def line_vectors(made: dict[str, bytes]) -> None:
     write("requisite", "success", compact(requisite))
     write("cited-and-requisite", "unknown field", compact({**capture, "requisite_of": 0}))
     write("neither-cited-nor-requisite", "missing field", compact({k: v for k, v in capture.items() if k != "cited_in"}))
-    write("no-reason", "without a reason", compact({**failed, "reason": ""}))
+    write("no-reason", "without a reason", compact({k: v for k, v in failed.items() if k != "reason"}))
     write("finished-before", "finished before", compact({**capture, "finished_at": "2026-11-21T17:02:44.999Z"}))
     write("unknown-outcome", "bad value", compact({**capture, "outcome": "lost"}))
     write("bad-certificate-hash", "bad value", compact(changed(capture, "server.tls.chain_sha256", ["00"])))

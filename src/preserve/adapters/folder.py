@@ -45,8 +45,12 @@ class DiskFolder:
     def names(self) -> frozenset[str]:
         """What lies directly in it."""
         try:
-            with os.scandir(self._fd) as names:
-                return frozenset(item.name for item in names)
+            fd = self._enter("")
+            try:
+                with os.scandir(fd) as names:
+                    return frozenset(item.name for item in names)
+            finally:
+                os.close(fd)
         except OSError as problem:
             raise StoreError(f"{self._root}: {problem.strerror}") from problem
 
@@ -96,8 +100,11 @@ class DiskFolder:
         return bytes(data)
 
     def _enter(self, folder: str) -> int:
-        """A descriptor of a folder below the root, no component of its path a link. The caller closes it."""
-        fd = os.dup(self._fd)
+        """A descriptor of a folder below the root, no component of its path a link. The caller closes it.
+
+        Opened anew, never duplicated: duplicates share one place in a listing, and two threads that list would take each other's names.
+        """
+        fd = os.open(".", _FOLDER, dir_fd=self._fd)
         for name in folder.split("/") if folder else ():
             try:
                 inner = os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=fd)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -25,6 +25,7 @@ from preserve.formats import keybackup, privatekey, publickey, strictjson, times
 from preserve.formats.note import KeyType, VerifierKey
 from preserve.formats.publickey import PublicKey
 from preserve.formats.strictjson import Fields
+from preserve.model.noun import dataclass
 from preserve.model.trust import TrustedKey, TrustRole
 
 _TYPE = "preserve-key/v1"

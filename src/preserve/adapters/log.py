@@ -10,7 +10,7 @@ growth from the last checkpoint that this user signed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -62,12 +62,26 @@ class LogFolder:
         last_signed: Checkpoint | None = None,
         signed: Callable[[SignedNote], None] = _nobody,
         cosign: Cosign = _alone,
+        former: Sequence[tuple[VerifierKey, int]] = (),
     ) -> None:
+        """`former` are the keys that the signer's follows, oldest first, each with the largest size that it signed."""
         self._path = path
         self._signer = signer
         self._last_signed = last_signed
         self._signed = signed
         self._cosign = cosign
+        self._former = tuple(former)
+
+    def handed_to(self, signer: NoteSigner, size: int) -> LogFolder:
+        """The same log, whose heads of more than `size` entries another key signs."""
+        return LogFolder(
+            self._path,
+            signer,
+            last_signed=self._last_signed,
+            signed=self._signed,
+            cosign=self._cosign,
+            former=(*self._former, (self._signer.key, size)),
+        )
 
     @property
     def origin(self) -> str:
@@ -174,11 +188,10 @@ class LogFolder:
             return None
         signed = note.parse(data)
         head = note.parse_checkpoint(signed.text)
-        opened = note.verify(signed, [self._signer.key])
+        key = next((key for key, last in self._former if head.size <= last), self._signer.key)
+        opened = note.verify(signed, [key])
         if not opened.signed_by or opened.failed or head.origin != self.origin:
-            raise TrustError(
-                f"{self._path}: the checkpoint is not signed by this log's key {self._signer.key.encode()}", _RESTORE
-            )
+            raise TrustError(f"{self._path}: the checkpoint is not signed by this log's key {key.encode()}", _RESTORE)
         return head
 
     def _require_unused(self) -> None:

@@ -69,12 +69,15 @@ class PayloadIndex:
         except (OSError, sqlite3.DatabaseError) as problem:
             raise StoreError(f"{self._path}: {problem}") from problem
 
-    def find(self, body_sha256: str) -> Original | None:
-        """A response record that was just read whole and holds this body behind its head; None when there is none."""
+    def find(self, entity_sha256: str, body_sha256: str) -> Original | None:
+        """A response record that was just read whole and holds this body behind its head; None when there is none.
+
+        Runs list bodies by their entity, without chunk framing.
+        """
         try:
             row = self._db.execute(
                 "SELECT r.name,p.warc,p.offset,p.length FROM payloads p JOIN runs r ON r.number=p.run WHERE p.sha256=?",
-                (body_sha256,),
+                (entity_sha256,),
             ).fetchone()
         except sqlite3.DatabaseError:
             return None
@@ -153,7 +156,7 @@ def _offsets(path: Path) -> array[int]:
 
 
 def _read(path: Path, offset: int, length: int, body_sha256: str) -> Original | None:
-    check = MemberCheck()
+    check = MemberCheck(payload="sha256")
     handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         end = offset + length
@@ -166,6 +169,7 @@ def _read(path: Path, offset: int, length: int, body_sha256: str) -> Original | 
     header = member.header
     if offset < end or member.problem or header is None or header.type != "response" or header.target_uri is None:
         return None
-    if header.payload_digest != f"sha256:{body_sha256}":  # a chunk-framed body has none, and no revisit
+    if member.payload.hex() != body_sha256:
         return None
-    return Original(record_id=header.id, url=header.target_uri, date=header.date, body_sha256=body_sha256)
+    framed = header.payload_digest is None  # docs/formats/warc-profile.md section 4
+    return Original(record_id=header.id, url=header.target_uri, date=header.date, body_sha256=body_sha256, framed=framed)

@@ -11,11 +11,11 @@ import os
 import subprocess
 import tarfile
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 from preserve import durable
 from preserve.errors import ConfigError, StoreError
+from preserve.model.noun import dataclass
 
 PACKAGE = "replaywebpage@2.5.3"
 _SHA256 = "b7d35c39c4da9b7121c5a393911d8675d4cc6f19513c380191e16b086bea812c"

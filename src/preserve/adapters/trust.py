@@ -12,7 +12,7 @@ import os
 import re
 import stat
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ from typing import Any, NoReturn, TypeVar
 
 from preserve import durable
 from preserve.errors import ConfigError, FormatError
-from preserve.formats import signedparts, times
+from preserve.formats import signedparts, sshkey, times
 from preserve.formats.note import COSIGNATURES, KeyType, VerifierKey
 from preserve.formats.strictjson import HASH
 from preserve.model.trust import Revocation, TrustedKey, TrustRole
@@ -31,9 +31,12 @@ _HEAD = """\
 # The keys whose signatures you accept. Compare a fingerprint by another way (telephone, paper) before you add one.
 # `preserve trust add|list|remove` change this file; you may edit it too.
 """
+_HANDED = (
+    "# Keys that somebody else trusts. Compare each fingerprint by another way before you take one: preserve trust import\n"
+)
 _ENTRY = re.compile(r"^[ \t]*\[\[[ \t]*key[ \t]*\]\][ \t]*(?:#.*)?$", re.MULTILINE)
 _FIELDS = frozenset(
-    {"name", "role", "keyid", "vkey", "certificate", "added", "valid_from", "valid_until", "revoked_at", "reason"}
+    {"name", "role", "keyid", "vkey", "ssh", "certificate", "added", "valid_from", "valid_until", "revoked_at", "reason"}
 )
 _E = TypeVar("_E")
 _ROLES = {TrustRole.LOG: frozenset({KeyType.ED25519}), TrustRole.WITNESS: COSIGNATURES}
@@ -50,16 +53,15 @@ class TrustStore:
         """Every entry in the order of the file; none when there is no file."""
         return self._parse(self._text())
 
-    def add(self, key: TrustedKey) -> bool:
-        """Pin a key; False when just this key is pinned for this role already. Its file is made when there is none."""
+    def add(self, *keys: TrustedKey) -> bool:
+        """Pin keys, all of them or none; False when every one is pinned for its role already. The file is made when there is none."""
         with self._locked():
             text = self._text()
             known = self._parse(text)
-            if any(_identity(old) == _identity(key) for old in known):
-                return False
-            key = replace(key, added=times.to_milliseconds(key.added))
-            self._write((text or _HEAD).rstrip("\n") + "\n\n" + _entry(key), (*known, key))
-        return True
+            new = [replace(key, added=times.to_milliseconds(key.added)) for key in keys if not pinned(key, known)]
+            if new:
+                self._write("\n\n".join([(text or _HEAD).rstrip("\n"), *map(_entry, new)]), (*known, *new))
+        return bool(new)
 
     def remove(self, wanted: str) -> TrustedKey:
         """Take out the one key whose name or whole key id is `wanted`."""
@@ -83,12 +85,15 @@ class TrustStore:
             )
         return known[place]
 
-    def revoke(self, keyid: str, at: datetime, reason: Revocation) -> TrustedKey:
-        """Let a pinned operator's or recovery key count no longer since `at`. What is revoked already keeps the earlier time, and the worse reason."""
+    def revoke(self, keyid: str, at: datetime, reason: Revocation, *, log: bool = False) -> TrustedKey:
+        """Let a pinned operator's or recovery key count no longer since `at`. What is revoked already keeps the earlier time, and the worse reason.
+
+        With `log`, the key is a log's.
+        """
         with self._locked():
             text = self._text()
             known = self._parse(text)
-            roles = {TrustRole.OPERATOR, TrustRole.RECOVERY}
+            roles = {TrustRole.LOG} if log else {TrustRole.OPERATOR, TrustRole.RECOVERY}
             place = next((place for place, key in enumerate(known) if key.keyid == keyid and key.role in roles), None)
             if place is None:
                 raise ConfigError(f"the key {keyid} is not pinned, so there is nothing to revoke", "`preserve trust list`")
@@ -124,28 +129,7 @@ class TrustStore:
             raise ConfigError(f"{self.path}: {problem.strerror}") from problem
 
     def _parse(self, text: str) -> tuple[TrustedKey, ...]:
-        try:
-            document = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as problem:
-            raise ConfigError(f"{self.path}: {problem}", "correct that line by hand") from problem
-        lines = [text.count("\n", 0, match.start()) + 1 for match in _ENTRY.finditer(text)]
-        entries = document.pop("key", [])
-        if document or not isinstance(entries, list):
-            self._refuse(1, f"unknown: {min(document, default='key')!r}; entries begin with [[key]]")
-        keys: list[TrustedKey] = []
-        for place, entry in enumerate(entries):
-            line = lines[place] if len(lines) == len(entries) else 1
-            try:
-                key = _read_entry(entry)
-            except FormatError as problem:
-                self._refuse(line, problem.message)
-            if any(_identity(old) == _identity(key) for old in keys):
-                self._refuse(line, "this key stands above already")
-            keys.append(key)
-        return tuple(keys)
-
-    def _refuse(self, line: int, why: str) -> NoReturn:
-        raise ConfigError(f"{self.path}: line {line}: {why}", "correct the entry by hand, or take it out")
+        return read(text, str(self.path))
 
     def _write(self, text: str, meant: tuple[TrustedKey, ...]) -> None:
         if self._parse(text) != meant:
@@ -171,6 +155,45 @@ class TrustStore:
             os.close(handle)
 
 
+def read(text: str, name: str) -> tuple[TrustedKey, ...]:
+    """The keys of a trust file, the user's own or one that was handed over; messages call it `name`. Raises ConfigError."""
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as problem:
+        raise ConfigError(f"{name}: {problem}", "correct that line by hand") from problem
+    except RecursionError:
+        raise ConfigError(f"{name}: nested too deeply: entries begin with [[key]]", "correct it by hand") from None
+    lines = [text.count("\n", 0, match.start()) + 1 for match in _ENTRY.finditer(text)]
+    entries = document.pop("key", [])
+    if document or not isinstance(entries, list):
+        _refuse(name, 1, f"unknown: {min(document, default='key')!r}; entries begin with [[key]]")
+    keys: list[TrustedKey] = []
+    for place, entry in enumerate(entries):
+        line = lines[place] if len(lines) == len(entries) else 1
+        try:
+            key = _read_entry(entry)
+        except FormatError as problem:
+            _refuse(name, line, problem.message)
+        if pinned(key, keys):
+            _refuse(name, line, "this key stands above already")
+        keys.append(key)
+    return tuple(keys)
+
+
+def _refuse(name: str, line: int, why: str) -> NoReturn:
+    raise ConfigError(f"{name}: line {line}: {why}", "correct the entry by hand, or take it out")
+
+
+def pinned(key: TrustedKey, known: Iterable[TrustedKey]) -> TrustedKey | None:
+    """The entry that pins just this key for this role; None when there is none."""
+    return next((old for old in known if _identity(old) == _identity(key)), None)
+
+
+def written(keys: Iterable[TrustedKey]) -> str:
+    """A trust file with these keys."""
+    return _HANDED + "".join("\n" + _entry(replace(key, added=times.to_milliseconds(key.added))) for key in keys)
+
+
 def _identity(key: TrustedKey) -> tuple[str | None, ...]:
     """What no two entries have in common. One root may stand for several authorities, by their names."""
     return key.keyid, key.role, key.vkey, key.certificate, key.name if key.role is TrustRole.TSA else None
@@ -190,13 +213,20 @@ def _entry(key: TrustedKey) -> str:
     rows: list[tuple[str, str | None]] = [
         ("name", _string(key.name)),
         ("role", _string(key.role)),
-        ("vkey", _string(key.vkey)) if key.vkey else ("keyid", _string(key.keyid)),
+        _named(key),
         ("certificate", f'"""\n{key.certificate}"""' if key.certificate else None),
         ("added", times.rfc3339(key.added)),
         ("valid_from", times.rfc3339(key.valid_from) if key.valid_from else None),
         *_limits(key),
     ]
     return "[[key]]\n" + "".join(f"{name} = {value}\n" for name, value in rows if value)
+
+
+def _named(key: TrustedKey) -> tuple[str, str]:
+    """What says which key it is."""
+    if key.vkey:
+        return "vkey", _string(key.vkey)
+    return ("ssh", _string(key.ssh)) if key.ssh else ("keyid", _string(key.keyid))
 
 
 def _limits(key: TrustedKey) -> list[tuple[str, str | None]]:
@@ -227,14 +257,23 @@ def _read_entry(entry: object) -> TrustedKey:
     if unknown := set(entry) - _FIELDS:
         raise FormatError(f"unknown field: {min(unknown)!r}")
     role = _take(entry, "role", TrustRole)
-    if ("vkey" in entry) is ("keyid" in entry) or ("vkey" in entry) is not (role in _ROLES):
-        raise FormatError("an operator, a recovery key or a tsa has a 'keyid', a log or a witness a 'vkey'")
+    called = "vkey" if role in _ROLES else "ssh" if role is TrustRole.COSIGNER else "keyid"
+    if {"vkey", "ssh", "keyid"} & set(entry) != {called}:
+        raise FormatError(
+            "an operator, a recovery key or a tsa has a 'keyid', a log or a witness a 'vkey', a cosigner an 'ssh'"
+        )
     if ("certificate" in entry) is not (role is TrustRole.TSA):
         raise FormatError("a tsa, and no other, has a 'certificate'")
     if role is TrustRole.TSA and not signedparts.AUTHORITY.fullmatch(_text(entry, "name")):
         raise FormatError(f"'name' is {entry['name']!r}, which no manifest calls an authority")
     vkey = _text(entry, "vkey") if "vkey" in entry else None
-    if vkey is None:
+    ssh = _text(entry, "ssh") if "ssh" in entry else None
+    if ssh is not None:
+        handed = sshkey.parse(ssh)
+        if handed.key.line != ssh:
+            raise FormatError("'ssh' is not just the type and the key, as in 'ssh-ed25519 AAAA…'")
+        keyid = handed.key.keyid
+    elif vkey is None:
         keyid = _text(entry, "keyid")
         if not HASH.fullmatch(keyid):
             raise FormatError("'keyid' is not 64 lower-case hex digits")
@@ -248,6 +287,7 @@ def _read_entry(entry: object) -> TrustedKey:
         role=role,
         keyid=keyid,
         vkey=vkey,
+        ssh=ssh,
         certificate=_text(entry, "certificate") if role is TrustRole.TSA else None,
         added=_required_time(entry, "added"),
         valid_from=_time(entry, "valid_from"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from preserve.cite.context import Context, context
 from preserve.cite.flat import Flat, Layout, Spans
@@ -14,6 +14,7 @@ from preserve.cite.repair import candidates
 from preserve.cite.resolve import Noted, resolve
 from preserve.cite.urls import Found, addresses
 from preserve.model.document import Candidate, Citation, CitationKind, Document, Where
+from preserve.model.noun import dataclass
 
 _MISSING = re.compile(
     r"(?:\b(?:online(?:\s*\([^()\n]{1,24}\))?|available(?: online)? at|retrieved from|abrufbar unter|verfügbar unter|"

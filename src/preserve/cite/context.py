@@ -7,9 +7,9 @@ where a title ends, and a title guessed wrong would accuse an honest page of bei
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from preserve.cite.dates import Dated, dates
+from preserve.model.noun import dataclass
 
 _OPEN = {"“": "”", "«": "»", "„": "“”", "‘": "’", "‹": "›", '"': '"'}
 _APA = re.compile(

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from calendar import monthrange
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from preserve.model.noun import dataclass
 
 _MONTHS = {
     1: "january jan januar jänner janvier janv enero ene января январь янв հունվարի հունվար",

@@ -6,11 +6,11 @@ import re
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 
 from preserve.model.document import Document, Line, Passage, Where
+from preserve.model.noun import dataclass
 
 _ADDRESS = re.compile(r"://|www\.|\w/\w+/|%[0-9A-F]{2}")
 _WORD = re.compile(r"[^\W_]+")

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from preserve.cite.flat import Spans
 from preserve.model.document import CitationKind
+from preserve.model.noun import dataclass
 
 _NOTE = r"(?:foot|end)?(?:notes?|nn?\.|fn\.?|fns?\b)|anm(?:erkung|\.)?|fu(?:ß|ss)n(?:ote|\.)|nota|прим(?:ечание|ечания|\.)?|сноск[аиуе]|ծանոթ(?:ագրություն|\.)?"
 _HEAD = r"(?:^|[.;:,(\[—–]\s*|\b(?:see(?: also)?|and|und|et|cf\.?|vgl\.|voir|véase|ver|см\.|տե՛ս)\s+)"

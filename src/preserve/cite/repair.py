@@ -8,12 +8,12 @@ apart elsewhere: in the title, in a hyphenated word of the text, in another addr
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from itertools import pairwise
 
 from preserve.cite.flat import Flat, Layout, Width
 from preserve.cite.urls import Found
 from preserve.model.document import Candidate
+from preserve.model.noun import dataclass
 
 _TRACKING = re.compile(
     r"(?:utm_\w+|fbclid|gclid|gclsrc|dclid|wbraid|gbraid|msclkid|yclid|ysclid|twclid|igshid|igsh|mc_cid|mc_eid|_hsenc|_hsmi|mkt_tok|oly_\w+|"

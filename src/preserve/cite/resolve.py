@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from preserve.cite.flat import Flat
 from preserve.cite.references import Reference
 from preserve.model.document import Citation, CitationKind, Passage, Where
+from preserve.model.noun import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

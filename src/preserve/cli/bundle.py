@@ -69,11 +69,12 @@ def command(
     originals that revisits refer to, and the proof that each of them is of the sealed run; nothing else of it is disclosed.
 
     The archive is verified first and, without --custody, not written to. What does not verify is not handed over: exit code 40. A run that is not
-    sealed is left out, and that is said. `preserve verify X.wacz` checks the result.
+    sealed is left out, and that is said. Of a record that was removed the statement goes along. `preserve verify X.wacz` checks the result.
     """
     from preserve.adapters.folder import DiskFolder
     from preserve.cli.verify import check
     from preserve.flows import bundle
+    from preserve.flows.removed import Removed
     from preserve.flows.select import select
 
     if warc and bagit:
@@ -93,7 +94,6 @@ def command(
         bundle.refuse_altered(report, names, wanted.runs)
         parts = select(folder, names, wanted)
         bundle.refuse_altered(report, [part.name for part in parts], frozenset())
-        bundle.refuse_removed(report, parts)
         if not parts:
             raise UsageError("there is nothing to hand over: no sealed capture fits", "preserve status lists what there is")
         if wanted.by_capture and any(part.whole for part in parts):
@@ -101,7 +101,10 @@ def command(
                 "What was imported goes along whole, whatever else lies in the same file: single records of it cannot be proven."
             )
         contents = _write(folder, parts, output, form, lambda: _signer(key, parts, passphrase_file))
+        gone = Removed(folder).count(parts)
     _tell_rest(report)
+    if gone:
+        _tell_removed(gone, form)
     _conclude(output, form, contents, whole=not wanted.by_capture)
     some = bool(runs) or wanted.by_capture
     return leave_event(
@@ -191,6 +194,13 @@ def _tell_rest(report: Report) -> None:
     failing = sorted({finding.subject for finding in report.findings if finding.result is Result.FAIL})
     if failing:
         _say(f"The archive does not verify elsewhere, in what was left out: {', '.join(failing[:3])}. See preserve verify.")
+
+
+def _tell_removed(count: int, form: _Form) -> None:
+    """That some of it is not there any more, and how a receiver learns of that."""
+    stands = "In their places stand records that say so" if count > 1 else "In its place stands one that says so"
+    more = "." if form is _Form.WARC else "; the signed statement goes along, and preserve verify exits 41 and tells it."
+    _say(f"{counted(count, 'record')} {'were' if count > 1 else 'was'} removed from the archive. {stands}{more}")
 
 
 def _conclude(output: Path, form: _Form, contents: Contents, *, whole: bool) -> None:

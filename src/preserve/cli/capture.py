@@ -64,7 +64,7 @@ def command(
         _say(
             "One time-stamp authority alone: name a second, independent one, so that nobody has to trust just it.", quiet=quiet
         )
-    read, problems = read_documents(documents, quiet=quiet)
+    read, problems = read_documents(documents, quiet=quiet, seconds=said.document_timeout)
     inputs = Inputs(
         documents=read,
         urls=_given(urls, lists, resume=resume),
@@ -92,13 +92,13 @@ def perform(
     return result, _exit_code(result, problems=problems)
 
 
-def read_documents(paths: tuple[str, ...], *, quiet: bool) -> tuple[tuple[Input, ...], tuple[FormatError, ...]]:
-    """The documents with their citations, and why others could not be read (each was said)."""
+def read_documents(paths: tuple[str, ...], *, quiet: bool, seconds: float) -> tuple[tuple[Input, ...], tuple[FormatError, ...]]:
+    """The documents with their citations, and why others could not be read (each was said); `seconds` are allowed for each."""
     if not paths:
         return (), ()
     from preserve.cli.documents import load
 
-    loaded = load(paths)
+    loaded = load(paths, seconds)
     for problem in loaded.problems:
         _say(f"preserve: {problem.message}", quiet=False)
         if problem.hint:

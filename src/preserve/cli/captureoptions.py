@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,6 +16,7 @@ import click
 from click.core import ParameterSource
 
 from preserve.errors import ConfigError, FormatError, UsageError
+from preserve.model.noun import dataclass
 
 if TYPE_CHECKING:
     from preserve.model.schedule import Value
@@ -47,7 +47,9 @@ class _Seconds(click.FloatRange):
         return seconds
 
 
-_POSITIVE = _Seconds(min=0, min_open=True)
+SECONDS = _Seconds(min=0, min_open=True)
+DOCUMENT_TIMEOUT = 120.0
+"""Seconds for one document; a thousand pages take a few."""
 
 _INPUTS = (
     click.argument("documents", nargs=-1, metavar="[DOC]..."),
@@ -71,6 +73,14 @@ _OPTIONS = (
         "--where",
         type=click.Choice(["notes", "body", "all"]),
         help="Which citations count.  [default: notes, or all in a document without notes]",
+    ),
+    click.option(
+        "--document-timeout",
+        type=SECONDS,
+        default=DOCUMENT_TIMEOUT,
+        show_default=True,
+        metavar="SECONDS",
+        help="Give up reading a document after so many seconds.",
     ),
     click.option(
         "--resolve",
@@ -106,9 +116,9 @@ _OPTIONS = (
         help="Processes that share the run, each with its part of the hosts.",
     ),
     click.option(
-        "--timeout", type=_POSITIVE, default=30.0, show_default=True, help="Give up after so many seconds without a byte."
+        "--timeout", type=SECONDS, default=30.0, show_default=True, help="Give up after so many seconds without a byte."
     ),
-    click.option("--total-timeout", type=_POSITIVE, default=900.0, show_default=True, help="Seconds for one target in all."),
+    click.option("--total-timeout", type=SECONDS, default=900.0, show_default=True, help="Seconds for one target in all."),
     click.option(
         "--max-size", type=_size, metavar="SIZE", default="2G", show_default=True, help="Cut a body after so many bytes."
     ),
@@ -182,6 +192,7 @@ class Given:
     """What `options` let a command be told, a field for each parameter: `Given(**rest)`."""
 
     where: str | None
+    document_timeout: float
     resolve: tuple[str, ...]
     connect_to: tuple[str, ...]
     cacert: Path | None

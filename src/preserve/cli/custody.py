@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from preserve.cli.custodyoptions import record, run_ref, said, settle, signing, tell_of
+from preserve.cli.findings import wrapped
 from preserve.errors import ExitCode, FormatError, UsageError
 from preserve.formats.printable import printable
 
@@ -110,9 +113,10 @@ def list_(archive: Path, *, as_json: bool) -> ExitCode:
     memories = (CheckpointMemory.seen(state_folder()), CheckpointMemory.signed(state_folder()))
     with DiskFolder(archive) as folder:
         checks, report = check_events(folder, TrustStore(config_folder()).trusted_keys(), memories, datetime.now(UTC))
+    width = 0 if as_json or not sys.stdout.isatty() else shutil.get_terminal_size().columns
     for check in checks:
         for line in [_json(check)] if as_json else _text(check):
-            click.echo(line)
+            click.echo(wrapped(line, width, 8))
     shown = {check.subject for check in checks}
     for finding in report.findings:
         if finding.result is Result.FAIL or finding.needed or finding.subject not in shown:

@@ -39,11 +39,11 @@ def show(report: Report, path: Path, *, as_json: bool, verbose: bool, quiet: boo
     return report.exit_code
 
 
-def wrapped(line: str, width: int) -> str:
-    """A finding's line as the terminal is wide, its rest below its beginning; whole where there is none (`width` 0)."""
+def wrapped(line: str, width: int, below: int = 18) -> str:
+    """A finding's line as the terminal is wide, its rest `below` its beginning; whole where there is none (`width` 0)."""
     if not 0 < width < len(line):
         return line
-    indent = " " * (18 if line.startswith("  ") else 0)
+    indent = " " * (below if line.startswith("  ") else 0)
     return textwrap.fill(
         line, max(width, 40), subsequent_indent=indent, drop_whitespace=True, break_long_words=False, break_on_hyphens=False
     )

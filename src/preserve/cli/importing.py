@@ -96,6 +96,7 @@ def command(
 def _documents(archive: Path, ties: tuple[str, ...], more: tuple[str, ...]) -> tuple[tuple[Input, ...], tuple[Tie, ...]]:
     """The documents to look in, and the footnotes that were named in them. Raises UsageError, FormatError."""
     from preserve.cli.capture import cited
+    from preserve.cli.captureoptions import DOCUMENT_TIMEOUT
     from preserve.cli.documents import load
     from preserve.flows.imports import Tie
 
@@ -111,7 +112,7 @@ def _documents(archive: Path, ties: tuple[str, ...], more: tuple[str, ...]) -> t
     if not ties:
         for copy in sorted((archive / "documents").glob("*/*")):
             places.setdefault(copy, len(places))
-    loaded = load(map(str, places))
+    loaded = load(map(str, places), DOCUMENT_TIMEOUT)
     if loaded.problems:
         raise loaded.problems[0]
     return tuple(cited(entry.document, entry.data, quiet=True) for entry in loaded.documents), tuple(named)

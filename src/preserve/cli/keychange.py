@@ -51,6 +51,10 @@ _PAPER = click.option(
     help="take the new key's passphrase from its first line",
 )
 @click.option("--no-passphrase", is_flag=True, help="keep the new key unencrypted")
+@click.option("--log", "of_log", is_flag=True, help="replace the key of the archive's log instead; --archive names it")
+@click.option(
+    "--since", callback=moment, metavar="TIME", help="with --log: since when the old key may have been in other hands"
+)
 @stating
 def rotate(
     key_id: str | None,
@@ -60,16 +64,28 @@ def rotate(
     passphrase_file: Path | None,
     operator: str | None,
     tsa: tuple[str, ...],
+    since: datetime | None,
     *,
+    of_log: bool,
     no_passphrase: bool,
     no_timestamp: bool,
 ) -> None:
-    """Let another key follow the signing key ID, by default the one that signs new manifests.
+    """Let another key follow the signing key ID, by default the one that signs new manifests; with --log, the key of an archive's log.
 
     That it follows is stated in each archive's log, signed by both keys: who pinned the old key and the log's accepts the new one from then
     on. The old key is superseded in your trust store; what it signed stays valid. With --recovery, the recovery key signs in
     place of the old one, which may be lost or compromised.
+
+    A log's key is replaced by a statement that you and both keys sign, and the new one signs the log from there. Your witnesses must be told
+    its vkey, which is printed. A log's key that is lost cannot be replaced.
     """
+    if of_log:
+        if key_id is not None or paper is not None:
+            raise UsageError("--log excludes an ID and --recovery", "name the archive whose log it is: --archive DIR")
+        _rotate_log(to, archives, passphrase_file, operator, tsa, since, no_passphrase=no_passphrase, no_timestamp=no_timestamp)
+        return
+    if since is not None:
+        raise UsageError("--since is for --log", "a signing key that is in other hands: preserve key revoke")
     from preserve.cli import passphrase
     from preserve.wiring import keychanges
     from preserve.wiring.signing import open_signer
@@ -97,6 +113,67 @@ def rotate(
     if not done:
         say("No archive was named: the rotation is in no log, and who verifies must pin the new key by hand.")
     say(f"From now on {new.keyid[:16]}… signs; {old.keyid[:16]}… is superseded. Give others the new key: preserve key export")
+
+
+def _rotate_log(
+    to: str | None,
+    archives: tuple[Path, ...],
+    passphrase_file: Path | None,
+    operator: str | None,
+    tsa: tuple[str, ...],
+    since: datetime | None,
+    *,
+    no_passphrase: bool,
+    no_timestamp: bool,
+) -> None:
+    from preserve.adapters.keys import KeyStore, KeyUse
+    from preserve.adapters.trust import TrustStore
+    from preserve.cli import passphrase
+    from preserve.places import config_folder
+    from preserve.wiring import logrotation
+
+    if no_passphrase and passphrase_file:
+        raise UsageError("--no-passphrase and --passphrase-file exclude each other")
+    if since is not None and since > datetime.now(UTC):
+        raise UsageError("--since lies in the future")
+    named = archives or _default_archive()
+    if len(named) != 1:
+        raise UsageError("--log is for one archive at a time", "each archive has a log of its own: --archive DIR")
+    store, ask, made = KeyStore(config_folder()), passphrase.once(passphrase.opener()), dict[str, bytes | None]()
+    chosen = None if to is None else store.find(to)
+
+    def successor(origin: str) -> StoredKey:
+        if chosen is not None:
+            return chosen
+        secret = None if no_passphrase else passphrase.new(passphrase_file)
+        pin = TrustStore(config_folder()).add
+        new = store.make(KeyUse.LOG, origin, now=datetime.now(UTC), pin=pin, passphrase=secret)
+        made[new.keyid] = secret
+        return new
+
+    def opened(key: StoredKey) -> bytes:
+        return made.get(key.keyid) or ask(key)
+
+    options = settle(named[0], None, operator, tsa, no_timestamp=no_timestamp)
+    try:
+        done = logrotation.rotate_log(options, successor, since, say, opened)
+    except PreserveError:
+        for keyid in made:
+            say(f"The key that was made is {keyid}. Once this is mended: preserve key rotate --log --to {keyid}")
+        raise
+    click.echo(done.vkey)
+    tell_of(done.event)
+    if done.finished:
+        say("This was stated by an earlier command that was cut short; nothing more was done.")
+    say("From now on the key printed above signs the log. Who pinned the old one follows by the log itself.")
+    say(
+        "Tell your witnesses, who cosign no more until they know it: preserve log witness --log VKEY. Keep a copy of the new key."
+    )
+
+
+def _default_archive() -> tuple[Path, ...]:
+    default = Path(os.environ.get("PRESERVE_ARCHIVE") or "archive")
+    return (default,) if "PRESERVE_ARCHIVE" in os.environ or (default / "archive.toml").is_file() else ()
 
 
 @click.command()
@@ -306,8 +383,7 @@ def _books(archives: tuple[Path, ...], operator: str | None, tsa: tuple[str, ...
     from preserve.cli.passphrase import opener
     from preserve.wiring.keychanges import Books
 
-    if not archives:
-        default = Path(os.environ.get("PRESERVE_ARCHIVE") or "archive")
-        archives = (default,) if "PRESERVE_ARCHIVE" in os.environ or (default / "archive.toml").is_file() else ()
-    options: list[RecordOptions] = [settle(path, None, operator, tsa, no_timestamp=no_timestamp) for path in archives]
+    options: list[RecordOptions] = [
+        settle(path, None, operator, tsa, no_timestamp=no_timestamp) for path in archives or _default_archive()
+    ]
     return Books(archives=tuple(options), tell=say, passphrase=opener())

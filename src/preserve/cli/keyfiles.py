@@ -123,7 +123,7 @@ def _import_private(
         _say_known(known)
         return
     if use is KeyUse.LOG and store.log_key(called) is not None:
-        click.echo(f"Another key of the log {printable(called)} is here too; archive.toml says which one counts.", err=True)
+        click.echo(f"Another key of the log {printable(called)} is here too; its archive says which one counts.", err=True)
     made = backup.created or datetime.now(UTC)
     _said(store.keep(use, called, private, now=made, pin=TrustStore(config_folder()).add, passphrase=secret))
     if secret is None:
@@ -209,13 +209,13 @@ def _chosen(store: KeyStore, key_id: str | None, archive: Path | None, *, vkey: 
 
     if archive is not None:
         from preserve.adapters.archive import Archive
-        from preserve.formats.note import VerifierKey
+        from preserve.wiring.logline import log_line
 
-        described = Archive(archive).describe()
-        found = store.log_key(described.origin, VerifierKey.parse(described.log).fingerprint)
+        current = log_line(Archive(archive))[-1].key
+        found = store.log_key(current.name, current.fingerprint)
         if found is None:
             raise ConfigError(
-                f"the key of this archive's log ({described.origin}) is not here", "`preserve key list` shows what is"
+                f"the key of this archive's log ({current.name}) is not here", "`preserve key list` shows what is"
             )
         return found
     if key_id is not None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from preserve.flows.readback import Shelf
     from preserve.flows.run import Input
     from preserve.model.trust import CaptureLine
-    from preserve.ports import Folder, Notifier
+    from preserve.ports import Folder, Notifier, Reader
 
 
 class Scheduled:
@@ -43,7 +43,7 @@ class Scheduled:
 
         given = captureoptions.from_stored(dict(schedule.options), self._archive)
         options = given.settle(self._archive, resume=resume)
-        documents, read, problems = self._documents(schedule, readings)
+        documents, read, problems = self._documents(schedule, readings, given.document_timeout)
         urls, unread = self._addresses(schedule, known)
         problems += unread
         inputs = Inputs(
@@ -67,26 +67,26 @@ class Scheduled:
         )
 
     def _documents(
-        self, schedule: Schedule, readings: Sequence[Reading]
+        self, schedule: Schedule, readings: Sequence[Reading], seconds: float
     ) -> tuple[tuple[Input, ...], tuple[Reading, ...], tuple[str, ...]]:
         """The documents; where one cannot be read any more, the copy that the archive keeps of it. Also what stood in the way."""
         inputs: list[Input] = []
         read: list[Reading] = []
         problems: list[str] = []
         for path in schedule.documents:
-            found, unread = capture.read_documents((str(self._archive / path),), quiet=self._quiet)
+            found, unread = capture.read_documents((str(self._archive / path),), quiet=self._quiet, seconds=seconds)
             inputs += found
             read += [
                 Reading(path=path, name=one.source.name, sha256=one.source.sha256, notes=len(one.citations)) for one in found
             ]
-            kept = () if found else tuple(self._kept(reading) for reading in readings if reading.path == path)
+            kept = () if found else tuple(self._kept(reading, seconds) for reading in readings if reading.path == path)
             inputs += kept
             what = "; what it cited is captured from the copy in the archive" if kept else ""
             problems += [f"{problem.message}{what}" for problem in unread]
         return tuple(inputs), tuple(read), tuple(problems)
 
-    def _kept(self, reading: Reading) -> Input:
-        from preserve.documents import read
+    def _kept(self, reading: Reading, seconds: float) -> Input:
+        from preserve.cli.documents import one
 
         place = self._archive / "documents" / reading.sha256 / reading.name
         try:
@@ -95,7 +95,7 @@ class Scheduled:
             raise FormatError(
                 f"{place}: {problem.strerror}", "the document and its copy are both gone: restore one"
             ) from problem
-        return capture.cited(read(reading.name, data), data, quiet=self._quiet)
+        return capture.cited(one(reading.name, data, seconds), data, quiet=self._quiet)
 
     def _addresses(self, schedule: Schedule, known: Iterator[Seen]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The addresses, with those of the lists; where a list cannot be read any more, those that it led to. Also why it cannot."""
@@ -116,7 +116,7 @@ def _all_of(documents: Sequence[Input], urls: Sequence[str]) -> Iterator[str]:
         yield from (citation.url for citation in document.citations if citation.url is not None)
 
 
-def differs(folder: Folder, run: str, names: Callable[[], Sequence[str]]) -> happened.Differs:
+def differs(folder: Folder, run: str, names: Callable[[], Sequence[str]], reader: Reader) -> happened.Differs:
     """What tells a changed page of `run` from the same one, noise left out; `names` gives the sealed runs, oldest first."""
     from functools import cache
 
@@ -124,7 +124,7 @@ def differs(folder: Folder, run: str, names: Callable[[], Sequence[str]]) -> hap
 
     @cache
     def shelf() -> Shelf:
-        return change.shelf(folder, names(), unread=True)
+        return change.shelf(folder, names(), reader, unread=True)
 
     def told(before: Seen, line: CaptureLine) -> str:
         plainly = happened.other_bytes(before, line)

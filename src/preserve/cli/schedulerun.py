@@ -107,6 +107,7 @@ class _Runner:
         from preserve.adapters.archive import Archive
         from preserve.adapters.clock import SystemClock
         from preserve.adapters.folder import DiskFolder
+        from preserve.adapters.reading.room import ReadingRoom
         from preserve.adapters.schedulememory import ScheduleMemory
         from preserve.adapters.schedules import ScheduleFile, zone
         from preserve.adapters.settings import read_config
@@ -122,6 +123,7 @@ class _Runner:
         self._memory = memory
         self._close = memory.__exit__
         self._store = store
+        self._reader = reader = ReadingRoom()
         self._cycle = Cycle(
             memory=memory,
             archive=store,
@@ -131,11 +133,12 @@ class _Runner:
             zones=zone,
             clock=self._clock,
             tell=_say,
-            differs=lambda folder, run: differs(folder, run, store.run_names),
+            differs=lambda folder, run: differs(folder, run, store.run_names, reader),
         )
         return self
 
     def __exit__(self, *details: object) -> None:
+        self._reader.close()
         self._close(*details)
 
     @property
@@ -158,6 +161,7 @@ class _Runner:
         try:
             return self._cycle.run(schedules, late=late, stop=stop)
         finally:
+            self._reader.rest()  # a watch that waits for days needs no desk meanwhile
             deliver(
                 self._memory,
                 self._notifiers,

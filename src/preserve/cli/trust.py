@@ -12,6 +12,7 @@ import click
 
 from preserve.cli.custodyoptions import signing
 from preserve.cli.moments import moment
+from preserve.cli.trustfiles import export, import_
 from preserve.errors import ExitCode
 from preserve.formats.counted import counted
 
@@ -31,12 +32,16 @@ def command() -> None:
 
 
 @command.command()
-@click.argument("key", metavar="FILE|VKEY")
+@click.argument("key", metavar="FILE|VKEY|SSHKEY")
 @click.option("--name", required=True, metavar="NAME", help="what you call its owner")
 @click.option(
-    "--fingerprint", metavar="HEX", help="the fingerprint you were given by another way; for scripts, instead of the question"
+    "--fingerprint",
+    metavar="HEX",
+    help="the fingerprint you were given by another way; of an SSH key also as SHA256:…; for scripts, instead of the question",
 )
-@click.option("--role", type=click.Choice(["operator", "log", "witness"]), help="refuse the key when it is for something else")
+@click.option(
+    "--role", type=click.Choice(["operator", "log", "witness", "cosigner"]), help="refuse the key when it is for something else"
+)
 @click.option("--tsa", is_flag=True, help="FILE is the root certificate of the time-stamp authority that manifests call NAME")
 @click.option(
     "--recovery",
@@ -56,13 +61,16 @@ def add(
     tsa: bool,
     recovery: bool,
 ) -> ExitCode:
-    """Trust a signer's public key (a PEM file), or a log's or witness's vkey (as a line, or a file that holds it).
+    """Trust a signer's public key (a PEM file), a log's or witness's vkey, or an SSH key (these as a line, or a file that holds it).
+
+    An SSH key, as in a .pub file, authorized_keys or allowed_signers, is a co-signer's: it vouches for runs that others sealed (preserve sign).
 
     With --tsa, trust the root certificate of a time-stamp authority (PEM or DER), under the name that manifests call it by.
     Shows the key's fingerprint and asks you to compare it with what its owner tells you by another way: on the telephone, on paper.
     """
     from preserve.adapters.trust import TrustStore
     from preserve.errors import TrustError, UsageError
+    from preserve.formats import sshkey
     from preserve.formats.printable import printable
     from preserve.formats.publickey import fingerprint_groups
     from preserve.model.trust import TrustRole
@@ -70,9 +78,10 @@ def add(
 
     if not name:
         raise UsageError("--name is empty", "say what you call the key's owner")
-    if valid_from and valid_until and valid_until < valid_from:
+    entry = _root(key, name) if tsa else _entry(key, name)
+    entry = replace(entry, valid_from=valid_from or entry.valid_from, valid_until=valid_until or entry.valid_until)
+    if entry.valid_from and entry.valid_until and entry.valid_until < entry.valid_from:
         raise UsageError("--valid-until lies before --valid-from")
-    entry = replace(_root(key, name) if tsa else _entry(key, name), valid_from=valid_from, valid_until=valid_until)
     if recovery and entry.role != "operator":
         raise UsageError(f"--recovery is for a public key in PEM, and this is a key of role {entry.role}")
     if recovery:
@@ -82,9 +91,13 @@ def add(
     click.echo(f"Fingerprint  {fingerprint_groups(entry.keyid)}", err=True)
     if fingerprint is not None:
         given = "".join(char for char in fingerprint.lower() if char not in "-: ")
-        if len(given) != 64:
+        if entry.ssh is not None and fingerprint.startswith("SHA256:"):
+            same = fingerprint == sshkey.parse(entry.ssh).key.fingerprint
+        elif len(given) != 64:
             raise UsageError("--fingerprint is not 64 hex digits", "give all of it: a part can be forged")
-        if given != entry.keyid:
+        else:
+            same = given == entry.keyid
+        if not same:
             raise TrustError("the fingerprint is another one: this is not the key you were told of", "ask its owner again")
     elif not sys.stdin.isatty():
         raise UsageError(
@@ -103,6 +116,7 @@ def add(
 def list_(as_json: bool) -> None:
     """List the keys you trust."""
     from preserve.adapters.trust import TrustStore
+    from preserve.formats import sshkey
     from preserve.formats.printable import printable
     from preserve.formats.publickey import fingerprint_groups
     from preserve.formats.times import rfc3339
@@ -118,6 +132,8 @@ def list_(as_json: bool) -> None:
             row = {"name": key.name, "role": key.role, "keyid": key.keyid, "vkey": key.vkey, **times, "reason": key.reason}
             if key.certificate:
                 row["certificate"] = key.certificate
+            if key.ssh:
+                row["ssh"] = key.ssh
             click.echo(json.dumps(row))
         else:
             limits = [f"{name.replace('_', ' ')} {moment}" for name, moment in times.items() if moment]
@@ -127,21 +143,8 @@ def list_(as_json: bool) -> None:
             )
             if key.vkey:
                 click.echo(f"            {printable(key.vkey)}")
-
-
-@command.command()
-@click.argument("name")
-def export(name: str) -> None:
-    """Print the roots you trust for the time-stamp authority NAME, as PEM: what openssl wants as -CAfile."""
-    from preserve.adapters.trust import TrustStore
-    from preserve.errors import ConfigError
-    from preserve.formats.printable import printable
-    from preserve.places import config_folder
-
-    roots = [key.certificate for key in TrustStore(config_folder()).trusted_keys() if key.name == name and key.certificate]
-    if not roots:
-        raise ConfigError(f"no root is trusted for an authority called {printable(name)}", "`preserve trust list` shows them")
-    click.echo("".join(roots), nl=False)
+            if key.ssh:
+                click.echo(f"            {key.ssh}\n            {sshkey.parse(key.ssh).key.fingerprint}")
 
 
 @command.command()
@@ -202,6 +205,33 @@ def accept_rollback(
     return ExitCode.DONE
 
 
+for more in (import_, export):
+    command.add_command(more)
+
+
+def _ssh(text: str, name: str, now: datetime) -> TrustedKey:
+    """The entry for an SSH key, from a line or a file of lines with one key in it."""
+    from preserve.errors import UsageError
+    from preserve.formats import sshkey
+    from preserve.model.trust import TrustedKey, TrustRole
+
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    if len(lines) != 1:
+        raise UsageError(f"{len(lines)} lines of SSH keys: name one", "give the line itself, in quotation marks")
+    handed = sshkey.parse(lines[0])
+    click.echo(f"SSH key      {handed.key.fingerprint}", err=True)
+    return TrustedKey(
+        name=name,
+        role=TrustRole.COSIGNER,
+        keyid=handed.key.keyid,
+        vkey=None,
+        ssh=handed.key.line,
+        added=now,
+        valid_from=handed.valid_from,
+        valid_until=handed.valid_until,
+    )
+
+
 def _root(given: str, name: str) -> TrustedKey:
     """The entry for an authority's root certificate."""
     from datetime import UTC, datetime
@@ -231,7 +261,7 @@ def _root(given: str, name: str) -> TrustedKey:
 
 
 def _entry(given: str, name: str) -> TrustedKey:
-    """The entry for a PEM file, a vkey, or a file with a vkey in it."""
+    """The entry for a PEM file, a vkey, an SSH key, or a file with one of these in it."""
     from datetime import UTC, datetime
 
     from preserve.errors import FormatError, UsageError
@@ -240,13 +270,15 @@ def _entry(given: str, name: str) -> TrustedKey:
     from preserve.model.trust import TrustedKey, TrustRole
 
     now = datetime.now(UTC)
+    if given.startswith(("ssh-", "ecdsa-", "sk-")) and " " in given:
+        return _ssh(given, name, now)
     path = Path(given)
     try:
         data = path.read_bytes() if path.is_file() else None
     except OSError as problem:
         raise UsageError(f"{given}: {problem.strerror}") from problem
     if data is None and given.count("+") < 2:
-        raise UsageError(f"{given}: no such file, and not a vkey")
+        raise UsageError(f"{given}: no such file, and neither a vkey nor an SSH key")
     if data is not None and b"PRIVATE KEY" in data:
         raise UsageError(
             f"{given} is a private key", "ask for the public one: `preserve key export` prints it. Treat this one as stolen"
@@ -260,6 +292,8 @@ def _entry(given: str, name: str) -> TrustedKey:
         line = given if data is None else data.decode("utf-8").removesuffix("\n")
     except UnicodeDecodeError:
         raise FormatError(f"{given}: neither a public key in PEM nor a vkey") from None
+    if data is not None and " " in line:
+        return _ssh(line, name, now)
     vkey = VerifierKey.parse(line)
     role = TrustRole.LOG if vkey.type is KeyType.ED25519 else TrustRole.WITNESS
     return TrustedKey(name=name, role=role, keyid=vkey.fingerprint, vkey=line, added=now)

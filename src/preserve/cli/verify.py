@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,17 +14,18 @@ import click
 from preserve.cli.custodyoptions import check_custody, custody, leave_event
 from preserve.cli.findings import show
 from preserve.errors import ExitCode, FormatError, UsageError
+from preserve.formats.printable import printable
 from preserve.model.finding import Claim, Report, Result
 
 if TYPE_CHECKING:
     from preserve.flows.measure import Sample
     from preserve.flows.verify_log import Memory
     from preserve.model.trust import TrustedKey
-    from preserve.ports import Workers
+    from preserve.ports import Folder, Workers
     from preserve.rules.verify_witness import Demand
 
 _PERCENT = re.compile(r"(\d{1,3}(?:\.\d{1,6})?) ?%?", re.ASCII)
-_FOUND = {
+FOUND = {
     ExitCode.DONE: "nothing altered, missing or forged; every needed claim established",
     ExitCode.ALTERED: "something altered, missing or forged",
     ExitCode.UNESTABLISHED: "nothing found altered; a needed claim not established",
@@ -92,9 +94,23 @@ def command(
         path, require=frozenset(map(Claim, require)), workers=workers, thorough=thorough, policy=policy, sample=chosen
     )
     code = show(report, path, as_json=as_json, verbose=verbose, quiet=quiet)
-    found = _FOUND[code] if chosen is None else f"of a sample of {sample} of the records: {_FOUND[code]}"
+    found = FOUND[code] if chosen is None else f"of a sample of {sample} of the records: {FOUND[code]}"
     left = leave_event(path, custody, action="verify", result=found)  # damage that was found is worth recording, too
     return code or left
+
+
+def check_lists(archive: Path) -> Report:
+    """Verify of an archive what those commands read that read its lines alone, or few of its records; they say so.
+
+    Seals, signatures, manifests, tokens, the log, the events, which files there are, and the lines of citations and captures; no record.
+    """
+    from preserve.flows.measure import LISTS
+
+    click.echo(
+        f"Verified: seals, log and lists, not every record; preserve verify {printable(str(archive))} reads all of it.",
+        err=True,
+    )
+    return check(archive, sample=LISTS)
 
 
 def check(
@@ -131,7 +147,7 @@ def check(
         return _check_bag(path, trusted, memories, require, ForkedWorkers(workers or processors()), demand)
     if not path.is_dir():
         return _check_file(path, trusted, memories, require, ForkedWorkers(workers or processors()), demand)
-    with DiskFolder(path) as folder:
+    with DiskFolder(path) as folder, _around(path) as around:
         try:
             return verify(
                 folder,
@@ -143,9 +159,23 @@ def check(
                 thorough=thorough,
                 demand=demand,
                 sample=sample,
+                around=around,
             )
         except FormatError as problem:
             raise FormatError(f"{path}: {problem.message}", problem.hint) from None
+
+
+@contextmanager
+def _around(path: Path) -> Iterator[Folder | None]:
+    """The archive that the folder of one run lies in; None for any other folder."""
+    from preserve.adapters.folder import DiskFolder
+
+    place = path.resolve()
+    if place.parent.name != "runs" or not (place.parent.parent / "archive.toml").is_file():
+        yield None
+        return
+    with DiskFolder(place.parent.parent) as archive:
+        yield archive
 
 
 def _sample(text: str | None, seed: str | None) -> Sample | None:
@@ -229,6 +259,7 @@ def _check_file(
     demand: Demand | None,
 ) -> Report:
     """A bundle. Every record in it is opened, asked for or not: it comes from somebody else."""
+    from preserve.adapters.packets import begins
     from preserve.adapters.sorting import SortedLines
     from preserve.adapters.zipfolder import ZipContainer
     from preserve.flows.verify import verify_bundle
@@ -239,5 +270,10 @@ def _check_file(
             sorters = (expected, indexed)
             return verify_bundle(container, sorters, trusted, memories, now, workers=workers, require=require, demand=demand)
     except FormatError as problem:
+        if problem.message.startswith("not a ZIP") and not begins(path).startswith(b"PK"):
+            raise FormatError(
+                f"{path}: there is nothing to verify in this file: it is no bundle and no packet",
+                "for a document whose footnotes were captured, name the archive; preserve status ARCHIVE shows each footnote",
+            ) from None
         hint = problem.hint or "name an archive, the folder of one run in its runs/, a .wacz, or an evidence packet"
         raise FormatError(f"{path}: {problem.message}", hint) from None

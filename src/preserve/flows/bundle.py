@@ -2,28 +2,30 @@
 
 Whole runs go along byte for byte; of others the records asked for, each stored member unchanged, with the proofs that they are of
 the sealed run. Everything streams: a WARC file is read once, hashed on the way and held against what was signed, so that nothing
-altered is handed over in silence. Nothing is written below the archive.
+altered is handed over in silence. A record that was removed goes along as what stands in its place, with the statement that removed it.
+Nothing is written below the archive.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from preserve.errors import FormatError, TrustError, UsageError
-from preserve.flows import bundle_foreign
+from preserve.flows import bundle_foreign, carried, countersigned
+from preserve.flows.removed import Removed, stored
 from preserve.flows.select import SealedRun
 from preserve.formats import cdxj, proof, recordindex, wacz, warcscan
-from preserve.formats.seal import MANIFEST
+from preserve.formats.seal import MANIFEST, MAX_SIZE
 from preserve.formats.wacz import Page, Resource
 from preserve.model.finding import Report, Result
 from preserve.model.handover import RunPart
+from preserve.model.noun import dataclass
 from preserve.model.tree import Kind
 from preserve.model.trust import CaptureLine, CitationLine, FileEntry, Role
 from preserve.rules import handover, selection
-from preserve.rules.verify_redaction import REDACTED
 
 if TYPE_CHECKING:
     from preserve.ports import Folder, Signer
@@ -93,20 +95,6 @@ def run_names(folder: Folder) -> tuple[str, ...]:
     return tuple(sorted(found, key=lambda name: (len(name.partition("-")[0]), name)))
 
 
-def refuse_removed(report: Report, parts: Sequence[RunPart]) -> None:
-    """Raise UsageError when a record that would be handed over was removed: a bundle has no statement to explain that with."""
-    for finding in report.findings:
-        for part in parts:
-            path = finding.subject.removeprefix(part.at)
-            if finding.code != REDACTED or path == finding.subject:
-                continue
-            if part.whole or finding.record in part.records.get(path, frozenset()):
-                raise UsageError(
-                    f"record {finding.record} of {finding.subject} was removed from the archive, and its run can no longer be bundled as it was sealed",
-                    "name other runs with --run, or with --url, --document or --note captures that are whole",
-                )
-
-
 def refuse_altered(report: Report, names: Sequence[str], only: Collection[int]) -> None:
     """Raise TrustError when the archive as a whole, or one of these runs, does not verify. `only`: no others (none named: all).
 
@@ -131,7 +119,8 @@ def write_wacz(
     """Everything of a WACZ into `sink`, datapackage.json and its signatures last."""
     resources, records = [], 0
     runs = [(part, SealedRun(folder, part.name)) for part in parts]
-    for resource, rows in _warcs(folder, runs, sink):
+    removed = Removed(folder)
+    for resource, rows in _warcs(folder, runs, sink, removed):
         resources.append(resource)
         for row in rows:
             if row is not None:
@@ -140,10 +129,17 @@ def write_wacz(
     resources += _index(sink, sorter)
     listed = [wacz.encode_page(page) for part, run in runs for page in pages(run.manifest.archive.sequence, _shown(part, run))]
     resources.append(sink.add(wacz.PAGES, [wacz.PAGES_HEAD, *listed], size=0))
+    added = countersigned.by_run(folder)
     for part, run in runs:
         resources += _sealed(folder, part, sink)
+        for name, signature in sorted(
+            added.get(hashlib.sha256(folder.read(f"{part.at}SEAL", MAX_SIZE)).hexdigest(), {}).items()
+        ):
+            resources.append(sink.add(handover.entry_path(part.name, name), [signature], size=len(signature)))
         if not part.whole:
             resources += _proofs(part, run, sink)
+    for event, path, data in carried.events_about(folder, removed.concerning(parts)):
+        resources.append(sink.add(handover.event_path(event, path), [data], size=len(data)))
     resources.append(sink.add(f"{wacz.KEYS}{signer.keyid}.pem", [signer.public_pem], size=0))
     resources.append(sink.add(handover.README_PATH, [handover.README.encode("ascii")], size=0))
     created = wacz.wacz_time(about.created)
@@ -183,14 +179,15 @@ def write_warcs(folder: Folder, parts: Sequence[RunPart], sink: Sink, *, joined:
                 raise UsageError(
                     f"{extract.path} was imported uncompressed, and fits in no .warc.gz", "name a folder for --warc"
                 )
-    for _, rows in _warcs(folder, [(part, SealedRun(folder, part.name)) for part in parts], sink, index=False):
+    runs = [(part, SealedRun(folder, part.name)) for part in parts]
+    for _, rows in _warcs(folder, runs, sink, Removed(folder), index=False):
         records += sum(1 for _ in rows)
     captures = sum(part.manifest.captures.count if part.whole else len(part.captures) for part in parts)
     return Contents(runs=len(parts), records=records, captures=captures, pages=0)
 
 
 def _warcs(
-    folder: Folder, runs: Iterable[tuple[RunPart, SealedRun]], sink: Sink, *, index: bool = True
+    folder: Folder, runs: Iterable[tuple[RunPart, SealedRun]], sink: Sink, removed: Removed, *, index: bool = True
 ) -> Iterator[tuple[Resource, Iterator[bytes | None]]]:
     """Each WARC file written, and what stands of each of its records in the index."""
     names: set[str] = set()
@@ -202,17 +199,20 @@ def _warcs(
             if path in names:
                 raise FormatError(f"two runs have a WARC file {entry.path}", "bundle one of them alone with --run")
             names.add(path)
+            gone = removed.of(part.at, entry.path)
             if part.whole:
                 with folder.open(part.at + entry.path) as file:
-                    resource = sink.add(path, _pieces(file), size=entry.bytes)
-                if (resource.bytes, resource.sha256) != (entry.bytes, entry.sha256):
+                    every = range(len(run.leaves(entry.path))) if gone else ()
+                    pieces = stored(run, entry.path, every, gone) if gone else _pieces(file)
+                    resource = sink.add(path, pieces, size=entry.bytes)
+                if resource.bytes != entry.bytes or (resource.sha256 != entry.sha256 and not gone):
                     raise TrustError(f"{part.at}{entry.path} is not what was signed", "preserve verify says what is wrong")
-                yield resource, _rows(folder, run, entry, path) if index else iter([None] * len(run.leaves(entry.path)))
+                yield resource, _rows(folder, run, entry, path, gone) if index else iter([None] * len(run.leaves(entry.path)))
             else:
                 chosen = sorted(part.records[entry.path])
                 size = sum(run.place(entry.path, number).length for number in chosen)
-                pieces = (piece for number in chosen for piece in run.stored(entry.path, number))
-                yield sink.add(path, pieces, size=size), _selected_rows(run, entry, chosen, path)
+                pieces = stored(run, entry.path, chosen, gone)
+                yield sink.add(path, pieces, size=size), _selected_rows(run, entry, chosen, path, gone)
             run.forget(entry.path)
         if part.whole and any(entry.role is Role.FOREIGN for entry in part.manifest.files):
             for extract in bundle_foreign.extracts(folder, part.at, part.manifest):
@@ -229,11 +229,14 @@ def _pieces(file: BinaryIO) -> Iterator[bytes]:
         yield piece
 
 
-def _rows(folder: Folder, run: SealedRun, entry: FileEntry, path: str) -> Iterator[bytes | None]:
-    """The index's lines for a whole WARC file, None for records that are not indexed."""
+def _rows(folder: Folder, run: SealedRun, entry: FileEntry, path: str, gone: Container[int]) -> Iterator[bytes | None]:
+    """The index's lines for a whole WARC file, None for records that are not indexed. Those that are `gone` are not."""
     filename = path.removeprefix(wacz.ARCHIVE)
     with folder.open(run.at + entry.path) as file:
         for number, leaf in enumerate(run.leaves(entry.path)):
+            if number in gone:
+                yield None
+                continue
             place = recordindex.parse_leaf(leaf)
             file.seek(place.offset)
             start = file.read(min(place.length, _PEEK))
@@ -245,12 +248,18 @@ def _rows(folder: Folder, run: SealedRun, entry: FileEntry, path: str) -> Iterat
             yield line.encode()
 
 
-def _selected_rows(run: SealedRun, entry: FileEntry, chosen: Iterable[int], path: str) -> Iterator[bytes | None]:
+def _selected_rows(
+    run: SealedRun, entry: FileEntry, chosen: Iterable[int], path: str, gone: Container[int]
+) -> Iterator[bytes | None]:
     offset, filename = 0, path.removeprefix(wacz.ARCHIVE)
     for number in chosen:
-        place, head = run.place(entry.path, number), run.head(entry.path, number)
-        line = cdxj.line(*head, filename=filename, offset=offset, length=place.length, sha256=place.sha256)
-        yield line.encode() if cdxj.is_indexed(head[0]) else None
+        place = run.place(entry.path, number)
+        head = None if number in gone else run.head(entry.path, number)
+        if head is None or not cdxj.is_indexed(head[0]):
+            yield None
+        else:
+            line = cdxj.line(*head, filename=filename, offset=offset, length=place.length, sha256=place.sha256)
+            yield line.encode()
         offset += place.length
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 from preserve.errors import FormatError
@@ -17,6 +16,7 @@ from preserve.formats import cdxj, foreignwarc, wacz
 from preserve.formats.foreignwarc import Item
 from preserve.formats.warcscan import Found
 from preserve.model.finding import Claim, Finding, failed
+from preserve.model.noun import dataclass
 from preserve.model.trust import FileEntry, Manifest, Role
 from preserve.rules import handover
 from preserve.rules.verify_bundle import Measured

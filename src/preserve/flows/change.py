@@ -9,18 +9,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from preserve import documents
 from preserve.errors import FormatError, UsageError
 from preserve.flows.readback import Restored, Shelf
-from preserve.flows.register import asked, is_requisite, key
+from preserve.flows.register import asked, glance, is_requisite, key
 from preserve.flows.select import SealedRun
 from preserve.model.change import Change, ChangeKind, Outline, Version
 from preserve.model.document import Citation, CitationKind, Where
+from preserve.model.noun import dataclass
 from preserve.model.page import Described, Media, Page
 from preserve.model.trust import CaptureLine, CitationLine
 from preserve.model.web import Outcome
@@ -29,7 +30,7 @@ from preserve.rules import change as judging
 from preserve.rules.described import described
 
 if TYPE_CHECKING:
-    from preserve.ports import Folder
+    from preserve.ports import Folder, Reader
     from preserve.rules.damage import Damage
 
 KEPT = 20
@@ -52,18 +53,18 @@ class Seen:
         return self.line.requested_at
 
 
-def shelf(folder: Folder, names: Sequence[str], *, unread: bool = False) -> Shelf:
+def shelf(folder: Folder, names: Sequence[str], reader: Reader | None = None, *, unread: bool = False) -> Shelf:
     """The sealed runs `names`, oldest first, to read back from; one whose manifest cannot be read is left out: `verify` names it.
 
     `unread`: manifests are read when they are needed; then FormatError and FileNotFoundError may come from whoever uses the shelf.
     """
     if unread:
-        return Shelf([SealedRun(folder, name, unread=True) for name in names])
+        return Shelf([SealedRun(folder, name, unread=True) for name in names], reader)
     runs = []
     for name in names:
         with suppress(FormatError, FileNotFoundError):
             runs.append(SealedRun(folder, name))
-    return Shelf(runs)
+    return Shelf(runs, reader)
 
 
 # ------------------------------------------------------------------------------------------------------------------ two of one
@@ -75,27 +76,32 @@ def captures_of(shelf: Shelf, url: str) -> tuple[Seen, ...]:
     What policy refused was never asked, and is none. A run that cannot be read is left out: `preserve verify` names it.
     """
     found = []
+    keyed = cache(key)  # the same addresses stand in every run
     for run in shelf.runs:
         try:
-            fitting = _fitting(run, url)
+            row = _fitting(run, url, keyed)
+            if row is not None:
+                found.append(Seen(run=run, line=run.capture(row)))
         except (FormatError, FileNotFoundError):
             continue
-        if fitting:
-            found.append(Seen(run=run, line=fitting[-1]))
     return tuple(found)
 
 
-def _fitting(run: SealedRun, url: str) -> list[CaptureLine]:
-    address, exact, passing = key(url), list[CaptureLine](), list[CaptureLine]()
-    for line in run.captures():
-        if line.outcome is Outcome.REFUSED or line.foreign is not None:  # what another tool saw is no change that we saw
+def _fitting(run: SealedRun, url: str, keyed: Callable[[str], str]) -> bytes | None:
+    """The line of the last capture of an address in a run."""
+    address = keyed(url)
+    exact, passing = list[tuple[bytes, bool]](), list[tuple[bytes, bool]]()
+    for row in run.rows(run.manifest.captures.file):
+        said = glance(row)
+        if said.outcome is Outcome.REFUSED or said.foreign:  # what another tool saw is no change that we saw
             continue
-        if key(line.url) == address or any(answer.as_written == url for answer in line.cited_in):
-            exact.append(line)
-        elif any(key(other) == address for other in (line.final_url, *(hop.url for hop in line.hops))):
-            passing.append(line)
+        if keyed(said.url) == address or url in said.written:
+            exact.append((row, said.requisite))
+        elif any(keyed(other) == address for other in said.passed):
+            passing.append((row, said.requisite))
     found = exact or passing
-    return [line for line in found if line.requisite_of is None] or found
+    asked_for = [row for row, requisite in found if not requisite] or [row for row, _ in found]
+    return asked_for[-1] if asked_for else None
 
 
 def choose(seen: Sequence[Seen], earlier: str | None, later: str | None) -> tuple[Seen, Seen] | None:
@@ -298,7 +304,7 @@ def _read(shelf: Shelf, seen: Seen, version: Version) -> Version:
     found = shelf.restore(seen.run, seen.line, limit=reading.LIMIT)
     if found.altered or found.problem:
         return replace(version, altered=found.altered, problem=found.problem)
-    page = page_of(found, seen.line.final_url)
+    page = page_of(found, seen.line.final_url, shelf.reader)
     body = judging.without_chance(found.body) if page.media is Media.PDF else found.body
     return replace(
         version,
@@ -310,10 +316,15 @@ def _read(shelf: Shelf, seen: Seen, version: Version) -> Version:
     )
 
 
-def page_of(found: Restored, address: str, *, main: bool = False) -> Page:
-    """The page that a response shows."""
+def page_of(found: Restored, address: str, reader: Reader | None) -> Page:
+    """The page that a response shows, its main text left aside."""
     return reading.read(
-        found.body, content_type=found.header(b"content-type"), address=address, cut=found.cut, pdf=_pdf_text, main=main
+        found.body,
+        content_type=found.header(b"content-type"),
+        address=address,
+        cut=found.cut,
+        pdf=None if reader is None else reader.pdf_text,
+        main=None,
     )
 
 
@@ -323,13 +334,6 @@ def outline_of(found: Restored, page: Page) -> Outline:
         return outline.plain(page.text)
     text, _ = charset.decode(found.body[: reading.LIMIT], found.header(b"content-type"))
     return outline.outline(text)
-
-
-def _pdf_text(data: bytes) -> str:
-    try:
-        return "\n".join(line.text for passage in documents.read("capture.pdf", data).passages for line in passage.lines)
-    except FormatError:
-        return ""
 
 
 def _citations(shelf: Shelf, seen: Seen) -> Iterator[Citation]:

@@ -7,14 +7,15 @@ be taken away unseen. Nothing is remembered, and what the runs hold is left to `
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from preserve.flows.verify_archive import describe, lay_out
-from preserve.flows.verify_events import EventCheck, Events
+from preserve.flows.verify_archive import Layout, describe, lay_out
+from preserve.flows.verify_events import EventCheck, read_events, read_rotations
 from preserve.flows.verify_log import LogCheck, Memory
-from preserve.formats import seal
+from preserve.formats import seal, sshsig
+from preserve.formats.manifest import MAX_SIZE
 from preserve.model.event import EventKind
 from preserve.model.finding import Claim, Report, Result, unchecked
 from preserve.model.tree import Entry, Kind
@@ -35,13 +36,15 @@ def check_events(
     """
     layout = lay_out(folder)
     described, problems = describe(folder, layout)
-    log = LogCheck(folder, layout.log, described, trusted, memories, now, runs=bool(layout.runs or layout.events))
-    known = not log.keys.doubt
-    events = Events(folder, layout.events, layout.stated, trusted, described, log.history, now, known_log=known)
+    rotations = read_rotations(folder, {**layout.events, **layout.stated})
+    used = bool(layout.runs or layout.events)
+    log = LogCheck(folder, layout.log, described, trusted, memories, now, runs=used, rotations=rotations)
+    events = read_events(folder, layout.events, layout.stated, trusted, described, log, now)
     findings = [*archive_rules.judge_top(layout.top), *problems, *log.findings]
     findings += log.judge_memory(rollback for rollback, _ in events.established(EventKind.ROLLBACK))
     seals = {int(at.split("/")[1].partition("-")[0]): _seal(folder, at, held) for at, held in layout.runs.items()}
     findings += events.findings((), {number: hashlib.sha256(data).hexdigest() for number, data in seals.items()})
+    findings += events.judge_countersignatures(_manifests(folder, layout, events.countersigned))
     staged = [_seal(folder, at, held) for at, held in layout.staged.items()]
     if log.history is not None:
         here = [*seals.values(), *staged, *(check.document for check in events.checks)]
@@ -51,6 +54,16 @@ def check_events(
         findings.append(unchecked(Claim.LOG_CONSISTENCY, "log", log.keys.doubt, needed=True))
     open_or_wrong = tuple(finding for finding in findings if finding.result is not Result.PASS)
     return events.checks, Report(findings=open_or_wrong)
+
+
+def _manifests(folder: Folder, layout: Layout, wanted: Collection[int]) -> dict[int, tuple[str, dict[str, bytes]]]:
+    """What findings call the runs that others signed too, and the digests of their manifests."""
+    found = {}
+    for at, entries in layout.runs.items():
+        number, path = int(at.split("/")[1].partition("-")[0]), at + seal.MANIFEST
+        if number in wanted and any(entry.path == path and entry.kind is Kind.FILE for entry in entries):
+            found[number] = at.rstrip("/"), sshsig.digests_of(folder.read(path, MAX_SIZE))
+    return found
 
 
 def _seal(folder: Folder, at: str, entries: Iterable[Entry]) -> bytes:

@@ -14,16 +14,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 
 from preserve.errors import TrustError
+from preserve.flows import vouch
 from preserve.flows.run import check_foundation
 from preserve.flows.seal import require_signed
 from preserve.flows.stamp import Stamped, Stamper
 from preserve.formats import seal, statement
 from preserve.formats.times import to_milliseconds
 from preserve.model.event import Body, Statement
+from preserve.model.noun import dataclass
 from preserve.model.trust import LogLink, Operator, SealLine, SignerEntry, TimestampEntry
 from preserve.ports import ArchiveStore, Clock, Ledger, Signer, Staging
 
@@ -79,10 +80,15 @@ def record_event(
 
 
 def finish_staged(archive: ArchiveStore, ledger: Ledger, stamper: Stamper) -> tuple[Recorded, ...]:
-    """Finish what a kill kept from its place; what was not whole yet is taken away: nothing of it counted."""
+    """Finish what a kill kept from its place; what was not whole yet is taken away: nothing of it counted.
+
+    Raises TrustError for one that nobody signed whom this user knows: an entry of the log stays for ever, and whoever can write into
+    the folder could put it there.
+    """
     done = []
     for name in archive.staged_events():
         if archive.event_staging(name).exists("SEAL"):
+            vouch.require_known_event(archive, name, ledger, stamper.trusted)
             done.append(_enter(archive, name, ledger, stamper))
         else:
             archive.drop_event(name)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, BinaryIO, Final, cast
 
@@ -23,6 +22,7 @@ from preserve.formats.printable import printable
 from preserve.formats.publickey import fingerprint_groups
 from preserve.formats.zip import DEFLATED, STORED, ZipEntry
 from preserve.model.foreign import Asking, Facts, ForeignPage, Sighting
+from preserve.model.noun import dataclass
 
 BLOCK: Final = 1 << 18
 MOST_SIGHTINGS: Final = 500_000

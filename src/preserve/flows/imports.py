@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import BinaryIO
 
 from preserve.errors import UsageError
-from preserve.flows import seal
+from preserve.flows import seal, vouch
 from preserve.flows.foreign import BLOCK, ForeignFile
 from preserve.flows.run import Input, Sealed
 from preserve.flows.stamp import Stamper
@@ -24,6 +24,7 @@ from preserve.formats.seal import MANIFEST
 from preserve.formats.url import surt
 from preserve.model.document import Citation
 from preserve.model.foreign import Kept
+from preserve.model.noun import dataclass
 from preserve.model.run import CitationRow, Counts, RunIdentity, Source
 from preserve.model.trust import FileEntry, Role, TimestampEntry
 from preserve.model.web import Capture, CitedBy, Outcome, Stored
@@ -225,6 +226,7 @@ def finish_staged(archive: ArchiveStore, ledger: Ledger, stamper: Stamper) -> tu
     done = []
     for name in archive.staged_imports():
         if archive.staging(name).exists("SEAL"):
+            vouch.require_known_run(archive, name, ledger, stamper.trusted)
             done.append(_place(archive, name, ledger, stamper))
         else:
             archive.drop_import(name)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from preserve.model.noun import dataclass
 from preserve.rules.robots import Robots
 
 

@@ -14,7 +14,7 @@ import hashlib
 import math
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, BinaryIO
@@ -24,6 +24,7 @@ from preserve.formats import merkle, recordindex
 from preserve.formats.gzipmember import HEADER
 from preserve.formats.strictjson import MAX_INTEGER
 from preserve.formats.warc import MemberCheck
+from preserve.model.noun import dataclass
 from preserve.rules.verify_content import CHANGED, ENDS, ODD, Lines, Sampled, Segment, Spoiled, Whole
 from preserve.rules.verify_lines import LineReader
 
@@ -117,10 +118,21 @@ class SampleJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """How much is read: `share` of the records of each WARC file (0 < share <= 1), at least one, picked by `seed`."""
+    """How much is read: `share` of the records of each WARC file (0 < share <= 1), at least one, picked by `seed`.
+
+    With a share of 0 it is the lists alone: the lines of citations, captures and sources are held against what was signed, and no record,
+    document or other file is read, for whoever reads nothing else either.
+    """
 
     share: float
     seed: str
+
+    @property
+    def lists_alone(self) -> bool:
+        return not self.share
+
+
+LISTS = Sample(share=0, seed="")
 
 
 Job = WholeJob | LinesJob | TreeJob | SegmentJob | SampleJob

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 from preserve.flows.inquiry import Inquiry
@@ -32,6 +32,8 @@ _SECONDS: Final = 180.0
 _HOPS: Final = 5
 _FORMS: Final = 3
 """Forms of a doubtful address that an archive is asked for."""
+_PAGES: Final = 6
+"""Pages of a TimeMap that are read."""
 _LISTING: Final = 8 << 20
 """Bytes of a TimeMap or an index that are read."""
 
@@ -204,23 +206,27 @@ class Mementos:
             question.problem(_failed("the TimeGate", exchange))
 
     async def _timemap(self, address: str, question: _Question) -> tuple[Snapshot, ...]:
-        """What a TimeMap lists; of one in pages the page that covers the date (RFC 7089 section 5.1)."""
-        for _ in range(2):
-            place = parse(address)
+        """What a TimeMap lists; of one in pages, those pages are read that may list the copy that is wanted (RFC 7089 section 5.1.2)."""
+        listed: tuple[Snapshot, ...] = ()
+        known: dict[str, rules.MapPage] = {address: rules.MapPage(url=address)}
+        read: set[str] = set()
+        following: rules.MapPage | None = known[address]
+        while following is not None:
+            if len(read) >= _PAGES:
+                question.problem(f"its TimeMap has more pages than are read ({_PAGES})")
+                break
+            read.add(following.url)
+            place = parse(following.url)
             exchange = None if isinstance(place, BadUrl) else await question.session.get(place)
             if isinstance(place, BadUrl) or exchange is None or not _complete(exchange):
                 question.problem(_failed("the TimeMap", exchange))
-                return ()
-            links = linkformat.parse(entity(exchange, _LISTING).decode("utf-8", "replace"))
-            if listed := rules.from_links(links, place):
-                return listed
-            pages = [link for link in links if "timemap" in link.relations and link.parameter("from")]
-            earlier = [link for link in pages if _from(link) <= question.asked] or pages[:1]
-            following = rules.absolute(max(earlier, key=_from).target, place) if earlier else None
-            if following is None:
-                return ()
-            address = following
-        return ()
+            else:
+                links = linkformat.parse(entity(exchange, _LISTING).decode("utf-8", "replace"))
+                listed += rules.from_links(links, place)
+                for page in rules.pages_in(links, place):
+                    known.setdefault(page.url, page)
+            following = rules.next_page([page for page in known.values() if page.url not in read], listed, question.asked)
+        return listed
 
     # One copy
 
@@ -326,7 +332,3 @@ def _given(exchange: Exchange, place: Url, taken: datetime) -> Snapshot:
 
 def _original(exchange: Exchange) -> str | None:
     return next((link.target for link in _links(exchange) if "original" in link.relations), None)
-
-
-def _from(link: linkformat.Link) -> datetime:
-    return http_date(link.parameter("from")) or datetime.max.replace(tzinfo=UTC)

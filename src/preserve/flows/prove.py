@@ -3,21 +3,23 @@
 The run's own files are copied byte for byte: manifest, SEAL, signatures, keys, tokens, log proof. Of its lists goes the one line that
 is the capture, of its citations those that the capture answers, of its WARC files the records that the line names, each with the
 proof that it stands in the list whose root is signed. A revisit has its payload elsewhere: the record that it refers to goes along, with
-the files of its own run where that is another one.
+the files of its own run where that is another one. What the archive's log says of keys goes along whole, with proofs: it names no capture.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from preserve.errors import FormatError, UsageError
+from preserve.flows import carried, countersigned
 from preserve.flows.select import SealedRun, find_records
 from preserve.formats import lines, packet, proof, seal
 from preserve.formats.manifest import MAX_SIZE, MAX_TOKEN
 from preserve.formats.tlog import MAX_PROOF
 from preserve.formats.url import BadUrl, parse
+from preserve.model.noun import dataclass
 from preserve.model.packet import Aids, Chosen, Member, Slice
 from preserve.model.trust import CaptureLine, CitationLine
 from preserve.rules.verify_signed import MAX_SIGNATURE
@@ -83,6 +85,7 @@ def prove(folder: Folder, names: Sequence[str], chosen: Chosen, aids: Aids) -> S
         at = f"originals/{holder.manifest.archive.sequence:06d}/"
         members += _sealed(folder, holder, at)
         members += _records(holder, [(*place, packet.ORIGINAL) for place in others[holder.name]], at)
+    members += [Member(name=f"events/{event}/{path}", content=data) for event, path, data in carried.key_events(folder)]
     if sum(member.size + 2 * (100 + len(member.name)) for member in members) >= packet.MAX_SIZE - (1 << 25):
         raise UsageError("it has more than 4 GB: too much for a packet", "preserve bundle takes it")
     return Shown(run=run.name, capture=capture, originals=tuple(others), members=tuple(members))
@@ -150,7 +153,7 @@ def _refers_to(run: SealedRun, capture: CaptureLine) -> Iterator[tuple[str, str]
 
 
 def _sealed(folder: Folder, run: SealedRun, at: str) -> Iterator[Member]:
-    """What lies in the run's folder beside data/."""
+    """What lies in the run's folder beside data/, and what others signed of it."""
     for name in ("manifest.json", "SEAL"):
         yield Member(name=at + name, content=folder.read(run.at + name, MAX_SIZE))
     for signer in run.manifest.signers:
@@ -161,6 +164,9 @@ def _sealed(folder: Folder, run: SealedRun, at: str) -> Iterator[Member]:
         if entry.path.startswith(run.at + "timestamps/"):
             yield Member(name=at + name, content=folder.read(entry.path, MAX_TOKEN))
     yield Member(name=at + packet.PROOF, content=folder.read(run.at + packet.PROOF, MAX_PROOF))
+    sealed = hashlib.sha256(folder.read(run.at + "SEAL", MAX_SIZE)).hexdigest()
+    for name, signature in sorted(countersigned.by_run(folder).get(sealed, {}).items()):
+        yield Member(name=at + name, content=signature)
 
 
 def _line(run: SealedRun, file: str, index: int) -> proof.Proof:

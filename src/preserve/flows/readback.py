@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
@@ -21,14 +20,15 @@ from preserve.flows.register import Register
 from preserve.flows.select import SealedRun, find_records
 from preserve.formats import entity, merkle, recordindex, redacted
 from preserve.formats.warc import Header, MemberCheck, target_uri
+from preserve.model.noun import dataclass
 from preserve.model.trust import CaptureLine, RecordLine, RecordRef
 from preserve.model.web import Exchange, Memory, Outcome
+from preserve.ports import Reader
 
 LIMIT: Final = 8 << 20
 """Bytes of a page that are kept, decoded."""
 _HEAD: Final = 1 << 19
 """Bytes that the head may take beside them; twice what is captured of one (formats.http1)."""
-_DECODED: Final = frozenset({b"", b"identity", b"gzip", b"x-gzip", b"deflate"})
 _SHOWN: Final = frozenset({"response", "revisit"})
 _INDEXES: Final = 4
 """Record indexes kept: those of the run at hand, and of one that it refers to."""
@@ -72,8 +72,10 @@ class AlteredError(FormatError):
 class Shelf:
     """The sealed runs of an archive, oldest first, to read captures back from."""
 
-    def __init__(self, runs: Sequence[SealedRun]) -> None:
+    def __init__(self, runs: Sequence[SealedRun], reader: Reader | None = None) -> None:
+        """`reader` reads what other people's parsers have to read; without one the text of PDFs is not read."""
         self.runs = tuple(runs)
+        self.reader = reader
         self._held: dict[tuple[str, str], list[bytes]] = {}
         self._registers: dict[str, Register] = {}
 
@@ -227,8 +229,7 @@ def _restored(head: bytes, body: bytes, *, whole: bool, run: str, limit: int) ->
         status=int(words[1]),
         chunked=coded.get(b"transfer-encoding", b"").endswith(b"chunked"),
     )
-    coding = coded.get(b"content-encoding", b"")
-    known = coding in _DECODED
+    obstacle = entity.obstacle(exchange)
     data = entity.entity(exchange, limit + 1)
     return Restored(
         status=int(words[1]),
@@ -236,7 +237,7 @@ def _restored(head: bytes, body: bytes, *, whole: bool, run: str, limit: int) ->
         head=head,
         body=data[:limit],
         cut=not whole or len(data) > limit,
-        coded=not known,
+        coded=bool(obstacle),
         run=run,
-        problem="" if known else f"its content coding is not undone here: {coding[:40].decode('latin-1')}",
+        problem=obstacle,
     )

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -25,6 +24,7 @@ from preserve.formats import redacted, seal
 from preserve.formats.bodies.redaction import MOST
 from preserve.formats.url import BadUrl, parse
 from preserve.model.event import Redaction, RemovedRecord, RunRef
+from preserve.model.noun import dataclass
 from preserve.model.trust import CaptureLine, RecordLine
 from preserve.rules import selection
 

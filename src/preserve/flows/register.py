@@ -10,14 +10,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 
+from preserve.errors import FormatError
 from preserve.flows.select import SealedRun
 from preserve.formats import lines
 from preserve.formats.url import BadUrl, parse
+from preserve.model.noun import dataclass
 from preserve.model.trust import CaptureLine, CitationLine
+from preserve.model.web import Outcome, Verdict
 
 _ADDRESS = b',"url":"'
 _REQUISITE = b',"requisite_of":'
 _CITATION = b'"citation":'
+_OUTCOMES = {each.value: each for each in Outcome}
+_VERDICTS = {each.value: each for each in Verdict}
 
 
 class Register:
@@ -47,6 +52,46 @@ class Register:
         for number in sorted(numbers):
             if number in self._citations:
                 yield lines.decode_citation(self._run.row_at(file, self._citations[number]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Glance:
+    """What a capture's line says at a glance: enough to know whether it is worth being taken apart.
+
+    `written` are the forms in which footnotes have the address, `passed` the addresses that the capture went by; `cited` are the numbers of
+    the citations that it answers, `foreign` says that a third party captured it.
+    """
+
+    url: str
+    outcome: Outcome
+    verdict: Verdict | None
+    requisite: bool
+    foreign: bool
+    written: tuple[str, ...]
+    passed: tuple[str, ...]
+    cited: tuple[int, ...]
+
+
+def glance(row: bytes) -> Glance:
+    """A capture's line, looked at without holding it to its one spelling, in a tenth of the time that `lines.decode_capture` takes.
+
+    For files whose bytes were held against what was signed. Raises FormatError.
+    """
+    try:
+        said = json.loads(row)
+        url, answers, verdict = said["url"], said.get("cited_in", ()), said["verdict"]
+        return Glance(
+            url=url,
+            outcome=_OUTCOMES[said["outcome"]],
+            verdict=None if verdict is None else _VERDICTS[verdict],
+            requisite="requisite_of" in said and said["requisite_of"] is not None,
+            foreign="foreign" in said,
+            written=tuple(answer["as_written"] for answer in answers),
+            passed=(said["final_url"], *(hop["url"] for hop in said.get("hops", ()))),
+            cited=tuple(answer["citation"] for answer in answers),
+        )
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as problem:
+        raise FormatError("a capture's line cannot be read") from problem
 
 
 def key(url: str) -> str:

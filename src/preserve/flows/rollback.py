@@ -14,7 +14,6 @@ from preserve.errors import TrustError
 from preserve.formats.note import Checkpoint
 from preserve.model.event import EventKind, Rollback, Statement
 from preserve.model.finding import Report, Result
-from preserve.model.trust import TrustedKey
 from preserve.rules.verify_log import History, Remembered, acceptance
 
 if TYPE_CHECKING:
@@ -62,11 +61,3 @@ def body(old: Checkpoint, head: tuple[int, bytes], reason: str) -> Rollback:
         accepted_size=size,
         accepted_root=root.hex(),
     )
-
-
-def log_key(origin: str, trusted: Iterable[TrustedKey]) -> str:
-    """The vkey that is pinned for the log. Raises TrustError when none is."""
-    for key in trusted:
-        if key.vkey is not None and key.vkey.startswith(f"{origin}+"):
-            return key.vkey
-    raise TrustError(f"no key is trusted for the log {origin}", "preserve trust add its vkey, which its keeper tells you")

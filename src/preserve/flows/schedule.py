@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta, tzinfo
 from types import MappingProxyType
 from typing import Protocol
@@ -19,6 +19,7 @@ from preserve.errors import ExitCode, FormatError, LockedError, PreserveError, S
 from preserve.formats import lines, manifest
 from preserve.formats.times import rfc3339
 from preserve.model.digest import Event
+from preserve.model.noun import dataclass
 from preserve.model.schedule import Begun, Progress, Reading, Schedule, Seen
 from preserve.model.trust import CaptureLine, Manifest
 from preserve.ports import ArchiveStore, Clock, Folder, ScheduleMemory

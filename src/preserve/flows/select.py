@@ -249,16 +249,24 @@ def _about_hosts(run: SealedRun, hosts: Collection[str]) -> Iterator[_Place]:
         for index in range(1, warc.records.count):
             if (warc.path, index) in owned:
                 continue
-            header, _ = run.head(warc.path, index)
-            if selection.is_of_host(header.target_uri or "", hosts):
+            header = _header(run, (warc.path, index))
+            if header is not None and selection.is_of_host(header.target_uri or "", hosts):
                 yield warc.path, index
+
+
+def _header(run: SealedRun, place: _Place) -> Header | None:
+    """A record's header; None of one that was so short that nothing which could be read stands where it was removed."""
+    try:
+        return run.head(*place)[0]
+    except FormatError:
+        return None
 
 
 def _refers_to(run: SealedRun, line: CaptureLine) -> Iterator[tuple[str, str]]:
     """(record id, address) of the originals of a capture's revisits."""
     for record in line.records if line.foreign is None else ():
-        if record.type == "revisit":
-            header, _ = run.head(record.warc, record.index)
+        header = _header(run, (record.warc, record.index)) if record.type == "revisit" else None
+        if header is not None and header.type == "revisit":
             yield (header.get("WARC-Refers-To") or "").strip("<>"), header.get("WARC-Refers-To-Target-URI") or ""
 
 
@@ -273,15 +281,15 @@ def find_records(
     missing = dict(wanted)
     for run in sorted(runs, key=lambda run: run.name not in whole):
         for place in _shown(run, missing):
-            header, _ = run.head(*place)
-            if missing.pop(header.id, None) is not None:
+            header = _header(run, place)
+            if header is not None and missing.pop(header.id, None) is not None:
                 yield run, place
             if not missing:
                 return
     if missing:
         raise FormatError(
             f"the original of a revisit is not in the archive: {next(iter(missing.values()))}",
-            "preserve verify says what is missing; without it the capture cannot be replayed",
+            "preserve verify says what is missing, or was removed; whole runs can be bundled together",
         )
 
 

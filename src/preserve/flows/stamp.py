@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from functools import partial
 
@@ -22,6 +22,7 @@ from preserve.formats import manifest as manifest_format
 from preserve.formats import seal, statement, timestamp
 from preserve.formats.manifest import start_message, start_token_path, token_path
 from preserve.formats.times import rfc3339
+from preserve.model.noun import dataclass
 from preserve.model.run import RunIdentity
 from preserve.model.trust import Stamp, StartToken, TrustedKey
 from preserve.ports import ArchiveStore, Clock, Staging, TimeAuthority

@@ -7,12 +7,12 @@ full verification, never from what a line claims.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 
 from preserve.errors import FormatError, StoreError
 from preserve.formats import lines, manifest
 from preserve.model.finding import Report
+from preserve.model.noun import dataclass
 from preserve.model.trust import CaptureLine, CitationLine, ForeignLine, Manifest, MementoLine
 from preserve.model.web import Outcome, Verdict
 from preserve.ports import Folder

@@ -1,24 +1,32 @@
 """`preserve verify`: is this what was sealed, by whom, and is it whole? Reads, never writes, below the folder given.
 
 A folder is taken for an archive or for a run by what lies in it; both are then held against what they should be, so that a part
-taken away is a finding and not a reason to look less closely. The claims that a lone run cannot show say so.
+taken away is a finding and not a reason to look less closely. The claims that a lone run cannot show say so. A run that lies in an archive is
+judged with what that archive's log says of keys and of the run's records; nothing else of the archive is looked at (docs/adr/0204).
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from preserve.errors import FormatError, StoreError
-from preserve.flows import verify_run
+from preserve.flows import carried, verify_run
+from preserve.flows.carried import Carried
 from preserve.flows.measure import Sample, VanishedError, measure_all
 from preserve.flows.verify_archive import check_archive
 from preserve.flows.verify_log import Memory
-from preserve.formats import note, tlog
+from preserve.flows.verify_run import Told
+from preserve.formats import note, seal, tlog
+from preserve.formats.note import Checkpoint
 from preserve.model.finding import Claim, Finding, Report, Result, unchecked
+from preserve.model.tree import Entry
 from preserve.model.trust import TrustedKey
 from preserve.rules.verify_log import log_keys
+from preserve.rules.verify_signed import KEY
 from preserve.rules.verify_witness import Demand
 
 if TYPE_CHECKING:
@@ -42,8 +50,9 @@ def verify(
     thorough: bool = False,
     demand: Demand | None = None,
     sample: Sample | None = None,
+    around: Folder | None = None,
 ) -> Report:
-    """Check the archive or the run in `folder`; the first of `memories` learns the log's head. `demand` is the policy for witnesses.
+    """Check the archive or the run in `folder`; `around` is the archive that a run lies in, where it does. The first of `memories` learns the log's head. `demand` is the policy for witnesses.
 
     With a `sample` only some records of each WARC file are read; everything else is checked as always.
 
@@ -51,7 +60,9 @@ def verify(
     """
     names = folder.names()
     if names & _RUN and "archive.toml" not in names:
-        findings = _check_run(folder, trusted, memories, now, workers, thorough=thorough, demand=demand, sample=sample)
+        findings = _check_run(
+            folder, trusted, memories, now, workers, thorough=thorough, demand=demand, sample=sample, around=around
+        )
     elif names & _ARCHIVE:
         findings = _check_settled(folder, trusted, memories, now, workers, thorough=thorough, demand=demand, sample=sample)
     else:
@@ -137,19 +148,25 @@ def _check_run(
     thorough: bool,
     demand: Demand | None,
     sample: Sample | None,
+    around: Folder | None,
 ) -> list[Finding]:
+    said = _said_around(folder, around, trusted, memories, now, demand)
+    trusted = said.trusted
+    entries = list(folder.walk())
+    told = _told(folder, entries, said)
     try:
-        check = verify_run.begin(folder, "", list(folder.walk()), trusted, now, thorough=thorough, sample=sample)
+        check = verify_run.begin(folder, "", entries, trusted, now, thorough=thorough, sample=sample, told=told)
     except FileNotFoundError as problem:
         raise VanishedError(str(problem.filename)) from None
     verify_run.finish(folder, check, measure_all(folder, check.jobs, workers))
     findings = check.findings
+    findings += said.findings
     if check.manifest is None:
         return findings
-    origin = check.manifest.log.origin
-    keys = log_keys(origin, trusted, None, now, demand)
-    remembered = [note.parse_checkpoint(known.text) for memory in memories if (known := memory.recall(origin)) is not None]
-    findings += verify_run.judge_log(check, keys, None, remembered)
+    findings += [*said.judge_archive(check.manifest, "events"), *said.judge_head(check.proof, check.subject)]
+    origin, created = check.manifest.log.origin, check.manifest.created
+    keys = log_keys(origin, trusted, None, now, demand, rotations=said.rotations, created=created)
+    findings += verify_run.judge_log(check, keys, None, _remembered(memories, origin))
     for claim, why in (
         (Claim.LOG_CONSISTENCY, "needs the archive: whether its log only grew cannot be seen from one run"),
         (Claim.DOCUMENTS, "needs the archive: the copies of the documents lie there"),
@@ -159,3 +176,40 @@ def _check_run(
     if not any(finding.claim is Claim.WITNESSES for finding in findings):
         findings.append(unchecked(Claim.WITNESSES, check.subject, "no witness cosigned it"))
     return findings
+
+
+def _remembered(memories: Sequence[Memory], origin: str) -> list[Checkpoint]:
+    return [note.parse_checkpoint(known.text) for memory in memories if (known := memory.recall(origin)) is not None]
+
+
+def _said_around(
+    folder: Folder,
+    around: Folder | None,
+    trusted: Sequence[TrustedKey],
+    memories: Sequence[Memory],
+    now: datetime,
+    demand: Demand | None,
+) -> Carried:
+    """What the archive that a run lies in says of keys and of the run's records, judged by its proofs as if it had been carried along.
+
+    An archive that cannot be read says nothing, and the run is judged by itself: that is told.
+    """
+    nothing = Carried(trusted=tuple(trusted))
+    if around is None:
+        return nothing
+    try:
+        sealed = hashlib.sha256(folder.read("SEAL", seal.MAX_SIZE)).hexdigest()
+        files = carried.events_about(around, lambda body: body.run.seal_sha256 == sealed)
+        held = carried.Held({f"events/{event}/{path}": data for event, path, data in files})
+    except (FileNotFoundError, FormatError, StoreError) as problem:
+        why = f"the archive around the run could not be read, and says nothing of its keys and records: {problem}"
+        return replace(nothing, findings=(unchecked(Claim.EVENTS, "events", why),))
+    return carried.follow(held, trusted, now, demand, lambda origin: _remembered(memories, origin))
+
+
+def _told(folder: Folder, entries: Iterable[Entry], said: Carried) -> Told | None:
+    """What is said of the records of the run in `folder`."""
+    if not said.redactions:
+        return None
+    keys = {match[1] for entry in entries if (match := KEY.fullmatch(entry.path)) is not None}
+    return said.told(hashlib.sha256(folder.read("SEAL", seal.MAX_SIZE)).hexdigest(), keys)

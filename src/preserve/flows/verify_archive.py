@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 from preserve.errors import FormatError
 from preserve.flows import verify_run
 from preserve.flows.measure import Sample, WholeJob, measure_all
-from preserve.flows.verify_events import PLACE, STAGED, Events
+from preserve.flows.verify_events import PLACE, STAGED, Events, read_events, read_rotations
 from preserve.flows.verify_log import LogCheck, Memory
 from preserve.flows.verify_run import RunCheck
 from preserve.flows.verify_told import check_renewals, told
 from preserve.formats import description as description_format
+from preserve.formats import sshsig
 from preserve.model.archive import Description
 from preserve.model.event import EventKind
 from preserve.model.finding import Claim, Finding, failed, passed, unchecked
@@ -79,17 +80,19 @@ def check_archive(
     described, problems = describe(folder, layout)
     findings += problems
     used = bool(layout.runs or layout.events)
-    log = LogCheck(folder, layout.log, described, trusted, memories, now, runs=used, demand=demand)
-    known = not log.keys.doubt
-    events = Events(folder, layout.events, layout.stated, trusted, described, log.history, now, known_log=known)
+    rotations = read_rotations(folder, {**layout.events, **layout.stated})
+    log = LogCheck(folder, layout.log, described, trusted, memories, now, runs=used, demand=demand, rotations=rotations)
+    events = read_events(folder, layout.events, layout.stated, trusted, described, log, now)
     findings += log.findings
     findings += log.judge_memory(rollback for rollback, _ in events.established(EventKind.ROLLBACK))
     runs = _Runs(folder, layout, log, events, described, events.trusted, now, workers, thorough=thorough, sample=sample)
     findings += runs.check()
     findings += events.findings(runs.logged, runs.seals)
+    findings += events.judge_countersignatures(runs.countersigned)
     present = {entry.path for entry in layout.every() if entry.kind is Kind.FILE}
     findings += check_renewals(folder, present, events, runs.told, runs.sealed, thorough=thorough)
-    findings += _check_documents(folder, layout, runs, workers)
+    if sample is None or not sample.lists_alone:
+        findings += _check_documents(folder, layout, runs, workers)
     findings += log.conclude([finding for finding in findings if finding.claim is Claim.LOG_CONSISTENCY])
     return findings
 
@@ -167,6 +170,8 @@ class _Runs:
         self._previous: tuple[Manifest, str] | None = None
         self.logged: list[Logged] = []
         self.seals: dict[int, str] = {}
+        self.countersigned: dict[int, tuple[str, dict[str, bytes]]] = {}
+        """Of the runs that others signed too: what findings call the run, and the digests of its manifest."""
         self.sources: dict[str, set[str]] = {}
         self.sources_known = True
 
@@ -231,6 +236,8 @@ class _Runs:
         self._previous = (manifest, check.seal_sha256)
         self.logged.append(Logged(index=manifest.log.size_before, created=manifest.created, subject=check.subject, event=False))
         self.seals[manifest.archive.sequence] = check.seal_sha256
+        if manifest.archive.sequence in self._events.countersigned:
+            self.countersigned[manifest.archive.sequence] = check.subject, sshsig.digests_of(check.document)
         check.findings += verify_run.judge_log(check, self._log.keys, self._log.history, self._log.remembered)
 
     def _last_entry(self) -> None:

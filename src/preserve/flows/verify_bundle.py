@@ -16,22 +16,26 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol
 from isal import isal_zlib
 
 from preserve.errors import FormatError
-from preserve.flows import bundle, bundle_foreign, verify_run, verify_selected
+from preserve.flows import bundle, bundle_foreign, carried, countersigned, verify_run, verify_selected
+from preserve.flows.carried import Carried
 from preserve.flows.measure import measure_all
 from preserve.flows.select import SealedRun
 from preserve.flows.verify_index import IndexCheck
 from preserve.flows.verify_log import Memory
-from preserve.flows.verify_run import RunCheck
-from preserve.formats import note, publickey, wacz, warcscan
+from preserve.flows.verify_run import RunCheck, Told
+from preserve.formats import note, publickey, seal, wacz, warcscan
+from preserve.formats.note import Checkpoint
 from preserve.formats.publickey import PublicKey
 from preserve.formats.wacz import Digest, Package
 from preserve.formats.zip import ZipEntry, ZipLayout
 from preserve.model.finding import Claim, Finding, Result, failed, unchecked
+from preserve.model.tree import Entry
 from preserve.model.trust import Manifest, TrustedKey
 from preserve.rules import handover
 from preserve.rules import verify_archive as archive_rules
 from preserve.rules import verify_bundle as rules
 from preserve.rules.verify_log import log_keys
+from preserve.rules.verify_signed import KEY
 from preserve.rules.verify_witness import Demand
 
 if TYPE_CHECKING:
@@ -60,6 +64,8 @@ class _Bundle:
     all: Folder
     ours: bool
     demand: Demand | None
+    said: Carried
+    """What the archive's log says of keys and of removed records, as far as it came along."""
     findings: list[Finding] = field(default_factory=list)
     measured: dict[str, rules.Measured] = field(default_factory=dict)
 
@@ -76,13 +82,20 @@ def check_bundle(
     """Every finding about the bundle. Raises FormatError when it is no WACZ, StoreError when it cannot be read."""
     entries = {entry.name: entry for entry in container.layout.entries}
     ours = any(name.startswith(wacz.OURS) for name in entries)
-    if any(name.count("/") == 1 and name.endswith("/bagit.txt") for name in entries):
-        raise FormatError("a BagIt bag in a ZIP", "unpack it, then verify the folder: unzip X.zip, preserve verify X")
+    bag = next((name for name in entries if name.count("/") == 1 and name.endswith("/bagit.txt")), None)
+    if bag is not None:
+        raise FormatError(
+            "a BagIt bag in a ZIP: a bag is checked as the folder that it was made as",
+            f"unzip it, then verify the folder {bag.partition('/')[0]} that it holds",
+        )
     if wacz.PACKAGE not in entries and not ours:
         raise FormatError(f"not a WACZ: it has no {wacz.PACKAGE}", "name a .wacz, an archive, or a run's folder")
     files = {name: entry for name, entry in entries.items() if not entry.is_folder}
-    work = _Bundle(entries=entries, all=container.folder(files), ours=ours, demand=demand)
-    work.findings += rules.judge_layout(container.layout)
+    events = {path: entry for name, entry in files.items() if (path := handover.event_in(name)) is not None}
+    said = carried.follow(container.folder(events), trusted, now, demand, lambda origin: _remembered(memories, origin))
+    trusted = said.trusted
+    work = _Bundle(entries=entries, all=container.folder(files), ours=ours, demand=demand, said=said)
+    work.findings += [*rules.judge_layout(container.layout), *said.findings]
     package = _package(work, trusted, now)
     index = IndexCheck(*sorters, ours=ours)
     for name in files:
@@ -165,7 +178,7 @@ def _measure(work: _Bundle, name: str, index: IndexCheck) -> rules.Measured:
                 index.expect(found, found.header, name)
         elif name.startswith(wacz.ARCHIVE) and name.endswith(".gz"):
             for found in warcscan.scan(stream):
-                if found.problem:
+                if found.problem and found.sha256 not in work.said.replacements:
                     why = f"the record at offset {found.offset}: {found.problem}"
                     work.findings.append(failed(Claim.STRUCTURE, name, why))
                 elif found.header is not None:
@@ -198,31 +211,50 @@ def _check_runs(
         if not work.entries[name].is_folder:
             yield failed(Claim.COMPLETENESS, name, "forged: no run in this bundle sealed it")
     earlier: RunCheck | None = None
+    seals: dict[int, str] = {}
     shown: list[tuple[Manifest, bundle.Shown]] = []
     for name in sorted(runs, key=lambda name: (len(name.partition("-")[0]), name)):
         folder = container.folder(runs[name])
         at = f"runs/{name}/"
         entries = list(folder.walk())
+        added = [entry for entry in entries if countersigned.PLACE.fullmatch(entry.path.removeprefix(at))]
+        entries = [entry for entry in entries if entry not in added and entry.path != at + countersigned.FOLDER]
         below = [entry for entry in entries if entry.path.startswith(at)]
         whole = not any(entry.path.startswith(at + handover.PROOFS) for entry in below)
+        told = _told(folder, at, below, work.said)
         if whole:
-            check = verify_run.begin(folder, at, below, trusted, now, thorough=True)
+            check = verify_run.begin(folder, at, below, trusted, now, thorough=True, told=told)
             verify_run.finish(folder, check, measure_all(folder, check.jobs, workers))
             lines = _shown(folder, name) if check.manifest and not check.altered else None
         else:
-            check = verify_run.open_sealed(folder, at, below, trusted, now, thorough=True)
+            check = verify_run.open_sealed(folder, at, below, trusted, now, thorough=True, told=told)
             lines = verify_selected.check(folder, check, entries, workers)
         yield from check.findings
         if check.manifest is None:
             earlier = None
             continue
+        yield from work.said.judge_archive(check.manifest, "events")
+        yield from work.said.judge_head(check.proof, check.subject)
+        seals[check.manifest.archive.sequence] = check.seal_sha256
+        yield from countersigned.judge(folder, check, added, trusted)
         if lines is not None:
             shown.append((check.manifest, lines))
-        yield from _judge_log(check, trusted, memories, now, work.demand)
+        yield from _judge_log(check, trusted, memories, now, work)
         yield from _judge_chain(check, earlier)
         earlier = check
+    yield from work.said.judge_references(seals)
     if not any(finding.result is Result.FAIL for finding in work.findings) and len(shown) == len(runs):
         yield from _judge_pages(work, shown)
+
+
+def _told(folder: Folder, at: str, entries: Iterable[Entry], said: Carried) -> Told:
+    """What is said of the records of one run. SEAL binds its keys, so that their names are those of its signers, or something fails."""
+    keys = {match[1] for entry in entries if (match := KEY.fullmatch(entry.path.removeprefix(at))) is not None}
+    try:
+        sealed = hashlib.sha256(folder.read(f"{at}SEAL", seal.MAX_SIZE)).hexdigest()
+    except (FileNotFoundError, FormatError):
+        return Told()  # which is found where it is judged
+    return said.told(sealed, keys)
 
 
 def _views(entries: Mapping[str, ZipEntry]) -> dict[str, dict[str, ZipEntry]]:
@@ -249,15 +281,19 @@ def _views(entries: Mapping[str, ZipEntry]) -> dict[str, dict[str, ZipEntry]]:
     return runs
 
 
+def _remembered(memories: Sequence[Memory], origin: str) -> list[Checkpoint]:
+    """What was seen of a log before."""
+    return [note.parse_checkpoint(known.text) for memory in memories if (known := memory.recall(origin)) is not None]
+
+
 def _judge_log(
-    check: RunCheck, trusted: Sequence[TrustedKey], memories: Sequence[Memory], now: datetime, demand: Demand | None
+    check: RunCheck, trusted: Sequence[TrustedKey], memories: Sequence[Memory], now: datetime, work: _Bundle
 ) -> Iterator[Finding]:
     manifest = check.manifest
     assert manifest is not None
     origin = manifest.log.origin
-    keys = log_keys(origin, trusted, None, now, demand)
-    remembered = [note.parse_checkpoint(known.text) for memory in memories if (known := memory.recall(origin)) is not None]
-    findings = verify_run.judge_log(check, keys, None, remembered)
+    keys = log_keys(origin, trusted, None, now, work.demand, rotations=work.said.rotations, created=manifest.created)
+    findings = verify_run.judge_log(check, keys, None, _remembered(memories, origin))
     yield from findings
     for claim, why in (
         (Claim.LOG_CONSISTENCY, "needs the archive: whether its log only grew cannot be seen from a bundle"),

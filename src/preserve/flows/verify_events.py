@@ -14,29 +14,32 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from preserve.errors import FormatError
-from preserve.formats import hashlist, seal, statement
+from preserve.formats import hashlist, seal, sshsig, statement
 from preserve.formats.manifest import MAX_TOKEN, token_path
+from preserve.formats.sshsig import SshSignature
 from preserve.formats.times import rfc3339
 from preserve.model.archive import Description
-from preserve.model.event import EventKind, Renewal, Statement
+from preserve.model.event import Countersignature, EventKind, KeyChange, Renewal, Statement
 from preserve.model.finding import Claim, Finding, Result, failed, passed, unchecked
 from preserve.model.tree import Entry, Kind
 from preserve.model.trust import Stamp, TrustedKey
 from preserve.rules import events as words
-from preserve.rules import keychain
+from preserve.rules import keychain, succession, verify_countersignature
 from preserve.rules import verify_event as rules
 from preserve.rules import verify_log as log_rules
 from preserve.rules import verify_signed as signed_rules
 from preserve.rules import verify_time as time_rules
 from preserve.rules import verify_tree as tree
+from preserve.rules.succession import Rotated
 
 if TYPE_CHECKING:
+    from preserve.flows.verify_log import LogCheck
     from preserve.ports import Folder
 
 PLACE = re.compile(rf"events/(\d{{6,}})-({'|'.join(EventKind)})/", re.ASCII)
 STAGED = re.compile(rf"journal/\d{{6,}}-({'|'.join(EventKind)})/", re.ASCII)
 """Where an event waits to be entered in the log and put in its place."""
-_LIMITS = {"SEAL": seal.MAX_SIZE, statement.NAME: statement.MAX_SIZE}
+_LIMITS = {"SEAL": seal.MAX_SIZE, statement.NAME: statement.MAX_SIZE, sshsig.NAME: sshsig.MAX_SIZE}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -54,6 +57,8 @@ class EventCheck:
     existed_by: datetime | None = None
     listed: Mapping[str, str] = field(default_factory=dict)
     """Of a renewal: the SHA-512 of every file that it covers, by its path in the archive."""
+    signature: SshSignature | None = None
+    """Of a countersignature: the signature, where the file is the one that was entered."""
     findings: list[Finding] = field(default_factory=list)
 
     @property
@@ -80,10 +85,12 @@ class Events:
         now: datetime,
         *,
         known_log: bool = False,
+        proven: bool = False,
     ) -> None:
         """`places` is what lies in each folder of events/, by the folder's path with its last slash; `staged` the same in journal/.
 
-        `known_log`: the log's key is one that this verifier pinned. Only then do key events hand trust on.
+        `known_log`: the log's key is one that this verifier pinned. Only then do key events hand trust on. `proven`: that the log
+        holds them was shown by proofs, where the log is not here (`history` None).
         """
         self._folder = folder
         self._staged = staged
@@ -95,7 +102,7 @@ class Events:
         self._waiting = self._last_entry()
         if self._waiting is not None:
             self.checks.append(self._waiting)
-        self._follow({**places, **staged}, known_log=known_log and history is not None)
+        self._follow({**places, **staged}, known_log=known_log and (proven or history is not None))
 
     @property
     def indexes(self) -> frozenset[int]:
@@ -107,6 +114,36 @@ class Events:
         for check in self.checks:
             if check.statement is not None and check.statement.kind is kind and check.established:
                 yield check.statement, check
+
+    @property
+    def countersigned(self) -> frozenset[int]:
+        """The numbers of the runs that somebody else signed afterwards."""
+        bodies = (check.statement.body for check in self.checks if check.statement is not None and check.signature is not None)
+        return frozenset(body.run.sequence for body in bodies if isinstance(body, Countersignature))
+
+    def judge_countersignatures(self, runs: Mapping[int, tuple[str, Mapping[str, bytes]]]) -> Iterator[Finding]:
+        """What they are worth; `runs` by their number: what findings call each, and the digests of its manifest."""
+        for check in self.checks:
+            said, signature = check.statement, check.signature
+            if said is None or signature is None or not isinstance(said.body, Countersignature):
+                continue
+            number = said.body.run.sequence
+            if number not in runs:
+                why = f"its run {number} cannot be read, so that the signature was not checked"
+                yield unchecked(Claim.CO_SIGNERS, check.subject, why)
+                continue
+            subject, digests = runs[number]
+            yield verify_countersignature.judge(
+                signature,
+                digests,
+                self.trusted,
+                subject,
+                f"{check.subject}/{sshsig.NAME}",
+                entered=said.created if check.established else None,
+                existed_by=check.existed_by,
+                index=said.log.size_before,
+                name=said.body.name,
+            )
 
     def staged(self, index: int) -> EventCheck | None:
         """The event in journal/ whose statement is that entry of the log. It is one of `checks`, and obeyed like any other."""
@@ -157,7 +194,7 @@ class Events:
         stated = [
             keychain.Stated(statement=check.statement, existed_by=check.existed_by)
             for check in self.checks
-            if check.statement is not None and check.statement.kind is EventKind.KEY and not check.altered
+            if check.statement is not None and isinstance(check.statement.body, KeyChange) and not check.altered
         ]
         if not stated:
             return
@@ -177,6 +214,7 @@ class Events:
             return check
         check.findings += rules.judge_place(said, at.split("/")[1], self._described, check.subject)
         check.findings += keychain.judge_signatures(said, check.subject)
+        check.findings += succession.judge_rotation(said, check.subject)
         if self._history is not None:
             check.findings += rules.judge_entry(said, check.document, self._history, check.subject)
         if not check.altered and check.known:
@@ -188,6 +226,49 @@ class Events:
         return check
 
 
+def read_rotations(folder: Folder, places: Mapping[str, Collection[Entry]]) -> tuple[Rotated, ...]:
+    """What the events in `places` (as for Events) say of the log's key, where both keys signed it. Nothing else of them is judged."""
+    keys = [at for at in places if at.endswith(f"-{EventKind.KEY}/")]
+    found = (read_rotation(folder, at, places[at]) for at in keys)
+    return tuple(rotation for rotation in found if rotation is not None)
+
+
+def read_rotation(folder: Folder, at: str, entries: Collection[Entry]) -> Rotated | None:
+    """The same of one event, whose files are the `entries` below `at`; None when it is about something else, or they did not sign."""
+    judged = signed_rules.judge_sealed(_read(folder, at, entries)[0], at, statement.NAME)
+    try:
+        said = statement.decode(judged.document)
+    except FormatError:
+        return None  # what is wrong with it is found where it is judged
+    return succession.rotated(said, judged.document, {key.keyid for key in judged.keys})
+
+
+def read_events(
+    folder: Folder,
+    places: Mapping[str, Sequence[Entry]],
+    staged: Mapping[str, Sequence[Entry]],
+    trusted: Sequence[TrustedKey],
+    described: Description | None,
+    log: LogCheck,
+    now: datetime,
+) -> Events:
+    """The events of an archive with the log `log`, which is doubted when nobody who is known agreed that its key was replaced."""
+    rest = (places, staged, trusted, described, log.history, now)
+    events = Events(folder, *rest, known_log=not log.keys.doubt)
+    line = log.keys.line
+    if not line:
+        return events
+    established = {said.log.size_before for said, _ in events.established(EventKind.KEY)}
+    alone = [tenure.ended for tenure in line if tenure.ended is not None and tenure.ended.index not in established]
+    if alone and not log.keys.doubt:
+        log.doubt(f"entry {alone[0].index} replaced the key of {log.keys.origin}, and nobody whom you trust signed that")
+        events = Events(folder, *rest, known_log=False)
+    for check in events.checks:
+        if check.statement is not None and check.established:
+            check.findings += succession.judge_followed(check.statement, line, check.subject)
+    return events
+
+
 def _number(at: str) -> tuple[int, str]:
     return int(at.split("/")[1].partition("-")[0]), at
 
@@ -195,7 +276,8 @@ def _number(at: str) -> tuple[int, str]:
 def _open(folder: Folder, at: str, entries: Collection[Entry], trusted: Sequence[TrustedKey], now: datetime) -> EventCheck:
     """Everything about one event that its own folder says."""
     files, found = _read(folder, at, entries)
-    judged = signed_rules.judge_sealed(files, at, statement.NAME)
+    sealed = {name: data for name, data in files.items() if name != sshsig.NAME}
+    judged = signed_rules.judge_sealed(sealed, at, statement.NAME)
     check = EventCheck(subject=at.rstrip("/"), document=judged.document)
     found = [*tree.misplaced(entries), *tree.misnamed(entries, below=at), *found, *judged.findings]
     if not judged.keys:
@@ -212,6 +294,12 @@ def _open(folder: Folder, at: str, entries: Collection[Entry], trusted: Sequence
     if isinstance(said.body, Renewal):
         check.listed, problems = _listed(folder, at, entries, said.body)
         found += problems
+    if isinstance(said.body, Countersignature) and sshsig.NAME in files:
+        signature = verify_countersignature.judge_file(said.body, files[sshsig.NAME], at + sshsig.NAME)
+        if isinstance(signature, Finding):
+            found.append(signature)
+        else:
+            check.signature = signature
     times = time_rules.judge_times(said, _stamps(folder, at, entries, judged.seal, trusted), now, at, check.subject)
     vouching = tuple(keychain.vouching(trusted, said))
     trust = signed_rules.judge_trust(said, judged.keys, vouching, check.subject, existed_by=times.existed_by)
@@ -291,6 +379,8 @@ def _unexpected(at: str, entries: Collection[Entry], said: Statement) -> Iterato
         needed |= {at + seal.key_path(signer.keyid), at + seal.signature_path(signer.keyid)}
     if isinstance(said.body, Renewal):
         needed.add(at + hashlist.NAME)
+    if isinstance(said.body, Countersignature):
+        needed.add(at + sshsig.NAME)
     allowed = needed | {at + token_path(stamp.authority) for stamp in said.timestamps}
     for entry in entries:
         name = entry.path.removeprefix(at)

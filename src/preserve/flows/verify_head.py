@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from preserve.errors import FormatError, StoreError
 from preserve.flows.verify_archive import describe, lay_out
-from preserve.flows.verify_events import Events
+from preserve.flows.verify_events import read_events, read_rotations
 from preserve.flows.verify_log import LogCheck, Memory
 from preserve.formats import note, tlog
 from preserve.formats.counted import counted
@@ -73,7 +73,7 @@ def verify_checkpoint(
     """Check one checkpoint, or the one in a tlog-proof. Raises FormatError when `data` is neither."""
     signed = _signed(data)
     checkpoint = note.parse_checkpoint(signed.text)
-    keys = log_rules.log_keys(checkpoint.origin, trusted, None, now, demand)
+    keys = log_rules.log_keys(checkpoint.origin, trusted, None, now, demand, alone=True)
     head = log_rules.judge_note(signed, checkpoint, keys, name)
     assert not isinstance(head, Finding), "the keys are those of its own origin"
     findings = list(head.findings)
@@ -106,9 +106,9 @@ def _check(
     layout = lay_out(folder)
     described, findings = describe(folder, layout)
     used = bool(layout.runs or layout.events)
-    log = LogCheck(folder, layout.log, described, trusted, memories, now, runs=used, demand=demand)
-    known = not log.keys.doubt
-    events = Events(folder, layout.events, layout.stated, trusted, described, log.history, now, known_log=known)
+    rotations = read_rotations(folder, {**layout.events, **layout.stated})
+    log = LogCheck(folder, layout.log, described, trusted, memories, now, runs=used, demand=demand, rotations=rotations)
+    events = read_events(folder, layout.events, layout.stated, trusted, described, log, now)
     findings += log.findings
     findings += log.judge_memory(rollback for rollback, _ in events.established(EventKind.ROLLBACK))
     staged = {entry.path for entries in (*layout.staged.values(), *layout.stated.values()) for entry in entries}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
@@ -18,6 +19,7 @@ from preserve.model.tree import Entry, Kind
 from preserve.model.trust import TrustedKey
 from preserve.rules import verify_log as log_rules
 from preserve.rules import verify_tree as tree
+from preserve.rules.succession import Rotated
 from preserve.rules.verify_witness import Demand
 
 if TYPE_CHECKING:
@@ -54,8 +56,12 @@ class LogCheck:
         *,
         runs: bool,
         demand: Demand | None = None,
+        rotations: Sequence[Rotated] = (),
     ) -> None:
-        """`entries` is what lies in log/, `runs` whether there are any, `described` what archive.toml says."""
+        """`entries` is what lies in log/, `runs` whether there are any, `described` what archive.toml says.
+
+        `rotations` is what events say of the log's key; those count that the log holds.
+        """
         self.findings: list[Finding] = []
         self.history: log_rules.History | None = None
         self.head: log_rules.Head | None = None
@@ -66,8 +72,11 @@ class LogCheck:
         said = self._said_key(described)
         checkpoint = self._read_checkpoint()
         origin = described.origin if described else _origin(checkpoint)
-        self.keys = log_rules.log_keys(origin, trusted, said, now, demand)
-        if said is not None and not self.keys.doubt and said != self.keys.log:
+        self._built: tuple[int, log_rules.History] | None = None
+        entered = self._entered(checkpoint, rotations) if rotations else rotations
+        self.keys = log_rules.log_keys(origin, trusted, said, now, demand, rotations=entered)
+        first = self.keys.line[0].key if self.keys.line else self.keys.log
+        if said is not None and not self.keys.doubt and said != first:
             self.findings.append(
                 failed(
                     Claim.INTEGRITY,
@@ -109,6 +118,34 @@ class LogCheck:
             self.findings.append(failed(Claim.LOG_CONSISTENCY, entry.path, f"altered: {problem.message}"))
             return b""
 
+    def _entered(self, checkpoint: bytes | None, rotations: Sequence[Rotated]) -> list[Rotated]:
+        """Those of `rotations` that are entries of the log, in their places. Of a log that does not hold in itself, all: it is found below."""
+        try:
+            head = note.parse_checkpoint(note.parse(checkpoint or b"").text)
+            if any(path not in self.files for path in tlog.paths(head.size)):
+                return list(rotations)
+            history = self._build(head.size)
+        except FormatError:
+            return list(rotations)
+        if history.roots[-1] != head.root:
+            return list(rotations)
+        return [
+            one
+            for one in rotations
+            if history.is_entry(one.index, one.document)
+            and history.holds(one.index, bytes.fromhex(one.statement.log.root_before))
+        ]
+
+    def _build(self, size: int) -> log_rules.History:
+        """The tree over the entries that lie there. Raises FormatError when they cannot be read."""
+        if self._built is None or self._built[0] != size:
+            self._built = size, log_rules.History(tlog.entries(size, self._read))
+        return self._built[1]
+
+    def doubt(self, why: str) -> None:
+        """Let the log establish nothing any more: what is found out once its events are judged."""
+        self.keys = replace(self.keys, doubt=why)
+
     def _open(self, data: bytes) -> None:
         head = log_rules.judge_head(data, self.keys, "log/checkpoint")
         if isinstance(head, Finding):
@@ -123,7 +160,7 @@ class LogCheck:
             )
             return
         try:
-            history = log_rules.History(tlog.entries(size, self._read))
+            history = self._build(size)
         except FormatError as problem:
             self.findings.append(failed(Claim.LOG_CONSISTENCY, "log/tile/entries", f"altered: {problem.message}"))
             return

@@ -13,12 +13,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from preserve.errors import FormatError
-from preserve.flows import verify_run
+from preserve.flows import carried, countersigned, verify_run
+from preserve.flows.carried import Carried
 from preserve.flows.measure import BLOCK
 from preserve.flows.verify_run import RunCheck
 from preserve.formats import manifest as manifest_format
 from preserve.formats import note, packet, proof
 from preserve.formats.counted import counted
+from preserve.formats.note import Checkpoint
 from preserve.formats.warc import Member, MemberCheck
 from preserve.model.finding import Claim, Finding, Report, Result, failed, passed, unchecked
 from preserve.model.packet import Aids
@@ -98,9 +100,13 @@ def _check_contents(
         check.findings.append(failed(Claim.INTEGRITY, packet.MARKER, "not a packet of version 1", code="packet-format"))
     if check.refused:
         return
-    main = _open_run(check, "", trusted, now)
+    said = carried.follow(check.folder, trusted, now, check.demand, lambda origin: _remembered(memories, origin))
+    check.findings += said.findings
+    trusted = said.trusted
+    main = None if any(finding.result is Result.FAIL for finding in said.findings) else _open_run(check, "", trusted, now)
     if main is None or main.manifest is None:
         return
+    check.findings += said.judge_archive(main.manifest, "events")
     if not rules.names_key(readme, main.manifest):
         check.findings.append(failed(Claim.INTEGRITY, packet.README, "it names another key", code="aid-differs"))
     capture = _check_lines(check, main)
@@ -120,7 +126,7 @@ def _check_contents(
     if not check.refused:
         _check_rest(check, runs)
     for run in runs:
-        _check_log(check, run, trusted, memories, now)
+        _check_log(check, run, trusted, said, memories, now)
     _conclude(check, main, capture)
 
 
@@ -130,6 +136,9 @@ def _open_run(check: _Check, at: str, trusted: Sequence[TrustedKey], now: dateti
     run = verify_run.open_sealed(check.folder, at, own, trusted, now, thorough=True)
     run.subject = at.rstrip("/") or "packet"
     check.findings += run.findings
+    if run.manifest is not None:
+        check.findings += countersigned.judge(check.folder, run, own, trusted)
+        check.called_for |= {entry.path for entry in own if countersigned.PLACE.fullmatch(entry.path.removeprefix(at))}
     if run.manifest is None or check.refused:
         return None
     tokens = {at + manifest_format.token_path(entry.authority) for entry in run.manifest.timestamps}
@@ -172,7 +181,8 @@ def _check_records(check: _Check, run: RunCheck, capture: CaptureLine | None, at
         if record.path not in check.present:
             check.findings.append(rules.missing(record.path))
             continue
-        member, sha256, size = MemberCheck(), hashlib.sha256(), 0
+        asked = "sha1" if record.kind == packet.ORIGINAL else ""  # of chunk-framed ones no digest is stated
+        member, sha256, size = MemberCheck(payload=asked), hashlib.sha256(), 0
         with check.folder.open(record.path) as file:
             while size <= record.line.length and (piece := file.read(BLOCK)):
                 sha256.update(piece)
@@ -188,17 +198,30 @@ def _check_rest(check: _Check, runs: Iterable[RunCheck]) -> None:
     called = check.called_for | {packet.MARKER, packet.README, packet.VERIFIER, packet.CAPTURE}
     for run in runs:
         called |= {run.at + name for name in ("manifest.json", "SEAL", packet.PROOF)}
+    called |= {path for path in check.present if packet.EVENT.match(path)}  # each was judged as a whole
     for path in sorted(check.present - called):
         if not any(part in path for part in ("keys/", "signatures/")):  # SEAL lists exactly these
             check.findings.append(rules.unlisted(path))
 
 
-def _check_log(check: _Check, run: RunCheck, trusted: Sequence[TrustedKey], memories: Sequence[Memory], now: datetime) -> None:
+def _remembered(memories: Sequence[Memory], origin: str) -> list[Checkpoint]:
+    return [note.parse_checkpoint(known.text) for memory in memories if (known := memory.recall(origin)) is not None]
+
+
+def _check_log(
+    check: _Check,
+    run: RunCheck,
+    trusted: Sequence[TrustedKey],
+    said: Carried,
+    memories: Sequence[Memory],
+    now: datetime,
+) -> None:
     assert run.manifest is not None
     origin = run.manifest.log.origin
-    keys = log_keys(origin, trusted, None, now, check.demand)
-    remembered = [note.parse_checkpoint(known.text) for memory in memories if (known := memory.recall(origin)) is not None]
-    check.findings += verify_run.judge_log(run, keys, None, remembered)
+    created = run.manifest.created
+    keys = log_keys(origin, trusted, None, now, check.demand, rotations=said.rotations, created=created)
+    check.findings += verify_run.judge_log(run, keys, None, _remembered(memories, origin))
+    check.findings += said.judge_head(run.proof, run.subject)
 
 
 def _conclude(check: _Check, main: RunCheck, capture: CaptureLine) -> None:

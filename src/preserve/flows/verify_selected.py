@@ -20,8 +20,10 @@ from preserve.model.finding import Claim, failed, passed, unchecked
 from preserve.model.tree import Entry
 from preserve.model.trust import CaptureLine, CitationLine, Manifest, RecordLine
 from preserve.rules import handover, verify_signed
+from preserve.rules import verify_redaction as redaction_rules
 from preserve.rules import verify_tree as tree
 from preserve.rules.verify_content import Segment
+from preserve.rules.verify_redaction import Removal
 from preserve.rules.verify_time import TOKEN
 
 if TYPE_CHECKING:
@@ -58,6 +60,7 @@ class _Selected:
         self._manifest = manifest
         self._records: dict[str, list[RecordLine]] = {}
         self._types: dict[tuple[str, int], str] = {}
+        self._gone: dict[str, dict[int, Removal]] = {}
         self._captures: list[CaptureLine] = []
         self._citations: list[CitationLine] = []
         self._roots = {
@@ -127,6 +130,8 @@ class _Selected:
 
     def check_records(self, present: Collection[str], workers: Workers | None) -> None:
         """Each WARC file of the selection holds exactly the records that proofs are there for, each one sound."""
+        stated = self._opened.told.removals.get(self._opened.seal_sha256, ())
+        self._opened.findings += redaction_rules.elsewhere(stated, self._warcs)
         jobs: list[measure.Job] = []
         for warc, records in self._records.items():
             path = handover.warc_path(warc, whole=False)
@@ -135,17 +140,37 @@ class _Selected:
                 continue
             offset, placed = 0, []
             for index, line in enumerate(records):
-                placed.append(RecordLine(index=index, offset=offset, length=line.length, sha256=line.sha256))
+                sha256 = self._expected(warc, line, path, offset)
+                placed.append(RecordLine(index=index, offset=offset, length=line.length, sha256=sha256))
                 offset += line.length
-            jobs += measure.segments(path, recordindex.encode(placed), offset, thorough=True)
+            spare = len(self._gone.get(warc, ()))
+            jobs += measure.segments(path, recordindex.encode(placed), offset, thorough=True, spare=spare)
         warcs = {handover.warc_path(warc, whole=False): warc for warc in self._records}
         for found in measure.measure_all(self._folder, jobs, workers):
             assert isinstance(found, Segment), "that is what was asked for"
             self._judge(found, warcs[found.path])
 
+    def _expected(self, warc: str, line: RecordLine, path: str, offset: int) -> str:
+        """The hash of what must stand at `offset` of the file `path`: of what was sealed, or of what a statement left in its place."""
+        stated = [
+            removal
+            for removal in self._opened.told.removals.get(self._opened.seal_sha256, ())
+            if (removal.record.file, removal.record.index) == (warc, line.index)
+        ]
+        if not stated:
+            return line.sha256
+        self._opened.findings += [redaction_rules.stranger(one) for one in stated if not redaction_rules.speaks_of(one, line)]
+        found = measure.stored_sha256(self._folder, path, offset, line.length)
+        for removal in reversed(stated):
+            if removal.record.replacement_sha256 == found and redaction_rules.speaks_of(removal, line):
+                self._gone.setdefault(warc, {})[line.index] = removal
+                return found
+        return line.sha256
+
     def _judge(self, found: Segment, warc: str) -> None:
-        records = self._records[warc]
-        for spoiled in found.spoiled:
+        records, gone = self._records[warc], self._gone.get(warc, {})
+        broken = [spoiled for spoiled in found.spoiled if records[spoiled.index].index not in gone]
+        for spoiled in broken:
             why = f"altered: record {spoiled.index} at offset {spoiled.offset}: {spoiled.why}"
             self._fail(Claim.INTEGRITY, found.path, f"{why}; it is record {records[spoiled.index].index} of {warc}")
         if found.more or found.problem:
@@ -154,7 +179,8 @@ class _Selected:
             self._fail(Claim.INTEGRITY, found.path, "altered: bytes after the last record that a proof is there for, or a cut")
         if not found.spoiled:
             first = found.first[0]
-            self._types |= {(warc, records[first + place].index): type_ for place, type_ in enumerate(found.types)}
+            types = {(warc, records[first + place].index): type_ for place, type_ in enumerate(found.types)}
+            self._types |= {place: type_ for place, type_ in types.items() if place[1] not in gone}
 
     def conclude(self) -> Shown | None:
         """What holds of the selection, and what it leaves out."""
@@ -172,6 +198,13 @@ class _Selected:
         manifest, opened = self._manifest, self._opened
         if opened.altered:
             return None
+        owners = {
+            (record.warc, record.index): f"the {record.type} of {capture.url}"
+            for capture in self._captures
+            for record in capture.records
+        }
+        for warc, gone in self._gone.items():
+            opened.findings += redaction_rules.judge_removed(warc, opened.at + warc, gone, owners)
         total = sum(records.count for records in self._warcs.values())
         shown = f"{len(here)} of {total} records, {len(self._captures)} of {manifest.captures.count} captures"
         opened.findings += [

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from preserve.errors import FormatError
 from preserve.formats import note, seal, tlog
 from preserve.formats import witness as witness_format
 from preserve.formats.note import NoteSignature, SignedNote, VerifierKey
 from preserve.formats.witness import Request
+from preserve.model.noun import dataclass
 from preserve.ports import ArchiveStore, Ledger, Witness
 
 PROOF = "log/seal.tlog-proof"

@@ -17,7 +17,6 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import UTC
 from itertools import islice
 from typing import Final
@@ -26,6 +25,7 @@ from preserve.errors import FormatError
 from preserve.formats import gzipmember
 from preserve.formats.url import surt
 from preserve.formats.warc import Header
+from preserve.model.noun import dataclass
 
 NAME: Final = "index.cdx.gz"
 BLOCK_LINES: Final = 512

@@ -8,9 +8,9 @@ does not decode gives as much as could be read.
 from __future__ import annotations
 
 import re
-import zlib
 from collections.abc import Iterable, Iterator
 
+from preserve.formats import contentcoding
 from preserve.model.web import Exchange
 
 _SIZE_LINE = re.compile(rb"[ \t]*([0-9A-Fa-f]{1,16})[^\n]*\n")
@@ -19,19 +19,27 @@ _LONGEST_LINE = 1 << 14
 
 
 def entity(exchange: Exchange, limit: int) -> bytes:
-    """Up to `limit` bytes of the entity, decoded."""
+    """Up to `limit` bytes of the entity, decoded; still coded where `obstacle` says why."""
     pieces: Iterable[bytes] = exchange.body.chunks()
     if exchange.chunked:
         pieces = _unframed(pieces)
-    coding = (exchange.header(b"content-encoding") or b"").strip().lower()
-    if coding in {b"gzip", b"x-gzip", b"deflate"}:
-        pieces = _inflated(pieces, limit)
+    pieces = contentcoding.undone(pieces, _coding(exchange))
     found = bytearray()
     for piece in pieces:
         found += piece
         if len(found) >= limit:
             break
     return bytes(found[:limit])
+
+
+def obstacle(exchange: Exchange) -> str:
+    """Why the content coding of an entity cannot be undone here, in words; "" when it can."""
+    return contentcoding.obstacle(_coding(exchange))
+
+
+def _coding(exchange: Exchange) -> bytes:
+    # A list may be spread over several fields (RFC 9110 section 5.3).
+    return b", ".join(value for name, value in exchange.headers if name.lower() == b"content-encoding")
 
 
 def _unframed(pieces: Iterable[bytes]) -> Iterator[bytes]:
@@ -58,23 +66,3 @@ def _unframed(pieces: Iterable[bytes]) -> Iterator[bytes]:
             else:
                 break
         held = buffer[at:]
-
-
-def _inflated(pieces: Iterable[bytes], limit: int) -> Iterator[bytes]:
-    """Gzip or zlib undone, or raw deflate, which some servers send in the name of zlib; never more than `limit` at once."""
-    inflater, first = zlib.decompressobj(zlib.MAX_WBITS | 32), True
-    for piece in pieces:
-        data = piece
-        while data:
-            try:
-                out = inflater.decompress(data, limit)
-            except zlib.error:
-                if not first:
-                    return
-                inflater, first = zlib.decompressobj(-zlib.MAX_WBITS), False
-                continue
-            first = False
-            yield out
-            data = inflater.unconsumed_tail
-            if inflater.eof:
-                return

@@ -15,7 +15,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final, cast
 
 from isal import isal_zlib
@@ -23,6 +22,7 @@ from isal import isal_zlib
 from preserve.errors import FormatError
 from preserve.formats.warc import END, MAX_HEADER, Header
 from preserve.formats.warcscan import BLOCK_START, lenient_header
+from preserve.model.noun import dataclass
 
 MAX_INFLATED: Final = 1 << 36
 """Bytes that a file may unpack to, when it unpacks to more than a hundred times its size."""

@@ -13,11 +13,11 @@ file that begins with the PEM comes from such a program, and says nothing of its
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from datetime import datetime
 
 from preserve.errors import FormatError
 from preserve.formats import times
+from preserve.model.noun import dataclass
 
 TYPE = "preserve-key/v1"
 MAX_SIZE = 1 << 16

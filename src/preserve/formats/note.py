@@ -20,12 +20,12 @@ import binascii
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Protocol
 
 from preserve.errors import FormatError
 from preserve.formats import mldsa44, publickey
+from preserve.model.noun import dataclass
 
 MAX_NOTE = 1 << 16
 MAX_SIGNATURES = 64

@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, TypeAlias
 
 from preserve.errors import FormatError
+from preserve.model.noun import dataclass
 
 Read: TypeAlias = Callable[[int, int], bytes]
 """`read(offset, length)`: those bytes of the file, fewer only at its end."""
@@ -45,10 +45,19 @@ EPOCH: Final = datetime(1980, 1, 1, tzinfo=UTC)
 
 SAFE: Final = re.compile(r"(?:README\.md|(?:[a-z0-9][a-z0-9._-]*/){0,3}(?:SEAL|[a-z0-9][a-z0-9._-]*))")
 RUN: Final = re.compile(r"originals/([0-9]{6,16})/")
+EVENT: Final = re.compile(r"events/[0-9]{6,16}-key/")
+"""What the archive's log says of keys, each statement in its folder."""
+OF_EVENT: Final = ("statement.json", "SEAL", "log/entry.tlog-proof")
+"""What each of these folders has, beside keys and signatures."""
 _AUTHORITY = r"[a-z0-9][a-z0-9._-]{0,99}"
 _OF_RUN = re.compile(
     r"manifest\.json|SEAL|keys/[0-9a-f]{64}\.pem|signatures/[0-9a-f]{64}\.sig|timestamps/(?:start-)?" + _AUTHORITY + r"\.tsr|"
-    r"log/seal\.tlog-proof|proofs/records\.proof|records/[0-9]{2,5}-[a-z]{1,20}\.warc\.gz"
+    r"countersignatures/[0-9a-f]{64}\.sshsig|log/seal\.tlog-proof|proofs/records\.proof|records/[0-9]{2,5}-[a-z]{1,20}\.warc\.gz"
+)
+_OF_KEYS = re.compile(
+    r"statement\.json|SEAL|keys/[0-9a-f]{64}\.pem|signatures/[0-9a-f]{64}\.sig|log/entry\.tlog-proof|timestamps/(?!start-)"
+    + _AUTHORITY
+    + r"\.tsr"
 )
 _OF_PACKET = frozenset({MARKER, README, VERIFIER, CAPTURE, CITATIONS})
 _MAX_NAME = 200
@@ -69,6 +78,8 @@ def belongs(name: str) -> bool:
     """Whether a packet can have a file of this name."""
     if name in _OF_PACKET:
         return True
+    if match := EVENT.match(name):
+        return _OF_KEYS.fullmatch(name[match.end() :]) is not None
     return _OF_RUN.fullmatch(RUN.sub("", name, count=1) if RUN.match(name) else name) is not None
 
 

@@ -14,10 +14,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from preserve.errors import FormatError
 from preserve.formats.note import COSIGNATURES, KeyType, VerifierKey
+from preserve.model.noun import dataclass
 
 MAX_SIZE = 1 << 18
 MAX_NAMES = 256

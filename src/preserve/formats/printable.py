@@ -13,6 +13,6 @@ _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 def printable(text: str) -> str:
     """`text` on one line with every character that could act rather than show replaced by its escape."""
-    if text.isascii() and text.isprintable():
-        return text
+    if text.isprintable():
+        return text  # what Unicode calls "Other" and "Separator" is not, but for the space: more than is hidden here
     return "".join(f"\\u{{{ord(char):x}}}" if unicodedata.category(char) in _HIDDEN else char for char in text)

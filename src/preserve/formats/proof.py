@@ -15,12 +15,12 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
 from preserve.errors import FormatError
 from preserve.formats import merkle
 from preserve.formats.note import decimal, unbase64
+from preserve.model.noun import dataclass
 
 
 class Kind(StrEnum):

@@ -15,7 +15,6 @@ S >= L; an R that is no canonical point).
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
@@ -25,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, utils
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
 from preserve.errors import FormatError
+from preserve.model.noun import dataclass
 
 try:
     from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PublicKey

@@ -12,15 +12,15 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from preserve.errors import FormatError
 from preserve.formats import seal, signedparts, strictjson
-from preserve.formats.bodies import custody, key, redaction, renewal, rollback
+from preserve.formats.bodies import countersignature, custody, key, redaction, renewal, rollback, trust
 from preserve.formats.strictjson import WORDS, Fields, Json
 from preserve.formats.times import rfc3339
 from preserve.model.event import Body, EventKind, Statement
+from preserve.model.noun import dataclass
 
 NAME = seal.STATEMENT
 MAX_SIZE = (1 << 16) - 1
@@ -36,11 +36,13 @@ class _Kind:
 
 
 _KINDS: dict[EventKind, _Kind] = {
+    EventKind.COUNTERSIGNATURE: _Kind(write=countersignature.write, read=countersignature.read),
     EventKind.CUSTODY: _Kind(write=custody.write, read=custody.read),
     EventKind.KEY: _Kind(write=key.write, read=key.read),
     EventKind.REDACTION: _Kind(write=redaction.write, read=redaction.read),
     EventKind.RENEWAL: _Kind(write=renewal.write, read=renewal.read),
     EventKind.ROLLBACK: _Kind(write=rollback.write, read=rollback.read),
+    EventKind.TRUST: _Kind(write=trust.write, read=trust.read),
 }
 
 

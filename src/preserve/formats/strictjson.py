@@ -34,8 +34,11 @@ WORDS = re.compile(r".*\S.*", re.DOTALL)
 
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
 _BRACKET = re.compile(rb"[\[\]{}]")
+_HALF = re.compile(rb"\\ud[89a-f]")
+"""How half of a surrogate pair begins in the one spelling."""
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
-_LINE = json.JSONEncoder(ensure_ascii=True, allow_nan=False, sort_keys=True, separators=(",", ":"))
+_LINE = json.JSONEncoder(ensure_ascii=True, check_circular=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
+"""Of values whose depth was looked at: none of them goes round in a circle."""
 _MISSING = object()
 _T = TypeVar("_T")
 _E = TypeVar("_E", bound=StrEnum)
@@ -77,9 +80,19 @@ def decode(data: bytes) -> Json:
 
 def decode_line(data: bytes) -> Json:
     """What `encode_line` wrote: as `decode`, and refused when it has another spelling (spaces, order, escapes)."""
-    value = decode(data)
-    if _LINE.encode(value).encode("ascii") != data:
+    # Of what comes back in the same spelling, no member stood there twice: that is not looked for by itself.
+    value: Json
+    try:
+        _check_depth(data)
+        value = _READER.decode(data.decode("ascii"))
+        same = _LINE.encode(value).encode("ascii") == data
+    except ValueError:  # not ASCII, not JSON
+        same = False
+    if not same:
+        decode(data)  # which says what is wrong with it, where it is more than the spelling
         raise FormatError("not canonical: the same content has another spelling")
+    if _HALF.search(data):  # else none stands alone; everything else was looked at when it was read
+        _check(value, MAX_DEPTH)
     return value
 
 
@@ -118,6 +131,9 @@ def _integer(text: str) -> int:
     return int(text)
 
 
+_READER = json.JSONDecoder(parse_float=_no_float, parse_constant=_no_constant, parse_int=_integer)
+
+
 def _check(value: Any, room: int) -> None:
     """Refuse what may not be written: floats, large integers, lone surrogates, keys that are no strings, deep nesting.
 
@@ -131,9 +147,10 @@ def _check(value: Any, room: int) -> None:
         if room == 0:
             raise FormatError(f"nested too deeply: more than {MAX_DEPTH} levels")
         for member in value:  # of an object: its members' names
-            if type(member) is str and member.isascii():
+            plain = type(member)
+            if (plain is str and member.isascii()) or (kind is not dict and (member is None or plain is bool)):
                 continue  # nearly all there is; the rest is looked at one by one
-            if kind is dict and type(member) is not str:
+            if kind is dict and plain is not str:
                 raise FormatError(f"not a string: the member name {member!r}")
             _check(member, room - 1)
         if kind is dict:
@@ -172,8 +189,10 @@ class Fields:
 
     def text(self, name: str, form: re.Pattern[str] | None = None) -> str:
         """A string, matching `form` as a whole."""
-        value = self._take(name)
+        value = self._members.pop(name, _MISSING)
         if type(value) is not str:
+            if value is _MISSING:
+                self.refuse(f"missing field: {name!r}")
             self.refuse(f"wrong type: {name!r} is not a string")
         if form is not None and not form.fullmatch(value):
             self.refuse(f"bad value: {name!r} is {value[:80]!r}")

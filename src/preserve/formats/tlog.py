@@ -12,11 +12,11 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from preserve.errors import FormatError
 from preserve.formats import merkle, note
+from preserve.model.noun import dataclass
 
 Read: TypeAlias = Callable[[str], bytes]
 """`read(path)`: the bytes of a file of the log, by its path below the log's folder."""

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from preserve.errors import UsageError
+from preserve.model.noun import dataclass
 
 MINUTES = 5
 

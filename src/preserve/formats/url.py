@@ -13,10 +13,11 @@ WaybackURLKeyMaker): `http://www.example.org:80/A/?b=2&a=1` → `org,example)/a?
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 
 import ada_url
+
+from preserve.model.noun import dataclass
 
 _DEFAULT_PORT = {"http": 80, "https": 443}
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
@@ -66,7 +67,7 @@ class BadUrl:
     policy: bool = False
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=1024)
 def parse(text: str) -> Url | BadUrl:
     """The address that `text` names; https is assumed where no scheme is written. The last answers are remembered."""
     text = text.strip()

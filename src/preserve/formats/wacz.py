@@ -20,7 +20,6 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -30,6 +29,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 
 from preserve.errors import FormatError
+from preserve.model.noun import dataclass
 
 VERSION: Final = "1.1.1"
 AUTH_VERSION: Final = "0.1.0"
@@ -99,6 +99,8 @@ def encode_package(package: Package) -> bytes:
                     "path": resource.path,
                     "hash": f"sha256:{resource.sha256}",
                     "bytes": resource.bytes,
+                    # An empty list is no table: who goes by the name alone looks for its first row, and fails.
+                    **({} if resource.bytes else {"format": "txt"}),
                 }
                 for resource in package.resources
             ],

@@ -13,7 +13,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, cast
 
@@ -21,6 +20,7 @@ from isal import igzip_lib, isal_zlib
 
 from preserve.errors import FormatError
 from preserve.formats.warc import END, MAX_HEADER, Header
+from preserve.model.noun import dataclass
 
 BLOCK_START: Final = 1 << 16
 """Bytes of a block that are kept: any HTTP head a player can read."""
@@ -143,12 +143,17 @@ def lenient_header(data: bytes) -> Header:
     first, _, rest = data.decode("utf-8", "replace").partition("\r\n")
     if not _VERSION.fullmatch(first):
         raise FormatError(f"no WARC header: {first[:40]!r}")
-    fields = []
+    fields: list[tuple[str, str]] = []
+    own: dict[str, str] = {}
     for line in rest.split("\r\n"):
         name, colon, value = line.partition(":")
         if colon and not name.startswith((" ", "\t")):
-            fields.append((name.strip(), value.strip()))
-    own = {name.lower(): value for name, value in fields}
+            name, value = name.strip(), value.strip()
+            lower = name.lower()
+            if lower == "warc-target-uri":
+                value = value.strip("<>")  # WARC/1.0 wrote them around it as well
+            fields.append((name, value))
+            own[lower] = value
     try:
         date = datetime.fromisoformat(own["warc-date"])
         return Header(
@@ -156,12 +161,7 @@ def lenient_header(data: bytes) -> Header:
             id=own["warc-record-id"].strip("<>"),
             date=date if date.tzinfo else date.replace(tzinfo=UTC),
             length=int(own["content-length"]),
-            fields=tuple((name, _unbracketed(name, value)) for name, value in fields),
+            fields=tuple(fields),
         )
     except (KeyError, ValueError):
         raise FormatError("the WARC header lacks its type, id, date or length") from None
-
-
-def _unbracketed(name: str, value: str) -> str:
-    """WARC/1.0 wrote <…> around WARC-Target-URI as well."""
-    return value.strip("<>") if name.lower() == "warc-target-uri" else value

@@ -17,11 +17,11 @@ The answer is the witness's signature lines (`note.encode_signatures`), or a sta
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
 
 from preserve.errors import FormatError
 from preserve.formats import merkle, note
 from preserve.formats.note import SignedNote
+from preserve.model.noun import dataclass
 
 PATH = "/add-checkpoint"
 """Below the witness's submission prefix."""

@@ -13,11 +13,12 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Final, TypeAlias
 
 from preserve.errors import FormatError
+from preserve.model.noun import dataclass
 
 Read: TypeAlias = Callable[[int, int], bytes]
 """`read(offset, length)`: those bytes of the file, fewer only at its end."""

@@ -36,16 +36,17 @@ if TYPE_CHECKING:
 
     Rule = Callable[[Any], bool]
     Proof = tuple[bytes, str, int, int, bytes, list[bytes]]
+    LogProof = tuple[int, list[bytes], tuple[str, int, bytes], bytes, list[tuple[str, bytes]]]
     Found = dict[str, tuple[dict[str, str], bool]]
 
 REFUSED = (
     "zip-form zip-crc not-a-file unsafe-name duplicate-name packet-format seal-format file-missing unlisted-file seal-hash key-format "
     "weak-key key-mismatch key-missing signature-missing bad-signature manifest-format signer-set-differs signer-algorithm "
-    "token-invalid token-unnamed token-time other-archive line-proof line-form record-proof record-hash record-form original-missing "
+    "event-proof key-event countersignature token-invalid token-unnamed token-time other-archive line-proof line-form record-proof record-hash record-form original-missing "
     "log-proof log-signature log-fork aid-differs"
 ).split()
-OPEN = "token-missing token-untrusted created-time log-unknown witness-quorum signer-unknown".split()
-README_SHA256 = "95cdea241a8d2c4b3d8e8fd91b76fa9954cbec8ffa64eb328b14cb86c6e630f3"
+OPEN = "token-missing token-untrusted created-time key-unfollowed log-unknown witness-quorum signer-unknown".split()
+README_SHA256 = "aabc1f59224435d938a504feafbecb1f35e5edac595414a8b1a1becee5a4ffc3"
 """Of README.md with {KEYID} for the key."""
 
 SKEW, WINDOW = 300, 86400
@@ -54,7 +55,12 @@ RUN = re.compile(r"originals/([0-9]{6,16})/")
 TOKEN = re.compile(r"timestamps/((?!start-)[a-z0-9][a-z0-9._-]{0,99})\.tsr")
 OF_RUN = re.compile(
     r"manifest\.json|SEAL|keys/[0-9a-f]{64}\.pem|signatures/[0-9a-f]{64}\.sig|timestamps/(start-)?[a-z0-9][a-z0-9._-]{0,99}\.tsr|"
-    r"log/seal\.tlog-proof|proofs/records\.proof|records/[0-9]{2,5}-[a-z]{1,20}\.warc\.gz"
+    r"countersignatures/[0-9a-f]{64}\.sshsig|log/seal\.tlog-proof|proofs/records\.proof|records/[0-9]{2,5}-[a-z]{1,20}\.warc\.gz"
+)
+EVENT = re.compile(r"events/[0-9]{6,16}-key/")
+OF_EVENT = re.compile(
+    r"statement\.json|SEAL|keys/[0-9a-f]{64}\.pem|signatures/[0-9a-f]{64}\.sig|log/entry\.tlog-proof|"
+    r"timestamps/(?!start-)[a-z0-9][a-z0-9._-]{0,99}\.tsr"
 )
 OF_PACKET = ("packet", "README.md", "verify.py", "proofs/capture.proof", "proofs/citations.proof")
 SMALL, LARGE = 1 << 24, 1 << 26
@@ -71,6 +77,7 @@ class Check:
         self.say = say
         self.codes: list[str] = []
         self.doubts: list[str] = []
+        self.aside = False
 
     def ok(self, what: str) -> None:
         self.say("ok    " + what)
@@ -83,6 +90,9 @@ class Check:
         self.say("FAIL  %s  %s: %s" % (code, where, what))
 
     def doubt(self, code: str, where: str, what: str) -> None:
+        if self.aside:  # of what nothing rests on
+            self.note("%s: %s" % (where, what))
+            return
         self.doubts.append(code)
         self.say("open  %s  %s: %s" % (code, where, what))
 
@@ -209,6 +219,7 @@ class Run:
     def __init__(self, source: Folder | Zip, at: str = "") -> None:
         self.source, self.at, self.seal = source, at, b""
         self.manifest: Any = None
+        self.existed_by: float | None = None
         self.names = [name[len(at) :] for name in source.names if name.startswith(at)]
 
     def read(self, name: str, limit: int = SMALL) -> bytes:
@@ -322,13 +333,14 @@ def signed(check: Check, der: bytes, manifest: bytes, signature: bytes) -> bool 
     )[0]
 
 
-def check_seal(check: Check, run: Run) -> dict[str, bytes]:
-    """SEAL, keys, signatures. Returns the DER of the keys whose signature over manifest.json holds, by key id."""
+def check_seal(check: Check, run: Run, document: str = "manifest.json") -> dict[str, bytes]:
+    """SEAL, keys, signatures. Returns the DER of the keys whose signature over the document holds, by key id."""
     run.seal = run.read("SEAL", 65535)
-    form = re.compile(rb"([0-9a-f]{64})  (manifest\.json|keys/[0-9a-f]{64}\.pem|signatures/[0-9a-f]{64}\.sig)")
+    first = re.escape(document).encode()
+    form = re.compile(rb"([0-9a-f]{64})  (%s|keys/[0-9a-f]{64}\.pem|signatures/[0-9a-f]{64}\.sig)" % first)
     rows = [form.fullmatch(row) for row in run.seal.split(b"\n")[:-1]]
     paths = [row[2].decode() for row in rows if row]
-    if not run.seal.endswith(b"\n") or None in rows or paths != sorted(set(paths)) or "manifest.json" not in paths:
+    if not run.seal.endswith(b"\n") or None in rows or paths != sorted(set(paths)) or document not in paths:
         check.fail("seal-format", run.at + "SEAL", "not a SEAL")
     else:
         for row in filter(None, rows):
@@ -338,9 +350,9 @@ def check_seal(check: Check, run: Run) -> dict[str, bytes]:
             elif hashlib.sha256(run.read(name)).hexdigest() != row[1].decode():
                 check.fail("seal-hash", run.at + name, "its SHA-256 is not the one in SEAL")
         for name in run.names:
-            if (name.startswith(("keys/", "signatures/")) or name == "manifest.json") and name not in paths:
+            if (name.startswith(("keys/", "signatures/")) or name == document) and name not in paths:
                 check.fail("unlisted-file", run.at + name, "SEAL does not list it")
-    manifest, keys = run.read("manifest.json"), {}
+    signed_bytes, keys = run.read(document), {}
     for name in run.names:
         keyid = name.partition("/")[2][:64]
         if name.startswith("signatures/") and "keys/%s.pem" % keyid not in run.names:
@@ -353,14 +365,98 @@ def check_seal(check: Check, run: Run) -> dict[str, bytes]:
         if "signatures/%s.sig" % keyid not in run.names:
             check.fail("signature-missing", run.at + name, "a key without its signature")
             continue
-        holds = signed(check, der, manifest, run.read("signatures/%s.sig" % keyid, 8192))
+        holds = signed(check, der, signed_bytes, run.read("signatures/%s.sig" % keyid, 8192))
         if holds is False:
-            check.fail("bad-signature", run.at + "signatures/%s.sig" % keyid, "not over manifest.json by that key")
+            check.fail("bad-signature", run.at + "signatures/%s.sig" % keyid, "not over %s by that key" % document)
         else:
             keys[keyid] = der if holds else der[:22]
     if not keys:
-        check.fail("bad-signature", run.at + "manifest.json", "no valid signature: nothing that it says was checked")
+        check.fail("bad-signature", run.at + document, "no valid signature: nothing that it says was checked")
     return keys
+
+
+# ----------------------------------------------------------------------------------------------------------- SSH signatures
+
+NAMESPACE = b"preserve-manifest-v1"
+ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+
+
+def packed(*parts: bytes) -> bytes:
+    """Strings as SSH writes them, each after its length."""
+    return b"".join(struct.pack(">I", len(part)) + part for part in parts)
+
+
+def unpacked(data: bytes, count: int) -> list[bytes]:
+    """Exactly that many strings, or ValueError."""
+    found = []
+    for _ in range(count):
+        size = int.from_bytes(data[:4], "big")
+        if len(data) < 4 + size:
+            raise ValueError("cut")
+        found.append(data[4 : 4 + size])
+        data = data[4 + size :]
+    if data:
+        raise ValueError("more than there should be")
+    return found
+
+
+def read_ssh(data: bytes) -> tuple[bytes, bytes, bytes, bytes]:
+    """An SSH signature made for manifests: (DER of the key, its SSH form, name of the hash, signature); ValueError for any other."""
+    body = base64.b64decode(b"".join(data.split(b"\n")[1:-2]), validate=True)
+    text = base64.b64encode(body)
+    rows = [text[at : at + 70] for at in range(0, len(text), 70)]
+    if b"\n".join([b"-----BEGIN SSH SIGNATURE-----"] + rows + [b"-----END SSH SIGNATURE-----", b""]) != data:
+        raise ValueError("not in its one spelling")
+    if body[:10] != b"SSHSIG\0\0\0\1":
+        raise ValueError("not an SSH signature of version 1")
+    blob, namespace, reserved, hashed, signature = unpacked(body[10:], 5)
+    if (namespace, reserved) != (NAMESPACE, b"") or hashed not in (b"sha256", b"sha512"):
+        raise ValueError("made for something else, or with an unknown hash")
+    if blob.startswith(packed(b"ssh-ed25519")):
+        kind, raw = unpacked(blob, 2)
+        if len(raw) != 32 or not strong(raw):
+            raise ValueError("a weak key")
+        der = ED25519 + raw
+    else:
+        kind, curve, point = unpacked(blob, 3)
+        der = P256 + point[1:]
+        if (kind, curve, point[:1], len(point)) != (b"ecdsa-sha2-nistp256", b"nistp256", b"\4", 65):
+            raise ValueError("neither Ed25519 nor ECDSA on P-256")
+        if not openssl("pkey -pubin -inform DER -in key -noout".split(), key=der)[0]:
+            raise ValueError("not a point on P-256")
+    called, value = unpacked(signature, 2)
+    if called != kind:
+        raise ValueError("the signature calls itself another than its key")
+    return der, blob, hashed, value
+
+
+def der_integer(data: bytes) -> bytes:
+    """A number of an ECDSA signature, which SSH and DER write alike."""
+    value = int.from_bytes(data, "big")
+    if not 0 < value < ORDER or data != value.to_bytes(value.bit_length() // 8 + 1, "big"):
+        raise ValueError("a number out of range, or not in its one spelling")
+    return b"\2" + bytes([len(data)]) + data
+
+
+def check_countersignatures(check: Check, run: Run) -> None:
+    """What others signed afterwards, with SSH. Whose keys these are, this program does not know."""
+    names = [name for name in run.names if name.startswith("countersignatures/")]
+    for name in names:
+        try:
+            der, blob, hashed, value = read_ssh(run.read(name, 2048))
+            if hashlib.sha256(der).hexdigest() != name.partition("/")[2][:64]:
+                raise ValueError("another key's signature under this key's name")
+            if algorithm(der) != "ed25519":
+                numbers = b"".join(map(der_integer, unpacked(value, 2)))
+                value = b"\x30" + bytes([len(numbers)]) + numbers
+            digest = hashlib.new(hashed.decode(), run.read("manifest.json")).digest()
+            if not signed(check, der, b"SSHSIG" + packed(NAMESPACE, b"", hashed, digest), value):
+                raise ValueError("not over manifest.json by that key")
+        except ValueError as problem:
+            check.fail("countersignature", run.at + name, str(problem))
+            continue
+        mark = base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
+        check.note("%smanifest.json: also signed with SSH by key SHA256:%s; whose it is was not checked" % (run.at, mark))
 
 
 # --------------------------------------------------------------------------------------------------------------------- JSON
@@ -496,26 +592,21 @@ MANIFEST = fields(
 )
 RECORD = fields(index=number, type=text, warc=text)
 TLS = fields(chain_sha256=several(HASH), cipher=text, problem=text, version=text)
+SAID = form("(?s).+")
 CITED = fields(as_written=text, citation=number, document_sha256=HASH, locator=null_or(text), name=text)
 VERDICT = form("ok|gone|soft-404|challenge|login-wall|empty-shell|mismatch")
 CAPTURE = {
     "capture": number,
     "final_url": text,
     "finished_at": moment,
-    "hops": several(fields(location=null_or(text), outcome=OUTCOME, status=null_or(number), url=text)),
-    "http_date": null_or(text),
     "outcome": OUTCOME,
     "payload_bytes": number,
     "payload_sha256": null_or(HASH),
-    "reason": text,
     "records": several(RECORD),
     "requested_at": moment,
-    "retries": number,
     "salt": SALT,
     "server": null_or(fields(ip=text, port=number, tls=null_or(TLS))),
-    "signals": several(text),
     "status": null_or(number),
-    "truncated": null_or(form("length|time|disconnect|unspecified")),
     "url": text,
     "verdict": null_or(VERDICT),
 }
@@ -528,13 +619,17 @@ MEMENTO = {
     "timegate": text,
     "url": null_or(text),
 }
-# Members that a capture's line has only where they apply.
-SOMETIMES = {
+# Members that a line has only where they say something.
+SOMETIMES: dict[str, Rule] = {
     "candidates": lambda value: value != [] and several(TRIED)(value),
     "chosen": text,
-    "memento": lambda value: (
-        fields(**MEMENTO)(value) or fields(*sorted([*MEMENTO.items(), ("problem", form("(?s).+"))]))(value)
-    ),
+    "hops": several(fields(location=null_or(text), outcome=OUTCOME, status=null_or(number), url=text)),
+    "http_date": text,
+    "memento": lambda value: line_of(MEMENTO, {"problem": SAID})(value),  # noqa: PLW0108 it is defined below
+    "reason": SAID,
+    "retries": lambda value: number(value) and value > 0,
+    "signals": lambda value: value != [] and several(text)(value),
+    "truncated": form("length|time|disconnect|unspecified"),
 }
 CITATION = fields(
     candidates=several(fields(url=text, why=text)),
@@ -544,7 +639,7 @@ CITATION = fields(
     document_sha256=HASH,
     kind=text,
     line=null_or(number),
-    not_captured=null_or(form("(?s).+")),
+    not_captured=null_or(SAID),
     note=null_or(text),
     note_inferred=null_or(text),
     page=null_or(number),
@@ -558,6 +653,24 @@ CITATION = fields(
     url_as_printed=null_or(text),
     where=form("notes|body"),
 )
+
+
+def line_of(always: dict[str, Rule], sometimes: dict[str, Rule]) -> Rule:
+    """An object with the first members, and those of the second that it has; sorted, as in the lines of a .jsonl file."""
+
+    def rule(value: Any) -> bool:
+        there = {name: check for name, check in sometimes.items() if type(value) is dict and name in value}
+        return fields(*sorted([*always.items(), *there.items()]))(value)
+
+    return rule
+
+
+def capture_line(value: Any, last: dict[str, Rule]) -> bool:
+    """Whether this is the line of a capture in its one spelling: no member says what its absence says."""
+    if not line_of({**CAPTURE, **last}, SOMETIMES)(value) or not (value.get("reason") or value["outcome"] == "captured"):
+        return False
+    straight = {"location": None, "outcome": value["outcome"], "status": value["status"], "url": value["final_url"]}
+    return bool(value.get("hops") != [straight])
 
 
 def good_manifest(value: Any) -> bool:
@@ -586,6 +699,66 @@ def good_manifest(value: Any) -> bool:
         and all(len(values) == len(set(values)) for values in once)
         and all(token["file"] == "timestamps/start-%s.tsr" % token["authority"] for token in value["start_tokens"])
         and indexes == sorted(roles)
+    )
+
+
+WORDS = form(r"(?s).*\S.*")
+REASON = form("superseded|compromised")
+KEY_CHANGE = fields(
+    action=form("rotate|revoke|recovery"),
+    keyid=HASH,
+    successor=null_or(HASH),
+    reason=null_or(REASON),
+    since=null_or(moment),
+)
+LOG_ROTATION = fields(
+    action=form("rotate-log"),
+    old=lambda value: text(value) and log_key(value),
+    new=lambda value: text(value) and log_key(value),
+    reason=REASON,
+    since=null_or(moment),
+)
+STATEMENT = fields(
+    type=form("preserve-key/v1"),
+    archive=WORDS,
+    log=fields(origin=text, size_before=number, root_before=HASH),
+    created=moment,
+    actor=fields(name=null_or(text), organisation=null_or(text), role=null_or(text)),
+    body=lambda value: KEY_CHANGE(value) or LOG_ROTATION(value),
+    signers=several(fields(keyid=HASH, alg=ALGORITHM, name=text)),
+    timestamps=several(fields(authority=AUTHORITY, protocol=form("rfc3161"))),
+)
+
+
+def log_key(value: str) -> bool:
+    """Whether it is the key of a log, in its one spelling."""
+    try:
+        return origin_form(read_vkey(value)[0])
+    except ValueError:
+        return False
+
+
+def good_statement(value: Any) -> bool:
+    """What the parts of a statement about keys must be to each other."""
+    if not STATEMENT(value) or not value["signers"] or not origin_form(value["log"]["origin"]):
+        return False
+    body, log = value["body"], value["log"]
+    once = [
+        [signer["keyid"] for signer in value["signers"]],
+        [entry["authority"] for entry in value["timestamps"]],
+    ]
+    if any(len(values) != len(set(values)) for values in once):
+        return False
+    if (log["size_before"] == 0) is not (log["root_before"] == hashlib.sha256(b"").hexdigest()):
+        return False
+    if (body["since"] is not None) is not (body["reason"] == "compromised"):
+        return False
+    if body["action"] == "rotate-log":
+        return bool(body["old"] != body["new"] and read_vkey(body["old"])[0] == read_vkey(body["new"])[0])
+    return (
+        (body["successor"] is not None) is (body["action"] == "rotate")
+        and body["successor"] != body["keyid"]
+        and (body["reason"] is not None) is (body["action"] == "revoke")
     )
 
 
@@ -666,13 +839,11 @@ def check_lines(check: Check, run: Run) -> Any:
     if len(proofs) != 1 or not proven(proofs[0], b"file ", run.manifest["captures"]):
         check.fail("line-proof", "proofs/capture.proof", "it does not lead to what was signed")
         return None
-    last = {"requisite_of": number} if b'"requisite_of":' in proofs[0][4] else {"cited_in": several(CITED)}
+    last: dict[str, Rule] = {"requisite_of": number} if b'"requisite_of":' in proofs[0][4] else {"cited_in": several(CITED)}
     capture: Any = {}
     try:
         capture = strict(proofs[0][4], line=True)
-        there = [(name, rule) for name, rule in SOMETIMES.items() if name in capture]
-        shape = fields(*sorted(list(CAPTURE.items()) + list(last.items()) + there, key=lambda item: item[0]))
-        good = shape(capture) and capture["capture"] == proofs[0][3] and (capture["reason"] or capture["outcome"] == "captured")
+        good = capture_line(capture, last) and capture["capture"] == proofs[0][3]
         good = good and seconds(capture["finished_at"]) >= seconds(capture["requested_at"])
     except ValueError:
         good = False
@@ -774,6 +945,7 @@ def read_record(blocks: Iterator[bytes]) -> dict[str, str]:
     stored, inflate, head, header = b"", zlib.decompressobj(-15), b"", None
     content = size = left = 0
     crc, trailer, end, whole, payload, seen = 0, b"", b"", hashlib.sha256(), hashlib.sha256(), b""
+    framed = hashlib.sha1()  # noqa: S324 what a revisit of a chunk-framed body states, beside the SHA-256 of both that are signed
     started = in_head = False
     for block in blocks:
         if not started:
@@ -805,8 +977,10 @@ def read_record(blocks: Iterator[bytes]) -> dict[str, str]:
                 if gap:
                     in_head = False
                     payload.update(seen[gap.end() :])
+                    framed.update(seen[gap.end() :])
             else:
                 payload.update(part)
+                framed.update(part)
             left -= len(part)
             end += rest[:5]
             if len(end) > 4 or not b"\r\n\r\n".startswith(end):
@@ -821,6 +995,7 @@ def read_record(blocks: Iterator[bytes]) -> dict[str, str]:
     hold(header.get("warc-block-digest"), whole)
     if header["warc-type"] != "revisit":
         hold(header.get("warc-payload-digest"), payload)
+    header[" sha1"] = "sha1:" + base64.b32encode(framed.digest()).decode()  # no field has a space in its name
     return header
 
 
@@ -861,8 +1036,10 @@ def check_originals(check: Check, found: Found) -> None:
         for name, (header, _) in found.items()
         if header["warc-type"] == "revisit"
     }
-    have = {
-        header["warc-record-id"]: (name, header.get("warc-payload-digest")) for name, (header, extra) in found.items() if extra
+    have = {  # of a chunk-framed body no digest is stated, and a revisit of it says the SHA-1
+        header["warc-record-id"]: (name, header.get("warc-payload-digest", header[" sha1"]))
+        for name, (header, extra) in found.items()
+        if extra
     }
     lost = [name for key, (name, digest) in wanted.items() if key not in have or have[key][1] != digest]
     for name in lost:
@@ -946,7 +1123,7 @@ def check_token(check: Check, run: Run, name: str, message: bytes, roots: dict[s
 def check_times(check: Check, run: Run, roots: dict[str, bytes], now: float) -> None:
     """Tokens over SEAL (not after) and of the run's beginning (not before), held against the time that the signer claims."""
     manifest = run.manifest
-    created, where = seconds(manifest["created"]), run.at + "timestamps/"
+    created, where, seen = seconds(manifest["created"]), run.at + "timestamps/", []
     named = {"timestamps/%s.tsr" % entry["authority"] for entry in manifest["timestamps"]}
     late = False
     for name in sorted(named | {name for name in run.names if TOKEN.fullmatch(name)}):
@@ -956,8 +1133,14 @@ def check_times(check: Check, run: Run, roots: dict[str, bytes], now: float) -> 
         stamped = check_token(check, run, name, run.seal, roots, name in named)
         if stamped is not None and stamped < created - SKEW:
             check.fail("token-time", run.at + name, "it is older than the time in the manifest that it stamps")
-        elif stamped is not None and stamped > created + WINDOW and name in named:
+            continue
+        if stamped is not None:
+            seen.append(stamped)
+        if stamped is not None and stamped > created + WINDOW and name in named:
             late = True
+    run.existed_by = min(seen) if seen else None
+    if "start_tokens" not in manifest:  # an event happens at once
+        return
     begun = ("preserve-run/v1 %s %s\n" % (manifest["run_id"], manifest["nonce"])).encode("ascii")
     for token in manifest["start_tokens"]:
         if token["file"] not in run.names:
@@ -977,52 +1160,73 @@ def check_times(check: Check, run: Run, roots: dict[str, bytes], now: float) -> 
 # ------------------------------------------------------------------------------------------------------------------ the log
 
 
-def check_log(check: Check, run: Run, vkey: tuple[str, bytes] | None) -> None:
+def read_log_proof(data: bytes) -> LogProof:
+    """(index, path, checkpoint as (origin, size, root), its text, its signature lines) of a tlog-proof; ValueError, IndexError for none."""
+    head, _, tail = data.partition(b"\n\n")
+    words, gap, lines = tail.rpartition(b"\n\n")
+    rows, body = head.split(b"\n"), words.decode("utf-8").split("\n")
+    index, path = whole_number(rows[1][6:]), [unbase64(row) for row in rows[2:]]
+    size, root = whole_number(body[1].encode()), unbase64(body[2].encode())
+    if rows[0] != b"c2sp.org/tlog-proof@v1" or not rows[1].startswith(b"index ") or len(rows) > 65 or not gap:
+        raise ValueError
+    if len(body) != 3 or len(root) != 32 or not origin_form(body[0]) or any(len(step) != 32 for step in path):
+        raise ValueError
+    if any((char < " " and char != "\n") or "\x7f" <= char < "\xa0" for char in words.decode("utf-8")) or not lines.endswith(
+        b"\n"
+    ):
+        raise ValueError
+    signatures = [signature_line(row) for row in lines.decode("utf-8")[:-1].split("\n")]
+    if len(signatures) > 64 or len({(name, raw[:4]) for name, raw in signatures}) != len(signatures):
+        raise ValueError
+    return index, path, (body[0], size, root), words + b"\n", signatures
+
+
+def head_signed(proof: LogProof, own: bytes, others: list[bytes]) -> str:
+    """Whether the log's key signed the checkpoint: "", or the word for why not. `others` were the log's keys at other sizes."""
+
+    def mark(raw: bytes) -> bytes:
+        return hashlib.sha256(proof[2][0].encode() + b"\n\x01" + raw).digest()[:4]
+
+    lines = {said[:4]: said[4:] for who, said in proof[4] if who == proof[2][0]}
+    if mark(own) in lines:
+        return "" if ed25519(own, proof[3], lines[mark(own)]) else "log-signature"
+    return "log-unknown" if set(lines) - {mark(raw) for raw in others} else "log-signature"
+
+
+def check_log(check: Check, run: Run, trust: Trust) -> None:
     """SEAL is the entry of the append-only log that the manifest says; with the log's key: its checkpoint is signed by that key."""
     where, manifest = run.at + "log/seal.tlog-proof", run.manifest
-    data = run.read("log/seal.tlog-proof", 1 << 17)
     try:
-        head, _, tail = data.partition(b"\n\n")
-        words, gap, lines = tail.rpartition(b"\n\n")
-        rows, body = head.split(b"\n"), words.decode("utf-8").split("\n")
-        index, path = whole_number(rows[1][6:]), [unbase64(row) for row in rows[2:]]
-        size, root = whole_number(body[1].encode()), unbase64(body[2].encode())
-        if rows[0] != b"c2sp.org/tlog-proof@v1" or not rows[1].startswith(b"index ") or len(rows) > 65 or not gap:
-            raise ValueError
-        if len(body) != 3 or len(root) != 32 or not origin_form(body[0]) or any(len(step) != 32 for step in path):
-            raise ValueError
-        if any(
-            (char < " " and char != "\n") or "\x7f" <= char < "\xa0" for char in words.decode("utf-8")
-        ) or not lines.endswith(b"\n"):
-            raise ValueError
-        signatures = [signature_line(row) for row in lines.decode("utf-8")[:-1].split("\n")]
-        if len(signatures) > 64 or len({(name, raw[:4]) for name, raw in signatures}) != len(signatures):
-            raise ValueError
+        proof = read_log_proof(run.read("log/seal.tlog-proof", 1 << 17))
     except (ValueError, IndexError):
         check.fail("log-proof", where, "not a proof")
         return
-    if body[0] != manifest["log"]["origin"]:
+    index, path, (origin, size, root), _, _ = proof
+    if origin != manifest["log"]["origin"]:
         check.fail("log-signature", where, "a checkpoint of another log")
         return
     if index != manifest["log"]["size_before"] or not leads_to(run.seal, index, size, path, root):
         check.fail("log-proof", where, "SEAL is not the entry of that log that the manifest says")
-    if vkey is None:
+    if trust.head is not None and trust.head[0] == origin:
+        if trust.head[1] < size:
+            check.fail("event-proof", "events", "proven against a head that is older than that of " + where)
+        elif trust.head[1] == size and trust.head[2] != root:
+            check.fail("log-fork", "events", "another history of the log than that of " + where)
+    if trust.vkey is None:
         check.note(
-            "%s: entry %d of %s, if its checkpoint is to be believed; not checked: no --log"
-            % (where, index, printable(body[0]))
+            "%s: entry %d of %s, if its checkpoint is to be believed; not checked: no --log" % (where, index, printable(origin))
         )
         return
-    name, raw = vkey
-    if name != body[0]:
+    if trust.vkey[0] != origin:
         check.doubt("log-unknown", where, "the key that you gave is that of another log")
         return
-    mark = hashlib.sha256(name.encode() + b"\n\x01" + raw).digest()[:4]
-    good = [ed25519(raw, words + b"\n", said[4:]) for who, said in signatures if (who, said[:4]) == (name, mark)]
-    if good != [True]:
-        check.fail("log-signature", where, "its checkpoint is not signed by the log's key")
-        return
-    check.ok("%s: entry %d of %s, whose checkpoint is signed by the log's key" % (where, index, printable(name)))
-    return
+    code = head_signed(proof, *trust.log_keys(origin, size))
+    if code == "log-unknown":
+        check.doubt(code, where, "its checkpoint is signed by another key of this log than the one that you gave")
+    elif code:
+        check.fail(code, where, "its checkpoint is not signed by the log's key")
+    else:
+        check.ok("%s: entry %d of %s, whose checkpoint is signed by the log's key" % (where, index, printable(origin)))
 
 
 def signature_line(row: str) -> tuple[str, bytes]:
@@ -1033,6 +1237,278 @@ def signature_line(row: str) -> tuple[str, bytes]:
     return name, raw
 
 
+# ------------------------------------------------------------------------------------------------- what the log says of keys
+
+
+class Event(Run):
+    """One statement, as `manifest`, and the proof that the log holds it. `keys` are those whose signature over it holds."""
+
+    keys: dict[str, bytes]
+    proof: LogProof
+
+    @property
+    def index(self) -> int:
+        return int(self.manifest["log"]["size_before"])
+
+    @property
+    def body(self) -> Any:
+        return self.manifest["body"]
+
+    def signers(self) -> set[str]:
+        return {signer["keyid"] for signer in self.manifest["signers"]}
+
+
+class Key:
+    """A key that is trusted: from when on, and since when not any more."""
+
+    def __init__(self, since: float | None = None) -> None:
+        self.since = since
+        self.revoked: tuple[int, float] | None = None
+        self.ended: int | None = None
+
+    def vouches(self, created: float, existed_by: float | None, index: int | None = None) -> bool:
+        """Whether it counts for what it signed at `created`, in the log's entry `index`."""
+        if self.since is not None and created < self.since:
+            return False
+        if self.revoked is None:
+            return True
+        stolen, at = self.revoked[0] == 0, self.revoked[1]
+        if not stolen:
+            return created <= at
+        if index is not None and self.ended is not None and index > self.ended:
+            return False
+        return existed_by is not None and existed_by < at
+
+
+class Trust:
+    """The signer's key and the log's that were given; and what follows from them, by the statements that came along."""
+
+    def __init__(self, keyid: str, vkey: tuple[str, bytes] | None) -> None:
+        self.given, self.vkey = keyid, vkey
+        self.operators = {keyid: Key()} if keyid else {}
+        self.recoveries: dict[str, Key] = {}
+        self.tenures: list[tuple[bytes, int, int | None]] = []
+        self.head: tuple[str, int, bytes] | None = None
+
+    def log_keys(self, origin: str, size: int) -> tuple[bytes, list[bytes]]:
+        """The key that may sign a checkpoint of so many entries, and those that were the log's at other sizes."""
+        own = [raw for raw, first, last in self.tenures if first <= size and (last is None or size <= last)]
+        own = own or ([self.vkey[1]] if self.vkey is not None and self.vkey[0] == origin else [])
+        return (own or [b""])[0], [raw for raw, _, _ in self.tenures]
+
+    def knows(self, run: Run, keys: dict[str, bytes], index: int, *, of_keys: bool = False) -> bool:
+        """Whether somebody who is trusted signed it. Of keys (`of_keys`) a recovery key may speak too; ML-DSA is never enough."""
+        pinned = {**self.operators, **self.recoveries} if of_keys else self.operators
+        kinds = {keyid: algorithm(der) for keyid, der in keys.items()}
+        created = seconds(run.manifest["created"])
+        return set(kinds.values()) - {"", "ml-dsa-65"} != set() and any(
+            kinds[keyid] and pinned[keyid].vouches(created, run.existed_by, index) for keyid in kinds if keyid in pinned
+        )
+
+
+def follow(trust: Trust, events: list[Event], known_log: bool) -> set[int]:
+    """The keys that follow, in the order of the log; the entries that were obeyed. Trust is taken away by whoever may; it is handed on only
+    under a log that is known. A revocation reaches back: the way is gone again with what was learnt, until nothing new is."""
+    revoked: dict[str, tuple[int, float]] = {}
+    ended: dict[str, int] = {}
+    while True:
+        trust.operators = {trust.given: Key()} if trust.given else {}
+        trust.recoveries, now = {}, dict(revoked)
+        obeyed: set[int] = set()
+        gone: dict[str, int] = {}
+        for keyid, key in trust.operators.items():
+            key.revoked = revoked.get(keyid)
+        for event in events:
+            if step(trust, event, known_log, now, gone):
+                obeyed.add(event.index)
+        for keyid, index in gone.items():
+            ended[keyid] = min(index, ended.get(keyid, index))
+        if now == revoked:
+            break
+        revoked = now
+    for keyid, key in [*trust.operators.items(), *trust.recoveries.items()]:
+        key.ended = ended.get(keyid)
+    return obeyed
+
+
+def step(trust: Trust, event: Event, known_log: bool, revoked: dict[str, tuple[int, float]], gone: dict[str, int]) -> bool:
+    """One statement on the way; whether it was obeyed."""
+    body, created = event.body, seconds(event.manifest["created"])
+    keyid, action = body["keyid"], body["action"]
+
+    def counts(one: str, key: Key) -> bool:
+        return one in event.signers() and one not in gone and key.vouches(created, event.existed_by)
+
+    def comes(keys: dict[str, Key], one: str, key: Key) -> None:
+        key.revoked = revoked.get(one)
+        keys.setdefault(one, key)
+
+    if action == "recovery":
+        heard = False
+        for one, key in trust.operators.items() if known_log else ():
+            before = {paper: other for paper, other in trust.recoveries.items() if paper != keyid}
+            if counts(one, key) and (not before or any(counts(*other) for other in before.items())):
+                comes(trust.recoveries, keyid, Key())
+                heard = True
+        return heard
+    if action == "rotate":
+        speak = {**trust.recoveries, keyid: trust.operators[keyid]} if known_log and keyid in trust.operators else {}
+        since, reason = created, 1
+    else:
+        reason = 0 if body["reason"] == "compromised" else 1
+        since = seconds(body["since"]) if body["since"] else created
+        speak = dict(trust.recoveries) if keyid in trust.operators else {}
+        if keyid in trust.operators and reason == 1:
+            speak[keyid] = trust.operators[keyid]
+        elif keyid not in trust.operators and keyid in trust.recoveries:
+            speak = {keyid: trust.recoveries[keyid]}
+    if not any(counts(*other) for other in speak.items()):
+        return False
+    if action == "rotate":
+        comes(trust.operators, body["successor"], Key(created))
+    revoked[keyid] = min(revoked.get(keyid, (reason, since)), (reason, since))
+    gone.setdefault(keyid, event.index)
+    return True
+
+
+def log_line(events: list[Event], vkey: tuple[str, bytes] | None, origin: str) -> list[tuple[bytes, int, int | None]]:
+    """The keys of the log one after the other, each with the smallest and the largest size that it signs; [] when none was replaced."""
+    found = []
+    for event in events:
+        if event.body["action"] == "rotate-log":
+            (name, old), (_, new) = read_vkey(event.body["old"]), read_vkey(event.body["new"])
+            both = {hashlib.sha256(ED25519 + raw).hexdigest() for raw in (old, new)}
+            if name == origin and both <= set(event.keys):
+                found.append((event.index, old, new))
+    if not found:
+        return []
+    line: list[tuple[bytes, int, int | None]] = []
+    olds, first = [old for _, old, _ in found], 0
+    current = vkey[1] if vkey is not None and vkey[0] == origin and vkey[1] in olds else olds[0]
+    for index, old, new in found:
+        if old == current and new not in [raw for raw, _, _ in line] + [current] and index >= first:
+            line.append((current, first, index))
+            current, first = new, index + 1
+    return [*line, (current, first, None)]
+
+
+def check_statement(check: Check, event: Event, roots: dict[str, bytes], now: float) -> None:
+    """One statement by itself: who signed it, when, and whether these had to."""
+    event.keys = check_seal(check, event, "statement.json")
+    if not event.keys:
+        return
+    check_signers(check, event, event.keys, "statement.json")
+    check_times(check, event, roots, now)
+    body, signers, why = event.body, event.signers(), ""
+    if event.at != "events/%06d-key/" % event.index:
+        why = "misplaced: it is entry %d of the log" % event.index
+    elif body["action"] == "rotate-log":
+        both = {hashlib.sha256(ED25519 + read_vkey(body[name])[1]).hexdigest() for name in ("old", "new")}
+        if read_vkey(body["old"])[0] != event.manifest["log"]["origin"] or not both < signers:
+            why = "the old key, the new one and a signer of the archive do not all sign it"
+    elif body["action"] != "revoke":
+        coming = body["successor"] if body["action"] == "rotate" else body["keyid"]
+        if coming not in signers or len(signers) == 1:
+            why = "the key that comes in and another one do not both sign it"
+    if why:
+        check.fail("key-event", event.at[:-1], why)
+
+
+def read_event(check: Check, source: Folder | Zip, at: str) -> Event | None:
+    """A statement that the log holds, by its proof; nobody's signature was looked at."""
+    event = Event(source, at)
+    document = event.read("statement.json", 65535)
+    try:
+        event.manifest = strict(document, line=False)
+        good = good_statement(event.manifest)
+    except (ValueError, RecursionError):
+        good = False
+    if not good:
+        check.fail("manifest-format", at + "statement.json", "not a statement about keys, in its one spelling")
+        return None
+    try:
+        event.proof = read_log_proof(event.read("log/entry.tlog-proof", 1 << 17))
+    except (ValueError, IndexError):
+        check.fail("event-proof", at + "log/entry.tlog-proof", "not a proof")
+        return None
+    index, path, (origin, size, root), _, _ = event.proof
+    if (origin, index) != (event.manifest["log"]["origin"], event.index) or not leads_to(document, index, size, path, root):
+        check.fail("event-proof", at + "log/entry.tlog-proof", "it does not show that the log holds the statement")
+        return None
+    event.keys = check_seal(Check(lambda _: None), event, "statement.json")
+    return event
+
+
+def check_events(check: Check, source: Folder | Zip, trust: Trust, roots: dict[str, bytes], now: float) -> set[tuple[str, str]]:
+    """Every statement about keys, and what follows from them; the (archive, log) that they are of."""
+    places = sorted({found.group(0) for found in map(EVENT.match, source.names) if found}, key=lambda at: (len(at), at))
+    read = [read_event(check, source, at) for at in places]
+    events = sorted((event for event in read if event is not None), key=lambda event: event.index)
+    if len({event.proof[2:4] + (tuple(event.proof[4]),) for event in events}) > 1:
+        check.fail("event-proof", "events", "they are proven against several heads of the log")
+    if check.refused() or not events:
+        return set()
+    proof = events[0].proof
+    trust.head = proof[2]
+    origin, size, _ = proof[2]
+    line = log_line(events, trust.vkey, origin)
+    known = trust.vkey is not None and trust.vkey in [(origin, raw) for raw, _, _ in line or [(trust.vkey[1], 0, None)]]
+    trust.tenures = line
+    own, others = trust.log_keys(origin, size)
+    code = head_signed(proof, own, others) if own else ""
+    if code == "log-signature":
+        check.fail(code, "events", "the head that they are proven against is not signed by the log's key")
+        return set()
+    if trust.vkey is None:
+        check.note("events: no key that they name is trusted for it: no --log")
+    elif code or not known:
+        check.doubt("log-unknown", "events", "they are proven by a key of the log that is not known; they were not followed")
+        known = False
+    check.aside = True
+    for event in events:
+        check_statement(check, event, roots, now)
+    check.aside = False
+    if check.refused():
+        return set()
+    changes = [event for event in events if event.body["action"] != "rotate-log"]
+    ended = {last for _, _, last in line if last is not None}
+
+    def established(event: Event) -> bool:
+        return trust.knows(event, event.keys, event.index, of_keys=event in changes)
+
+    obeyed = follow(trust, changes, known)
+    heard = [event for event in events if established(event)]
+    if known and not ended <= {event.index for event in heard}:
+        check.note("events: nobody whom you know signed that the log's key was replaced; what is said of keys was not followed")
+        known, line = False, []
+        follow(trust, changes, known)
+    trust.tenures = line if known else []
+    for event in heard if known else ():
+        tell_event(check, event, trust, obeyed, ended)
+    return {(event.manifest["archive"], origin) for event in events}
+
+
+def tell_event(check: Check, event: Event, trust: Trust, obeyed: set[int], ended: set[int]) -> None:
+    """What somebody who is known said of keys; and whether it was followed."""
+    body, where = event.body, event.at[:-1]
+    if body["action"] == "rotate-log":
+        if event.index in ended:
+            check.ok("%s: the log's key was replaced at entry %d" % (where, event.index))
+        elif ended:
+            check.doubt("key-unfollowed", where, "the log's key was not the one that it replaces")
+        return
+    keyid, pinned = body["keyid"], {**trust.operators, **trust.recoveries}
+    if event.index in obeyed:
+        said = {"rotate": "is followed by %s", "revoke": "is revoked as %s", "recovery": "is the recovery key%s"}
+        check.ok("%s: key %s " % (where, keyid) + said[body["action"]] % (body["successor"] or body["reason"] or ""))
+    elif (
+        (body["action"] == "revoke" and keyid in pinned and (pinned[keyid].revoked or (1, 0))[0] != 0)
+        or (body["action"] == "rotate" and keyid in pinned and body["successor"] not in pinned)
+        or (body["action"] == "recovery" and keyid not in pinned)
+    ):
+        check.doubt("key-unfollowed", where, "who signed it may not say so of the key %s" % keyid)
+
+
 # --------------------------------------------------------------------------------------------------------------- the packet
 
 
@@ -1040,11 +1516,16 @@ def check_names(check: Check, names: list[str]) -> list[str]:
     for name in names:
         if len(name) > 200 or not NAME.fullmatch(name):
             check.fail("unsafe-name", printable(name), "names here are of a-z, 0-9, '.', '_' and '-'")
+        elif EVENT.match(name):
+            if not OF_EVENT.fullmatch(EVENT.sub("", name, count=1)):
+                check.fail("unlisted-file", name, "a packet has no such file")
         elif name not in OF_PACKET and not OF_RUN.fullmatch(RUN.sub("", name, count=1) if RUN.match(name) else name):
             check.fail("unlisted-file", name, "a packet has no such file")
     runs = sorted({""} | {found.group(0) for found in map(RUN.match, names) if found})
     wanted = ["packet", "README.md", "verify.py", "proofs/capture.proof"]
     wanted += [at + name for at in runs for name in ("manifest.json", "SEAL", "log/seal.tlog-proof")]
+    for at in sorted({found.group(0) for found in map(EVENT.match, names) if found}):
+        wanted += [at + name for name in ("statement.json", "SEAL", "log/entry.tlog-proof")]
     for name in wanted + [at + "proofs/records.proof" for at in runs if at]:
         if name not in names:
             check.fail("file-missing", name, "every packet has it")
@@ -1064,6 +1545,16 @@ def check_aids(check: Check, run: Run) -> str:
     return found.group(1).decode() if found else ""
 
 
+def check_signers(check: Check, run: Run, keys: dict[str, bytes], document: str) -> None:
+    """Those that signed are those that the document names, each with its algorithm."""
+    named = {signer["keyid"]: signer["alg"] for signer in run.manifest["signers"]}
+    if set(named) != set(keys):
+        check.fail("signer-set-differs", run.at + document, "those that signed are not those that it names")
+    for keyid in set(named) & set(keys):
+        if named[keyid] != (algorithm(keys[keyid]) or "ml-dsa-65"):
+            check.fail("signer-algorithm", run.at + "keys/%s.pem" % keyid, "it is of another algorithm than %s says" % document)
+
+
 def open_run(
     check: Check, source: Folder | Zip, at: str, roots: dict[str, bytes], now: float
 ) -> tuple[Run | None, dict[str, bytes]]:
@@ -1080,13 +1571,9 @@ def open_run(
     if not good:
         check.fail("manifest-format", at + "manifest.json", "not a manifest of version 1 in its one spelling")
         return None, {}
-    named = {signer["keyid"]: signer["alg"] for signer in run.manifest["signers"]}
-    if set(named) != set(keys):
-        check.fail("signer-set-differs", at + "manifest.json", "those that signed are not those that it names")
-    for keyid in set(named) & set(keys):
-        if named[keyid] != (algorithm(keys[keyid]) or "ml-dsa-65"):
-            check.fail("signer-algorithm", at + "keys/%s.pem" % keyid, "it is of another algorithm than the manifest says")
+    check_signers(check, run, keys, "manifest.json")
     check_times(check, run, roots, now)
+    check_countersignatures(check, run)
     return (None, {}) if check.refused() else (run, keys)
 
 
@@ -1108,9 +1595,15 @@ def check_packet(
     if packet.read("packet") != b"preserve-packet/v1\n":
         check.fail("packet-format", "packet", "not a packet of version 1")
         return
+    trust = Trust(keyid, vkey)
+    archives = check_events(check, source, trust, roots, now)
+    if check.refused():
+        return
     main, keys = open_run(check, source, "", roots, now)
     if main is None:
         return
+    if archives - {(main.manifest["archive"]["id"], main.manifest["log"]["origin"])}:
+        check.fail("other-archive", "events", "what is said of keys is of another archive")
     if shown != main.manifest["signers"][0]["keyid"]:
         check.fail("aid-differs", "README.md", "it names another key")
     capture = check_lines(check, main)
@@ -1137,25 +1630,31 @@ def check_packet(
     for run in runs:
         called |= {run.at + name for name in ("manifest.json", "SEAL", "log/seal.tlog-proof")}
         called |= {run.at + token["file"] for token in run.manifest["start_tokens"]}
-        called |= {run.at + name for name in run.names if TOKEN.fullmatch(name) or name.startswith(("keys/", "signatures/"))}
+        called |= {
+            run.at + name
+            for name in run.names
+            if TOKEN.fullmatch(name) or name.startswith(("keys/", "signatures/", "countersignatures/"))
+        }
     for name in [] if check.refused() else source.names:
-        if name not in called:
+        if name not in called and not EVENT.match(name):
             check.fail("unlisted-file", name, "nothing in the packet calls for it")
     for run, keys in zip(runs, signers):
-        check_log(check, run, vkey)
-        known = keyid in keys and algorithm(keys[keyid]) in ("ed25519", "ecdsa-p256-sha256")
+        check_log(check, run, trust)
         for signer in sorted(keys):
-            check.note(
-                "%smanifest.json: signed by key %s%s" % (run.at, signer, ", the one that you gave" if signer == keyid else "")
-            )
-        if not known:
+            follows = ", which follows from the one that you gave" if signer in trust.operators else ""
+            whose = ", the one that you gave" if signer == keyid else follows
+            check.note("%smanifest.json: signed by key %s%s" % (run.at, signer, whose))
+        if not trust.knows(run, keys, run.manifest["log"]["size_before"]):
             why = "the key that you gave did not sign it" if keyid else "no --key was given: anybody could have made this"
+            if trust.operators.keys() & keys.keys():
+                why = "its key was given up or revoked, or did not count yet, when it says that it was signed"
             check.doubt("signer-unknown", run.at + "manifest.json", why)
     if not check.refused():
         check.ok(
             "capture %d of run %d, %s" % (capture["capture"], main.manifest["archive"]["sequence"], printable(capture["url"]))
         )
-        check.ok("%d records are byte for byte what was signed" % len(found))
+        many = "1 record is" if len(found) == 1 else "%d records are" % len(found)
+        check.ok(many + " byte for byte what was signed")
         for tried in capture.get("candidates", ()):
             chosen = "  (chosen)" if tried["url"] == capture.get("chosen") else ""
             check.note("tried: %s: %s%s" % (printable(tried["url"]), tried["verdict"] or tried["outcome"], chosen))

@@ -9,8 +9,9 @@ lines that differ in it are not taken for two looks at a clock.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
+
+from preserve.model.noun import dataclass
 
 _MONTHS = (
     # one row a language, twelve names each

@@ -103,7 +103,7 @@ def _compare(before: Version, after: Version) -> Change:
     if before.digest and before.digest == after.digest:
         return told(ChangeKind.IDENTICAL)
     if not was:
-        return told(ChangeKind.NOISE, "there was no page either time", ending(before), ending(after))
+        return replace(told(ChangeKind.NOISE, ending(before), ending(after)), neither=True)
     if before.content and before.content == after.content:
         if before.cut or after.cut:
             return told(ChangeKind.TEXT, "the payload differs beyond what was read")

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from preserve.formats.url import BadUrl, parse
 from preserve.model.document import Candidate, Citation
+from preserve.model.noun import dataclass
 from preserve.model.page import Fit, Presence
 from preserve.model.web import Outcome, Verdict
 

@@ -6,10 +6,25 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from preserve.formats.counted import counted
+from preserve.formats.publickey import fingerprint_groups
 from preserve.formats.times import rfc3339
-from preserve.model.event import Body, Custody, EventKind, Redaction, Renewal, Renewed, Rollback, RunRef, Statement
+from preserve.model.event import (
+    Body,
+    Countersignature,
+    Custody,
+    EventKind,
+    KeyChange,
+    LogRotation,
+    Redaction,
+    Renewal,
+    Renewed,
+    Rollback,
+    RunRef,
+    Statement,
+    TrustTaken,
+)
 from preserve.model.trust import Operator
-from preserve.rules import keychain
+from preserve.rules import keychain, succession
 
 _DONE = {
     "import": "imported",
@@ -69,11 +84,26 @@ def _renewal(body: Renewal) -> str:
     return f"the stamps renewed: SEALs, tokens and log proofs, {counted(body.count, 'file')}"
 
 
+def _countersignature(body: Countersignature) -> str:
+    return f"an SSH signature of {body.name}, key {fingerprint_groups(body.keyid)}, entered for run {body.run.sequence}"
+
+
+def _trust(body: TrustTaken) -> str:
+    keys = ", ".join(f"{key.name} ({key.role}, {fingerprint_groups(key.keyid)})" for key in body.keys)
+    return f"{counted(len(body.keys), 'key')} taken into trust from {body.file}: {keys}; because: {body.reason}"
+
+
+def _key(body: KeyChange | LogRotation) -> str:
+    return succession.describe(body) if isinstance(body, LogRotation) else keychain.describe(body)
+
+
 _WORDS: dict[EventKind, Callable[[Any], str]] = {
+    EventKind.COUNTERSIGNATURE: _countersignature,
     EventKind.CUSTODY: _custody,
-    EventKind.KEY: keychain.describe,
+    EventKind.KEY: _key,
     EventKind.REDACTION: _redaction,
     EventKind.RENEWAL: _renewal,
     EventKind.ROLLBACK: _rollback,
+    EventKind.TRUST: _trust,
 }
 """`describe` for the body of each kind."""

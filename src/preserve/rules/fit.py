@@ -110,7 +110,7 @@ def _title(page: Page, title: str, described: Described) -> tuple[Presence, str]
         return Presence.UNKNOWN, "has no words"
     for candidate, site in _candidates(page):
         if _same(wanted, title, candidate, site):
-            return Presence.PRESENT, f"is the page's “{candidate}”"
+            return Presence.PRESENT, "is the page's" if candidate == title else f"is the page's “{candidate}”"
     if any(_same(wanted, title, heading, "") for heading in page.headings):
         return Presence.PRESENT, "is a heading on the page"
     hay, words = text_of(page), telling(title)

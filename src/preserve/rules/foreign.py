@@ -8,13 +8,13 @@ came as HTML or PDF with status 200 and was not asked for by another page, as fa
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from preserve.formats import url as url_format
 from preserve.formats.printable import printable
 from preserve.formats.url import BadUrl, Url
 from preserve.model.foreign import Asking, Kept, Sighting
+from preserve.model.noun import dataclass
 from preserve.model.web import Capture, CitedBy, Hop, Outcome, Stored, Target, Testimony, Truncation
 from preserve.rules.redirect import MAX_HOPS
 

@@ -22,6 +22,8 @@ _IMPORTED = re.compile(rf"{_FOREIGN}\.warc(\.gz)?")
 _EXTRACT = re.compile(rf"{_FOREIGN}~([0-9]{{4,}})\.warc(\.gz)?")
 _ENTRY = re.compile(rf"{wacz.RUN}([0-9]{{6,}}-[0-9]{{8}}t[0-9]{{6}}z)/([^/]+)")
 
+_EVENT = re.compile(rf"{wacz.RUN}([0-9]{{6,}}-(?:key|redaction))/([^/]+)")
+
 
 def entry_path(run: str, path: str) -> str:
     """Where a file of a run's folder lies in a bundle: one folder a run, for a checker of WACZ files knows no deeper ones."""
@@ -32,6 +34,17 @@ def run_path(entry: str) -> tuple[str, str] | None:
     """The run's name and the path in its folder that an entry stands for; None for an entry of another kind."""
     match = _ENTRY.fullmatch(entry)
     return (match[1], match[2].replace("~", "/")) if match else None
+
+
+def event_path(event: str, path: str) -> str:
+    """Where a file of the folder of an event lies in a bundle: one about keys, or about a removed record."""
+    return f"{wacz.RUN}{event}/{path.replace('/', '~')}"
+
+
+def event_in(entry: str) -> str | None:
+    """The path in an archive that such an entry stands for; None for an entry of another kind."""
+    match = _EVENT.fullmatch(entry)
+    return f"events/{match[1]}/{match[2].replace('~', '/')}" if match else None
 
 
 def warc_path(path: str, *, whole: bool) -> str:
@@ -142,6 +155,15 @@ name standing for "/". In such a folder:
   sha256sum -c --strict SEAL
   openssl pkey -pubin -in keys/$K.pem -outform DER | sha256sum       # must print $K
   openssl pkeyutl -verify -rawin -pubin -inkey keys/$K.pem -sigfile signatures/$K.sig -in manifest.json
+
+A folder countersignatures/ holds what others signed afterwards with SSH keys. This prints each key's fingerprint, to be compared with
+its owner:
+
+  for s in countersignatures/*.sshsig; do ssh-keygen -Y check-novalidate -n preserve-manifest-v1 -s $s < manifest.json; done
+
+Folders preserve-NUMBER-key and preserve-NUMBER-redaction hold what the archive's log says of keys and of records that were removed: each
+a statement.json with its SEAL and signatures, checked like a run's manifest.json. A removed record has other bytes than those that were
+signed, "replacement_sha256" of the statement, and says so itself.
 
 A whole run: manifest.json lists every file with its SHA-256. Its WARC files lie in archive/ of this bundle under the same name: put
 them into data/, and the folder is the run as it was sealed.

@@ -9,15 +9,19 @@ use: docs/adr/0105.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 
 from preserve.formats.publickey import fingerprint_groups
 from preserve.formats.times import rfc3339
 from preserve.model.event import KeyAction, KeyChange, Statement
 from preserve.model.finding import Claim, Finding, failed, unchecked
+from preserve.model.noun import dataclass
 from preserve.model.trust import Revocation, TrustedKey, TrustRole, worse
 from preserve.rules.verify_signed import distrust
+
+UNFOLLOWED = "key-unfollowed"
+"""The code of what somebody known said of a key, and was not followed in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +66,8 @@ class _Walk:
     revoked: dict[str, _Revoked]
     ended: dict[str, int] = field(default_factory=dict)
     obeyed: set[int] = field(default_factory=set)
+    limits: dict[str, datetime | None] = field(default_factory=dict)
+    """Until when the verifier trusts a key's owner: what is pinned so is handed on to the keys that follow."""
 
 
 def follow(pinned: Sequence[TrustedKey], stated: Iterable[Stated], *, known_log: bool = True) -> Keychain:
@@ -131,15 +137,22 @@ def judge_obeyed(statement: Statement, chain: Keychain, subject: str) -> Iterato
             why = "not followed: another recovery key was named before, and did not sign it"
         case _:
             return
-    yield unchecked(Claim.EVENTS, subject, f"{why}. If you know better: preserve trust list", needed=True)
+    yield unchecked(Claim.EVENTS, subject, f"{why}. If you know better: preserve trust list", needed=True, code=UNFOLLOWED)
 
 
 def _begin(pinned: Iterable[TrustedKey], revoked: Mapping[str, _Revoked]) -> _Walk:
+    pinned = tuple(pinned)
     keys = [_revoke(key, revoked) for key in pinned]
     return _Walk(
         operators={key.keyid: key for key in keys if key.role is TrustRole.OPERATOR},
         recoveries={(key.keyid, key.name): key for key in keys if key.role is TrustRole.RECOVERY},
         revoked=dict(revoked),
+        # Of a compromised key it may merely say when it was given up before, which ends nobody else.
+        limits={
+            key.keyid: key.valid_until
+            for key in pinned
+            if key.role is TrustRole.OPERATOR and key.reason is not Revocation.COMPROMISED
+        },
     )
 
 
@@ -168,9 +181,11 @@ def _rotate(walk: _Walk, event: Stated) -> None:
         vkey=None,
         added=created,
         valid_from=created,
+        valid_until=walk.limits.get(old.keyid),
         through=f"through the rotation{_to(event)} signed by {_called(speaks[0])} (event {event.index})",
     )
     walk.operators.setdefault(key.keyid, _revoke(key, walk.revoked))
+    walk.limits.setdefault(key.keyid, key.valid_until)
     _give_up(walk, event, (created, Revocation.SUPERSEDED))
     walk.obeyed.add(event.index)
 

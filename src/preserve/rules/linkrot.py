@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 
 from preserve.model.change import Tally
+from preserve.model.noun import dataclass
 from preserve.model.web import Outcome, Verdict
 
 

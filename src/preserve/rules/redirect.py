@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from preserve.formats.printable import printable
 from preserve.formats.url import BadUrl, Url, join
+from preserve.model.noun import dataclass
 from preserve.model.web import Exchange, Outcome
 
 MAX_HOPS = 20

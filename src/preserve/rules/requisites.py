@@ -12,12 +12,12 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from enum import Enum
 
 from preserve.formats import css, html
 from preserve.formats.printable import printable
 from preserve.formats.url import BadUrl, Url, parse, reference
+from preserve.model.noun import dataclass
 from preserve.model.web import Exchange, Outcome, Requisite
 
 MOST = 2000

@@ -11,11 +11,11 @@ certificate does not verify.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
 
+from preserve.model.noun import dataclass
 from preserve.model.web import Exchange, Trouble
 
 MOST: Final = 3

@@ -7,12 +7,12 @@ that host: the operator knows his network, the page that is cited does not.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from preserve.errors import UsageError
+from preserve.model.noun import dataclass
 from preserve.model.settings import ConnectTo, FetchSettings, Proxy, Resolve
 
 _PROXY_PORTS: Final = {"http": 80, "socks5": 1080}

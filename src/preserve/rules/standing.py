@@ -15,10 +15,18 @@ MOST_FAILURES = 200
 """Failing claims that are listed one by one; the rest is counted, and `preserve verify` lists them."""
 
 
-def state(outcome: Outcome | None, verdict: Verdict | None, *, kept: bool, intact: bool | None, removed: bool = False) -> State:
+def state(
+    outcome: Outcome | None,
+    verdict: Verdict | None,
+    *,
+    kept: bool,
+    intact: bool | None,
+    removed: bool = False,
+    foreign: bool = False,
+) -> State:
     """`outcome` is None where nothing was asked, `kept` says whether records exist, `intact` whether they are what was sealed.
 
-    `removed`: some of them were removed under a signed statement.
+    `removed`: some of them were removed under a signed statement. `foreign`: another tool captured it, and nobody here judged it.
     """
     if intact is False:
         return State.ALTERED
@@ -26,6 +34,8 @@ def state(outcome: Outcome | None, verdict: Verdict | None, *, kept: bool, intac
         return State.REMOVED
     if not kept or outcome not in {Outcome.CAPTURED, Outcome.TRUNCATED}:
         return State.NOT_CAPTURED
+    if foreign:
+        return State.THIRD_PARTY
     return State.CAPTURED if outcome is Outcome.CAPTURED and verdict is Verdict.OK else State.DOUBTFUL
 
 
@@ -33,6 +43,8 @@ def reason(citation: CitationLine | None, capture: CaptureLine | None) -> str:
     """Why it stands as it does, in words; "" where there is nothing to say."""
     if capture is None:
         return "" if citation is None else citation.not_captured or ""
+    if capture.foreign is not None:  # whose word it is stands beside everything else
+        return ", ".join((*capture.signals, *filter(None, (capture.reason,))))
     return capture.reason or ", ".join(capture.signals)
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from preserve.formats import wacz
@@ -19,6 +18,7 @@ from preserve.formats.publickey import Algorithm, PublicKey, fingerprint_groups
 from preserve.formats.wacz import Digest, Package, Resource
 from preserve.formats.zip import STORED, ZipEntry, ZipLayout
 from preserve.model.finding import Claim, Finding, failed, passed, unchecked
+from preserve.model.noun import dataclass
 from preserve.model.trust import TrustedKey, TrustRole
 from preserve.rules.verify_signed import distrust
 

@@ -7,9 +7,9 @@ named by file, record and offset; whose capture that was is looked up afterwards
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from preserve.model.finding import Claim, Finding, failed
+from preserve.model.noun import dataclass
 from preserve.model.trust import FileEntry, Manifest, Role
 from preserve.rules.verify_lines import Captures, Citations, Found, Sources
 
@@ -152,7 +152,8 @@ def sampled(read: int, total: int) -> str:
         return f"all {total} records were read"
     missed = (total - read) * 100 / total
     odds = f"{missed:.0f}" if 1 <= missed <= 99 else f"{min(max(missed, 0.01), 99.99):.2f}"
-    return f"{read} of {total} records were read, picked at random: of one damaged record, this misses {odds} in 100"
+    were = "was" if read == 1 else "were"
+    return f"{read} of {total} records {were} read, picked at random: were one record damaged, {odds} in 100 such samples would miss it"
 
 
 def describe_damage(

@@ -7,15 +7,16 @@ one claim `events`, and what merely stays open of an event that nobody needs is 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from preserve.formats.counted import counted
 from preserve.formats.merkle import leaf_hash
 from preserve.formats.times import rfc3339
 from preserve.model.archive import Description
-from preserve.model.event import Custody, Redaction, Rollback, Statement
+from preserve.model.event import Countersignature, Custody, Redaction, Rollback, Statement
 from preserve.model.finding import Claim, Finding, Result, failed, unchecked
+from preserve.model.noun import dataclass
 from preserve.rules.verify_log import History
 from preserve.rules.verify_signed import SKEW
 
@@ -40,7 +41,7 @@ def of_event(findings: Iterable[Finding]) -> Iterator[Finding]:
 def judge_place(statement: Statement, name: str, described: Description | None, subject: str) -> Iterator[Finding]:
     """An event lies under its own number and kind, in its own archive."""
     if statement.name != name:
-        yield failed(Claim.EVENTS, subject, f"misplaced: this is {statement.name}")
+        yield failed(Claim.EVENTS, subject, f"misplaced: this is {statement.name}", code="key-event")
     if described is not None and (statement.archive, statement.log.origin) != (described.id, described.origin):
         yield failed(
             Claim.EVENTS,
@@ -102,7 +103,7 @@ def judge_reference(statement: Statement, seals: Mapping[int, str], subject: str
                 if seals.get(run.sequence) != run.seal_sha256:
                     why = f"it speaks of a run {run.sequence} with another SEAL than the one that is here"
                     yield failed(Claim.EVENTS, subject, why)
-        case Redaction(run=run) if seals.get(run.sequence) != run.seal_sha256:
+        case Redaction(run=run) | Countersignature(run=run) if seals.get(run.sequence) != run.seal_sha256:
             yield failed(
                 Claim.EVENTS, subject, f"it speaks of a run {run.sequence} with another SEAL than the one that is here"
             )

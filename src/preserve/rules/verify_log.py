@@ -6,8 +6,7 @@ that, and stands in for it only to see whether signatures hold at all: then the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 
 from preserve.errors import FormatError
@@ -17,17 +16,21 @@ from preserve.formats.note import COSIGNATURES, Checkpoint, SignedNote, Verifier
 from preserve.formats.publickey import fingerprint_groups
 from preserve.model.event import Rollback, Statement
 from preserve.model.finding import Claim, Finding, failed, passed, unchecked
-from preserve.model.trust import Manifest, TrustedKey, TrustRole
+from preserve.model.noun import dataclass
+from preserve.model.trust import Manifest, Revocation, TrustedKey, TrustRole
+from preserve.rules.succession import Rotated, Tenure, tenures
 from preserve.rules.verify_signed import distrust
 from preserve.rules.verify_witness import Demand, judge_lines
+
+_REPLACED = "if the log's key was replaced, its archive shows by what, or its keeper tells you its vkey: preserve trust add"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogKeys:
     """The keys that notes of one origin are judged by.
 
-    `log` is None when neither the user nor the archive names one; `doubt` says why it establishes nothing, "" when it is pinned.
-    `demand` is what this verifier asks of the witnesses.
+    `log` signs the log's head; it is None when neither the user nor the archive names one. `doubt` says why it establishes nothing, ""
+    when it is pinned or follows from one that is. `demand` is what this verifier asks of the witnesses.
     """
 
     origin: str
@@ -35,21 +38,56 @@ class LogKeys:
     doubt: str
     witnesses: tuple[VerifierKey, ...]
     demand: Demand | None = None
+    line: tuple[Tenure, ...] = ()
+    """The keys of the log one after the other, where it is known that one followed another."""
+    beside: tuple[VerifierKey, ...] = ()
+    """Other pinned keys of this log, where nothing says which of them signs when."""
+    alone: bool = False
+    """The log itself is not here: what is judged is one proof or one checkpoint, and which key followed which may not be known."""
+
+    def signers(self, size: int) -> tuple[VerifierKey, ...]:
+        """The keys of the log that may sign a checkpoint of so many entries."""
+        if self.line:
+            return tuple(tenure.key for tenure in self.line if tenure.covers(size))
+        return (*((self.log,) if self.log else ()), *self.beside)
+
+    def known(self, size: int) -> tuple[VerifierKey, ...]:
+        """With the witnesses, all whose lines on such a checkpoint are judged."""
+        return (*self.signers(size), *self.witnesses)
 
     @property
-    def known(self) -> tuple[VerifierKey, ...]:
-        return (*((self.log,) if self.log else ()), *self.witnesses)
+    def named(self) -> VerifierKey | None:
+        """The key by which a policy may know this log: any of the line."""
+        listed = () if self.demand is None else self.demand.policy.logs
+        return next((tenure.key for tenure in self.line if tenure.key in listed), self.log)
 
 
 def log_keys(
-    origin: str, trusted: Iterable[TrustedKey], said: VerifierKey | None, now: datetime, demand: Demand | None = None
+    origin: str,
+    trusted: Iterable[TrustedKey],
+    said: VerifierKey | None,
+    now: datetime,
+    demand: Demand | None = None,
+    *,
+    rotations: Iterable[Rotated] = (),
+    created: datetime | None = None,
+    alone: bool = False,
 ) -> LogKeys:
     """Choose the keys for `origin`; `said` is what the archive itself names, and trusted by nobody for that.
 
-    The logs and witnesses of the policy that is demanded are pinned with it, but for those that the user's store has revoked.
+    `rotations` are those that the log holds. `created` is when the one run was made whose proof is judged without its log: a key that
+    was merely given up later counts for it. `alone`: one checkpoint is judged, without its log. The logs and witnesses of the policy that is demanded are pinned with it, but for those that the user's store has
+    revoked.
     """
     keys = [(key, VerifierKey.parse(key.vkey)) for key in trusted if key.vkey is not None]
-    refused = {key.keyid for key, _ in keys if distrust(key, now)} - {key.keyid for key, _ in keys if not distrust(key, now)}
+
+    alone = alone or created is not None
+
+    def doubted(key: TrustedKey) -> str:
+        given_up = key.role is TrustRole.LOG and key.reason is Revocation.SUPERSEDED
+        return distrust(key, min(now, created) if given_up and created is not None else now)
+
+    refused = {key.keyid for key, _ in keys if doubted(key)} - {key.keyid for key, _ in keys if not doubted(key)}
     stated = () if demand is None else (*demand.policy.logs, *demand.policy.witnesses.values())
     added = [vkey for vkey in stated if vkey.fingerprint not in refused]
     witnesses = tuple(
@@ -61,18 +99,46 @@ def log_keys(
         )
     )
     pinned = [(key, vkey) for key, vkey in keys if key.role is TrustRole.LOG and vkey.name == origin]
-    good = [vkey for key, vkey in pinned if not distrust(key, now)]
+    good = [vkey for key, vkey in pinned if not doubted(key)]
     good += [vkey for vkey in added if vkey.type not in COSIGNATURES and vkey.name == origin]
-    if good:
+    if line := tenures(origin, said, [vkey for _, vkey in pinned] + good, rotations):
+        doubt = _doubt(origin, line, pinned, good)
+        return LogKeys(origin=origin, log=line[-1].key, doubt=doubt, witnesses=witnesses, demand=demand, line=line, alone=alone)
+    given_up = [key for key, vkey in pinned if vkey == said and said not in good and key.reason is Revocation.SUPERSEDED]
+    if good and not given_up:
         # With several keys pinned for one origin, the archive's own word may choose among them, and only among them.
-        return LogKeys(origin=origin, log=said if said in good else good[0], doubt="", witnesses=witnesses, demand=demand)
+        log = said if said in good else good[0]
+        beside = tuple(vkey for vkey in dict.fromkeys(good) if vkey != log) if said is None else ()
+        return LogKeys(origin=origin, log=log, doubt="", witnesses=witnesses, demand=demand, beside=beside, alone=alone)
     if pinned:
-        why = distrust(pinned[0][0], now)
-        return LogKeys(origin=origin, log=pinned[0][1], doubt=why, witnesses=witnesses, demand=demand)
+        # A key that this user gave up, in an archive that knows nothing of it: a backup from before, or a thief's.
+        key, vkey = next(((key, vkey) for key, vkey in pinned if vkey == said), pinned[0])
+        return LogKeys(origin=origin, log=vkey, doubt=doubted(key), witnesses=witnesses, demand=demand, alone=alone)
     named = f", key {fingerprint_groups(said.fingerprint)}" if said is not None else ""
     doubt = f"UNKNOWN LOG KEY: no key is trusted for the log {origin}{named}"
     known = said if said is not None and said.name == origin else None
     return LogKeys(origin=origin, log=known, doubt=doubt, witnesses=witnesses, demand=demand)
+
+
+def _doubt(
+    origin: str, line: Sequence[Tenure], pinned: Sequence[tuple[TrustedKey, VerifierKey]], good: Collection[VerifierKey]
+) -> str:
+    """Why nobody whom this verifier pinned stands for a log whose key was replaced; "" when somebody does."""
+    head = line[-1].key
+    if head not in good and (distrusted := [key for key, vkey in pinned if vkey == head]):
+        return f"the log's key: {distrusted[0].name}'s was revoked, and signs its head"
+    doubts = []
+    for tenure in line:
+        if tenure.key in good:
+            return ""
+        for key, vkey in pinned:
+            if vkey == tenure.key and tenure.ended is not None:
+                # One that was merely given up let the next one in while it still counted.
+                if not (why := distrust(key, tenure.ended.created)):
+                    return ""
+                doubts.append(why)
+    unknown = f"UNKNOWN LOG KEY: no key is trusted for the log {origin}, key {fingerprint_groups(head.fingerprint)}"
+    return doubts[0] if doubts else unknown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,27 +167,41 @@ def judge_note(signed: SignedNote, checkpoint: Checkpoint, keys: LogKeys, subjec
         return failed(
             Claim.LOG_CONSISTENCY, subject, f"forged: a checkpoint of another log, {checkpoint.origin}", code="log-signature"
         )
-    opened = note.verify(signed, keys.known)
+    own = keys.signers(checkpoint.size)
+    opened = note.verify(signed, keys.known(checkpoint.size))
     findings = [
         failed(Claim.LOG_CONSISTENCY, subject, f"forged: the line of {key.name} does not verify", code="log-signature")
         for key in opened.failed
     ]
-    if keys.log is not None and keys.log not in opened.signed_by and not opened.failed:
-        findings.append(
-            failed(
-                Claim.LOG_CONSISTENCY,
-                subject,
-                f"forged: no signature by the log's key {keys.log.encode()}",
-                code="log-signature",
-            )
-        )
-    findings += judge_lines(opened, keys.origin, keys.log, keys.demand, subject)
+    if own and not set(own) & set(opened.signed_by) and not opened.failed:
+        # A key that is known to have been the log's at other sizes is no stranger: it may not sign this one.
+        others = {tenure.key.key_hash for tenure in keys.line}
+        strangers = [line for line in opened.unknown if line.name == keys.origin and line.key_hash not in others]
+        stranger = strangers[0] if keys.alone and strangers else None
+        if stranger is not None:
+            why = f"signed by a key of this log that is not known here, {stranger.name} {stranger.key_hash.hex()}; {_REPLACED}"
+            findings.append(unchecked(Claim.LOG_CONSISTENCY, subject, why, needed=True, code="log-unknown"))
+        else:
+            why = f"forged: no signature by the log's key {own[0].encode()}{_another(signed, checkpoint, keys)}"
+            findings.append(failed(Claim.LOG_CONSISTENCY, subject, why, code="log-signature"))
+    findings += judge_lines(opened, keys.origin, keys.named, keys.demand, subject)
     return Head(
         note=signed,
         checkpoint=checkpoint,
-        signed=keys.log is not None and keys.log in opened.signed_by,
+        signed=bool(set(own) & set(opened.signed_by)),
         findings=tuple(findings),
     )
+
+
+def _another(signed: SignedNote, checkpoint: Checkpoint, keys: LogKeys) -> str:
+    """What is to be said of a checkpoint that another key of the log signed, at a size that is not that key's."""
+    signers = note.verify(signed, [tenure.key for tenure in keys.line]).signed_by
+    for tenure in keys.line:
+        if tenure.key in signers and tenure.ended is not None and checkpoint.size > tenure.ended.index:
+            return f"; it is signed by the key that entry {tenure.ended.index} of the log replaced"
+        if tenure.key in signers:
+            return f"; it is signed by the key that counts from {counted(tenure.first, 'entry')} on"
+    return ""
 
 
 # ------------------------------------------------------------------------------------------------------------ the whole log

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from preserve.errors import FormatError
 from preserve.formats import lines, packet, recordindex
 from preserve.formats.proof import Kind, Proof
-from preserve.formats.warc import Member
+from preserve.formats.warc import Member, framed_digest
 from preserve.model.finding import Claim, Finding, Result, failed
+from preserve.model.noun import dataclass
 from preserve.model.packet import Aids
 from preserve.model.tree import Entry
 from preserve.model.tree import Kind as EntryKind
@@ -40,6 +40,9 @@ REFUSED = (
     "manifest-format",
     "signer-set-differs",
     "signer-algorithm",
+    "event-proof",
+    "key-event",
+    "countersignature",
     "token-invalid",
     "token-unnamed",
     "token-time",
@@ -56,7 +59,15 @@ REFUSED = (
     "aid-differs",
 )
 """Exit 40."""
-OPEN = ("token-missing", "token-untrusted", "created-time", "log-unknown", "witness-quorum", "signer-unknown")
+OPEN = (
+    "token-missing",
+    "token-untrusted",
+    "created-time",
+    "key-unfollowed",
+    "log-unknown",
+    "witness-quorum",
+    "signer-unknown",
+)
 """Exit 41."""
 
 
@@ -92,6 +103,8 @@ def judge_names(entries: Collection[Entry]) -> Iterator[Finding]:
     runs = {"", *(match[0] for path in present if (match := packet.RUN.match(path)))}
     needed += [at + name for at in sorted(runs) for name in ("manifest.json", "SEAL", packet.PROOF)]
     needed += [at + packet.RECORDS for at in sorted(runs - {""})]
+    events = {match[0] for path in present if (match := packet.EVENT.match(path))}
+    needed += [at + name for at in sorted(events) for name in packet.OF_EVENT]
     for path in needed:
         if path not in present:
             yield missing(path)
@@ -243,7 +256,11 @@ def judge_originals(found: Mapping[str, Member], kinds: Mapping[str, str]) -> It
         for path, header in headers.items()
         if header.type == "revisit"
     }
-    have = {header.id: (path, header.payload_digest) for path, header in headers.items() if kinds[path] == packet.ORIGINAL}
+    have = {
+        header.id: (path, header.payload_digest or framed_digest(found[path].payload))
+        for path, header in headers.items()
+        if kinds[path] == packet.ORIGINAL
+    }
     lost = [path for key, (path, digest) in wanted.items() if key not in have or have[key][1] != digest]
     for path in lost:
         why = "the record that this revisit refers to is missing, or has another payload"

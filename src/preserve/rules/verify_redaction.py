@@ -7,12 +7,12 @@ was sealed: then its removal was not carried out, or undone. Whatever else stand
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from preserve.formats import recordindex
 from preserve.formats.times import rfc3339
 from preserve.model.event import Redaction, RemovedRecord, Statement
 from preserve.model.finding import Claim, Finding, failed, unchecked
+from preserve.model.noun import dataclass
 from preserve.model.trust import RecordLine
 from preserve.rules import events as words
 
@@ -55,12 +55,12 @@ def amend(data: bytes, stated: Sequence[Removal]) -> tuple[bytes, dict[int, list
         record = removal.record
         line = RecordLine(index=record.index, offset=record.offset, length=record.length, sha256=record.sha256)
         if record.index >= len(rows) or (record.index not in removed and rows[record.index] != recordindex.leaf(line)):
-            findings.append(_stranger(removal))
+            findings.append(stranger(removal))
             continue
         if earlier := removed.get(record.index):
             known = earlier[0].record
             if (known.offset, known.length, known.sha256) != (record.offset, record.length, record.sha256):
-                findings.append(_stranger(removal))
+                findings.append(stranger(removal))
                 continue
         removed.setdefault(record.index, []).append(removal)
         rows[record.index] = recordindex.leaf(
@@ -74,10 +74,17 @@ def elsewhere(stated: Iterable[Removal], warcs: Iterable[str]) -> Iterator[Findi
     known = set(warcs)
     for removal in stated:
         if removal.record.file not in known:
-            yield _stranger(removal)
+            yield stranger(removal)
 
 
-def _stranger(removal: Removal) -> Finding:
+def speaks_of(removal: Removal, line: RecordLine) -> bool:
+    """Whether a removal says of a record what its line of the sealed index says."""
+    record = removal.record
+    return (record.index, record.offset, record.length, record.sha256) == (line.index, line.offset, line.length, line.sha256)
+
+
+def stranger(removal: Removal) -> Finding:
+    """A removal that speaks of its record otherwise than it was sealed."""
     record = removal.record
     why = f"it speaks of record {record.index} of {record.file} otherwise than it was sealed"
     return failed(Claim.EVENTS, removal.event, why)

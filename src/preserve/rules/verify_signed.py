@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from preserve.errors import FormatError
@@ -19,6 +18,7 @@ from preserve.formats.publickey import Algorithm, PublicKey, fingerprint_groups
 from preserve.formats.times import rfc3339
 from preserve.model.event import Statement
 from preserve.model.finding import Claim, Finding, failed, passed, unchecked
+from preserve.model.noun import dataclass
 from preserve.model.trust import Manifest, Revocation, SignerEntry, TrustedKey, TrustRole
 
 SKEW = timedelta(minutes=5)

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -20,6 +19,7 @@ from preserve.formats.manifest import start_token_path, token_path
 from preserve.formats.signedparts import AUTHORITY
 from preserve.formats.times import rfc3339
 from preserve.model.finding import Claim, Finding, failed, passed, unchecked
+from preserve.model.noun import dataclass
 from preserve.model.trust import Stamp, StartToken, TimestampEntry
 from preserve.rules.verify_signed import SKEW
 

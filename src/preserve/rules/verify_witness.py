@@ -6,7 +6,6 @@ A line of a key that nobody here knows says nothing, and is told; it cannot take
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from preserve.errors import FormatError
@@ -15,6 +14,7 @@ from preserve.formats.note import Opened, VerifierKey
 from preserve.formats.policy import Policy
 from preserve.formats.times import rfc3339
 from preserve.model.finding import Claim, Finding, passed, unchecked
+from preserve.model.noun import dataclass
 from preserve.model.trust import TrustedKey, TrustRole
 from preserve.rules.verify_signed import distrust
 

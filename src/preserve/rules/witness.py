@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import IntEnum
 
 from preserve.errors import UsageError
@@ -18,6 +17,7 @@ from preserve.formats import merkle, note
 from preserve.formats.note import COSIGNATURES, Checkpoint, VerifierKey
 from preserve.formats.url import BadUrl, parse
 from preserve.formats.witness import Request
+from preserve.model.noun import dataclass
 from preserve.model.settings import WitnessAddress
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from preserve import __version__
@@ -14,6 +13,7 @@ from preserve.errors import FormatError, StoreError
 from preserve.flows import imports, run
 from preserve.flows.imports import Imported, Wanted
 from preserve.model.foreign import Kept
+from preserve.model.noun import dataclass
 from preserve.wiring import facts
 from preserve.wiring.options import PassphraseOf, Tell
 from preserve.wiring.recording import Desk, RecordOptions, desk

@@ -6,7 +6,7 @@ less trust, never more.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from preserve.adapters.archive import Archive
@@ -16,6 +16,7 @@ from preserve.errors import ConfigError, UsageError
 from preserve.flows.events import Recorded
 from preserve.formats.times import to_milliseconds
 from preserve.model.event import KeyAction, KeyChange
+from preserve.model.noun import dataclass
 from preserve.model.trust import Revocation, TrustedKey, TrustRole
 from preserve.places import config_folder
 from preserve.ports import Signer

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from preserve.adapters.keys import StoredKey
 from preserve.flows import run
 from preserve.flows.manners import Manners
+from preserve.model.noun import dataclass
 from preserve.model.run import Counts
 from preserve.model.settings import Authority, FetchSettings
 

@@ -14,7 +14,8 @@ import os
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from multiprocessing.reduction import DupFd
@@ -25,10 +26,12 @@ from preserve.adapters.journal import Journal
 from preserve.errors import PreserveError, StoreError
 from preserve.flows.capture import CaptureRun
 from preserve.flows.watching import Watcher
+from preserve.model.noun import dataclass
 from preserve.model.run import Counts
 from preserve.model.web import Capture
 from preserve.wiring.engine import Engine
 
+_ENDS = (signal.SIGINT, signal.SIGTERM)
 _LOOK = 0.2
 """Seconds after which a signal is noticed at the latest."""
 
@@ -78,9 +81,8 @@ def capture_in_parts(engine: Engine, journal: Journal, watcher: Watcher, count: 
     `lock` is the handle of the archive's lock. Raises the first PreserveError of a part, StoreError when one was lost.
     """
     manners = replace(engine.manners, concurrency=-(-engine.manners.concurrency // count))
-    parts = _Parts(replace(engine, manners=manners), journal, watcher, count, lock)
     with _signals() as came:
-        parts.follow(came)
+        _Parts(replace(engine, manners=manners), journal, watcher, count, lock).follow(came)
     return journal.counts(), bool(came)
 
 
@@ -109,7 +111,8 @@ class _Parts:
         self._problem: PreserveError | None = None
         self._counts = self._begun = journal.counts()
         journal.divide(count)
-        self._parts = [_start(engine, number, lock) for number in range(count)]
+        with _held():
+            self._parts = [_start(engine, number, lock) for number in range(count)]
 
     def follow(self, came: Sequence[int]) -> None:
         """Pass on what they say until the last one has ended."""
@@ -172,12 +175,23 @@ class _Parts:
 def _signals() -> Iterator[list[int]]:
     """SIGINT and SIGTERM are counted, and nothing more, while it lasts."""
     came: list[int] = []
-    before = {number: signal.signal(number, lambda got, _frame: came.append(got)) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, lambda got, _frame: came.append(got)) for number in _ENDS}
     try:
         yield came
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def _held() -> Iterator[None]:
+    """SIGINT and SIGTERM wait. A process that is started meanwhile has them wait too, until it says what it does with them."""
+    resource_tracker.ensure_running()  # at which it lets them through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 # ------------------------------------------------------------------------------------------------------- in the part's process
@@ -210,8 +224,9 @@ class _Share:
         self._lock = handle.detach()  # held until this process ends, whatever its end is
 
     def __call__(self, say: Connection, listen: Connection) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in _ENDS:
             signal.signal(number, signal.SIG_IGN)  # a terminal sends them to everybody; we are told what to do
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDS)
         teller = _Teller(say, listen)
         journal = Journal(Archive(self._engine.archive).journal_file, self._number)
         try:

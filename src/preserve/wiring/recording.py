@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path, PurePath
 from types import MappingProxyType
 
@@ -18,6 +17,7 @@ from preserve.flows.events import Recorded
 from preserve.flows.stamp import Stamper
 from preserve.formats.times import rfc3339
 from preserve.model.event import Body
+from preserve.model.noun import dataclass
 from preserve.model.settings import Authority
 from preserve.model.trust import Operator
 from preserve.ports import Clock, Signer
@@ -110,6 +110,6 @@ def settle(archive: Archive, ledger: LogFolder, stamper: Stamper) -> None:
     journal = Journal(archive.journal_file)
     try:
         if run.is_sealed(archive, journal):
-            run.settle(archive, journal, ledger, stamper)
+            run.settle_found(archive, journal, ledger, stamper)
     finally:
         journal.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from preserve.adapters.archive import Archive
@@ -18,6 +17,7 @@ from preserve.flows.redact import Choice, Wanted
 from preserve.flows.select import SealedRun
 from preserve.formats.times import to_milliseconds
 from preserve.model.event import Redaction, RemovedRecord
+from preserve.model.noun import dataclass
 from preserve.places import config_folder, state_folder
 from preserve.wiring.options import PassphraseOf, Tell
 from preserve.wiring.recording import Desk, RecordOptions, desk

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import partial
 
 from preserve.adapters.archive import Archive
@@ -23,8 +22,10 @@ from preserve.formats import statement
 from preserve.formats.counted import counted
 from preserve.formats.note import Checkpoint, SignedNote, VerifierKey
 from preserve.model.event import Statement
+from preserve.model.noun import dataclass
 from preserve.places import config_folder, state_folder
-from preserve.rules.verify_log import Remembered
+from preserve.rules.verify_log import Remembered, log_keys
+from preserve.wiring.logline import former_keys, log_line, rotations_of
 from preserve.wiring.options import PassphraseOf, Tell
 from preserve.wiring.recording import Desk, RecordOptions, desk
 from preserve.wiring.signing import ledger_of
@@ -48,13 +49,16 @@ def accept_rollback(options: RecordOptions, origin: str, reason: str, tell: Tell
     described = Archive(options.archive).describe()
     if described.origin != origin:
         raise UsageError(f"the log of {options.archive} is {described.origin}, not {origin}", "name its archive with --archive")
-    vkey = VerifierKey.parse(described.log)
+    current = log_line(Archive(options.archive))[-1].key
     memories = (CheckpointMemory.seen(state_folder()), CheckpointMemory.signed(state_folder()))
     remembered = [seen for memory in memories if (seen := memory.remembered(origin)) is not None]
-    if KeyStore(config_folder()).log_key(origin, vkey.fingerprint) is None:
-        trusted = TrustStore(config_folder()).trusted_keys()
-        pinned = VerifierKey.parse(rollback.log_key(origin, trusted))
-        return _go_along(LogFolder(Archive(options.archive).log, KeyElsewhere(pinned)), options, remembered, memories)
+    if KeyStore(config_folder()).log_key(origin, current.fingerprint) is None:
+        rotations, trusted = rotations_of(Archive(options.archive)), TrustStore(config_folder()).trusted_keys()
+        keys = log_keys(origin, trusted, VerifierKey.parse(described.log), SystemClock().now(), rotations=rotations)
+        if keys.doubt:
+            raise TrustError(keys.doubt, "preserve trust add its vkey, which its keeper tells you")
+        log = LogFolder(Archive(options.archive).log, KeyElsewhere(current), former=former_keys(Archive(options.archive)))
+        return _go_along(log, options, remembered, memories)
     with desk(options, "accept-rollback", tell, passphrase, ledger=partial(ledger_of, behind=True)) as opened:
         return _state(opened, options, reason, remembered, memories)
 

@@ -19,6 +19,7 @@ from preserve.model.archive import Description
 from preserve.model.trust import TrustedKey, TrustRole
 from preserve.places import config_folder, state_folder
 from preserve.ports import Clock, Signer
+from preserve.wiring.logline import former_keys, log_line
 from preserve.wiring.options import CaptureOptions, PassphraseOf, Tell
 from preserve.wiring.witnessing import cosigner_of
 
@@ -80,11 +81,11 @@ def pin_own(public: PublicKey, name: str, clock: Clock) -> bool:
 
 def log_key_of(archive: Archive) -> StoredKey:
     """The key of the archive's log. Raises ConfigError when it is not here."""
-    described = archive.describe()
-    found = KeyStore(config_folder()).log_key(described.origin, note.VerifierKey.parse(described.log).fingerprint)
+    current = log_line(archive)[-1].key
+    found = KeyStore(config_folder()).log_key(current.name, current.fingerprint)
     if found is None:
         raise ConfigError(
-            f"the key of this archive's log ({described.origin}) is not on this machine",
+            f"the key of this archive's log ({current.encode()}) is not on this machine",
             "capture where the archive was made, or bring its key: there, preserve key export --private --archive DIR; here, preserve"
             " key import",
         )
@@ -153,4 +154,5 @@ def ledger_of(
         last_signed=None if behind else memory.head(described.origin),
         signed=signed,
         cosign=cosigner_of(read_config(config_folder()).witnesses, tell, cacert).collect,
+        former=former_keys(archive),
     )

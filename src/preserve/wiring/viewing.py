@@ -21,6 +21,7 @@ from preserve.adapters.folder import DiskFolder
 from preserve.adapters.handover import zip_file
 from preserve.adapters.keys import KeyUse, LocalSigner, StoredKey
 from preserve.adapters.policy import read_demand
+from preserve.adapters.reading.room import ReadingRoom
 from preserve.adapters.sorting import SortedLines
 from preserve.adapters.trust import TrustStore
 from preserve.adapters.waczkey import WaczKey
@@ -58,6 +59,7 @@ class Archive:
 
         self.desk = Desk(self._folder, examine, self._trusted, now=_now, software=software)
         self._software = software
+        self._reader = ReadingRoom()
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
         self._bundling = threading.Lock()
 
@@ -67,12 +69,13 @@ class Archive:
 
     def __exit__(self, *_: object) -> None:
         self.desk.close()
+        self._reader.close()
         assert self._scratch is not None, "it was entered"
         self._scratch.cleanup()
 
     def compare(self, before: tuple[str, CaptureLine], after: tuple[str, CaptureLine]) -> Change:
         """What became of an address between two captures: each the name of its run, and its line."""
-        shelf = change.shelf(self._folder, sorted({before[0], after[0]}))
+        shelf = change.shelf(self._folder, sorted({before[0], after[0]}), self._reader)
         runs = {run.name: run for run in shelf.runs}
         if not {before[0], after[0]} <= runs.keys():
             raise FormatError("a run cannot be read", "preserve verify says what is wrong")

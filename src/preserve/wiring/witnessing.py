@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
@@ -19,9 +18,11 @@ from preserve.errors import ConfigError
 from preserve.flows.witness import Cosigner, Missing, refresh
 from preserve.formats.note import SignedNote, VerifierKey
 from preserve.formats.times import rfc3339
+from preserve.model.noun import dataclass
 from preserve.model.settings import WitnessAddress
 from preserve.places import config_folder, state_folder
 from preserve.rules.verify_log import log_keys
+from preserve.wiring.logline import former_keys, log_line, rotations_of
 from preserve.wiring.options import PassphraseOf, Tell
 
 if TYPE_CHECKING:
@@ -56,8 +57,10 @@ def cosign(archive: Archive, addresses: Sequence[WitnessAddress], cacert: PurePa
     """
     cosigner = cosigner_of(addresses, tell, cacert)
     described, now = archive.describe(), SystemClock().now()
-    keys = log_keys(described.origin, TrustStore(config_folder()).trusted_keys(), VerifierKey.parse(described.log), now)
-    if keys.doubt or keys.log is None or keys.log.encode() != described.log:
+    first, line = VerifierKey.parse(described.log), log_line(archive)
+    trusted, rotations = TrustStore(config_folder()).trusted_keys(), rotations_of(archive)
+    keys = log_keys(described.origin, trusted, first, now, rotations=rotations)
+    if keys.doubt or keys.log != line[-1].key:
         raise ConfigError(
             keys.doubt or f"archive.toml names another key than the one trusted for the log {described.origin}",
             "witnesses are asked about logs that you trust: preserve trust add",
@@ -74,7 +77,8 @@ def public_ledger(archive: Archive, cosigner: Cosigner | None = None) -> LogFold
     described = archive.describe()
     return LogFolder(
         archive.log,
-        KeyElsewhere(VerifierKey.parse(described.log)),
+        KeyElsewhere(log_line(archive)[-1].key),
+        former=former_keys(archive),
         last_signed=CheckpointMemory.signed(state_folder()).head(described.origin),
         cosign=(cosigner or Cosigner(witnesses=(), tell=lambda _: None)).collect,
     )

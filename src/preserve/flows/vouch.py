@@ -1,0 +1,132 @@
+"""Who stands for what waits in journal/: before the log's key makes it an entry, which nothing takes away again.
+
+Whoever can write into an archive can put a whole run or event there, validly signed with a key of their own. What a kill kept
+from its place was signed by somebody whom this user knows: a key of their trust store, or one that follows from those by the archive's own key
+events, a recovery key for what it may say among them. Everything else is left where it lies, and told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NoReturn
+
+from preserve.errors import FormatError, TrustError
+from preserve.flows.seal import require_signed
+from preserve.formats import manifest, seal, statement
+from preserve.model.event import EventKind, KeyChange, Statement
+from preserve.model.finding import Claim, Finding, Result
+from preserve.model.trust import Manifest, TrustedKey
+from preserve.ports import ArchiveStore, Ledger, Staging
+from preserve.rules import keychain, succession
+from preserve.rules import verify_event as event_rules
+from preserve.rules import verify_signed as signed_rules
+from preserve.rules.keychain import Stated
+
+
+def require_known_event(archive: ArchiveStore, name: str, ledger: Ledger, trusted: Sequence[TrustedKey]) -> None:
+    """Raise TrustError unless the staged event `name` is in the log already, or says what somebody known may say."""
+    staging = archive.event_staging(name)
+    held = _held(staging, statement.NAME)
+    try:
+        said = statement.decode(held[statement.NAME])
+    except FormatError as problem:
+        _refuse(f"event {name}", name, f"it cannot be read: {problem.message}")
+    if _is_entered(ledger, said.log.size_before, held[statement.NAME]):
+        return
+    require_signed(staging, statement.NAME, said.signers, f"event {name}")
+    wrong = [
+        *event_rules.judge_place(said, name, archive.describe(), name),
+        *keychain.judge_signatures(said, name),
+        *succession.judge_rotation(said, name),
+    ]
+    known = tuple(keychain.vouching(_follow(archive, ledger, trusted), said))
+    _require(f"event {name}", name, held, said, wrong, known, statement.NAME)
+
+
+def require_known_run(archive: ArchiveStore, name: str, ledger: Ledger, trusted: Sequence[TrustedKey]) -> None:
+    """The same for a run that is sealed and waits in journal/."""
+    staging = archive.staging(name)
+    held = _held(staging, seal.MANIFEST)
+    try:
+        said = manifest.decode(held[seal.MANIFEST])
+    except FormatError as problem:
+        _refuse(f"run {name}", name, f"it cannot be read: {problem.message}")
+    if not _is_entered(ledger, said.log.size_before, held["SEAL"]):
+        require_signed(staging, seal.MANIFEST, said.signers, f"run {name}")
+        _require(f"run {name}", name, held, said, [], _follow(archive, ledger, trusted), seal.MANIFEST)
+
+
+def _require(
+    what: str,
+    name: str,
+    held: dict[str, bytes],
+    said: Manifest | Statement,
+    wrong: Sequence[Finding],
+    known: Sequence[TrustedKey],
+    document: str,
+) -> None:
+    """Raise TrustError for what is wrong, or signed by nobody known."""
+    judged = signed_rules.judge_sealed(held, "", document)
+    for finding in wrong:
+        if finding.result is Result.FAIL:
+            _refuse(what, name, finding.detail)
+    trust = signed_rules.judge_trust(said, judged.keys, known, name)
+    if any(finding.claim is Claim.SIGNER and finding.result is Result.PASS for finding in trust):
+        return
+    doubts = [finding.detail.partition(":")[0] for finding in trust if finding.claim is Claim.SIGNER]
+    _refuse(what, name, f"nobody whom you trust signed it: {'; '.join(doubts) or 'no signature holds'}")
+
+
+def _refuse(what: str, name: str, why: str) -> NoReturn:
+    raise TrustError(
+        f"{what} waits in journal/{name} to be entered in the log, and {why}",
+        f"nothing was entered. If you do not know who put it there, move journal/{name} out of the archive and keep it; if you know"
+        " its signer: preserve trust add",
+    )
+
+
+def _is_entered(ledger: Ledger, index: int, entry: bytes) -> bool:
+    """Whether the log holds it: then it has happened, and only its place is missing."""
+    size, _ = ledger.head()
+    return index < size and ledger.entry(index) == entry
+
+
+def _held(staging: Staging, document: str) -> dict[str, bytes]:
+    """What is signed of a staged run or event, with all keys and signatures that lie there."""
+    held = {"SEAL": b"", document: b""}
+    for path in staging.files():
+        if path in held or signed_rules.KEY.fullmatch(path) or signed_rules.SIGNATURE.fullmatch(path):
+            with staging.open(path) as file:
+                held[path] = file.read(seal.MAX_SIZE if path == "SEAL" else manifest.MAX_SIZE)
+    return held
+
+
+def _follow(archive: ArchiveStore, ledger: Ledger, trusted: Sequence[TrustedKey]) -> tuple[TrustedKey, ...]:
+    """The keys that follow from those in the user's store, by the key events of the archive that its log holds."""
+    stated = list(_stated(archive, ledger))
+    return keychain.follow(trusted, stated).trusted if stated else tuple(trusted)
+
+
+def _stated(archive: ArchiveStore, ledger: Ledger) -> Iterator[Stated]:
+    for name in archive.event_names():
+        if not name.endswith(f"-{EventKind.KEY}"):
+            continue
+        held = dict[str, bytes]()
+        try:
+            document = archive.read_event(name, statement.NAME, statement.MAX_SIZE) or b""
+            said = statement.decode(document)
+            for path in _bound(said):
+                if (data := archive.read_event(name, path, signed_rules.MAX_SIGNATURE)) is not None:
+                    held[path] = data
+        except FormatError:
+            continue  # `preserve verify` says so; nothing follows from it
+        keys = signed_rules.judge_sealed(held | {statement.NAME: document}, "", statement.NAME).keys
+        sound = {key.keyid for key in keys} == {signer.keyid for signer in said.signers}
+        if isinstance(said.body, KeyChange) and sound and _is_entered(ledger, said.log.size_before, document):
+            yield Stated(statement=said)
+
+
+def _bound(said: Statement) -> Iterator[str]:
+    for signer in said.signers:
+        yield seal.key_path(signer.keyid)
+        yield seal.signature_path(signer.keyid)
