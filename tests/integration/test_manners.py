@@ -183,6 +183,39 @@ def test_who_was_waited_for_when_a_signal_came_is_asked_again(
     assert preserve("verify", "archive").code == 0
 
 
+@pytest.mark.parametrize("robots", ["record", "obey"])
+def test_an_interrupted_wait_for_robots_txt_is_no_answer_of_it(
+    preserve: Run, site: AnyHostSite, tmp_path: Path, robots: str
+) -> None:
+    busy_once = Diary().timed(
+        lambda request, before: text("User-agent: *")(request) if before else busy("503 Busy", ("Retry-After", "60"))
+    )
+    site.route("/robots.txt", busy_once)
+    common = ("capture", "--connect-to", site.connect_to, "--robots", robots, "--no-probe", "--json", "--delay", "0")
+    told = (*common, "--per-host", "2", "--url", "http://a.example/1", "--url", "http://a.example/2")
+    running = subprocess.Popen(
+        [sys.executable, "-m", "preserve", *told],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    )
+    site.await_served(1)
+    time.sleep(0.3)  # it has its answer, and rests
+    running.send_signal(signal.SIGINT)
+    printed, said = running.communicate(timeout=30)
+    assert (running.returncode, printed) == (130, ""), said
+    done = preserve(*common, "--resume")
+    assert done.code == 0, done.stderr
+    assert {(line["url"], line["outcome"]) for line in done.lines[:-1]} == {
+        ("http://a.example/1", "captured"),
+        ("http://a.example/2", "captured"),
+    }
+    asked = [status for url, status, _ in responses(done) if url.endswith("/robots.txt")]
+    assert asked == ["503", "200"], "nothing is lost"
+    assert preserve("verify", "archive").code == 0
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("robots", ["record", "obey"])
 def test_a_host_that_is_given_up_keeps_nobody_waiting(

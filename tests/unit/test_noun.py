@@ -145,6 +145,29 @@ class TestBoth:
         with pytest.raises(AssertionError):
             inherited(dataclass)(text="", kind="")
 
+    @EACH
+    def test_what_says_itself_when_it_is_equal_can_be_hashed(self, dataclass: Decorator) -> None:
+        @dataclass(frozen=True, slots=True)
+        class Modulo:  # noqa: PLW1641 - that is what is tried
+            value: int
+
+            def __eq__(self, other: object) -> bool:
+                return isinstance(other, Modulo) and (self.value - other.value) % 2 == 0
+
+        assert Modulo(1) == Modulo(3)
+        assert len({Modulo(1), Modulo(1)}) == 1
+
+
+@pytest.mark.parametrize(
+    "field", [dataclasses.field(init=False, default=0), dataclasses.field(hash=False)], ids=["init", "hash"]
+)
+def test_what_it_does_not_do_is_refused(field: Any) -> None:
+    with pytest.raises(TypeError, match="value"):
+
+        @preserve.model.noun.dataclass(frozen=True, slots=True)
+        class Odd:
+            value: int = field
+
 
 @given(names=st.tuples(st.text(), st.text()), parts=st.tuples(st.lists(st.integers()), st.lists(st.integers())))
 def test_both_find_the_same_equal(names: tuple[str, str], parts: tuple[list[int], list[int]]) -> None:

@@ -6,7 +6,7 @@ cut back to where it was, so that nothing of that call counts. A kill can leave 
 Each file begins with a warcinfo record, which all others but requests name: only the store knows where a record lands.
 
 Strategy. Records of up to 1 MiB are made whole in memory and written together, by a thread where it is worth the way: so the event loop
-answers the network meanwhile. A larger one is read, compressed, hashed and written 64 KiB at a time, and the event loop gets its turn
+answers the network meanwhile. That thread is the file's own: threads that read strangers' pages may all be busy for a long time. A larger one is read, compressed, hashed and written 64 KiB at a time, and the event loop gets its turn
 after every megabyte: memory stays flat, nothing else waits long.
 A file takes no new append once it has reached its size; an append is never split over files.
 """
@@ -18,6 +18,7 @@ import errno
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -60,6 +61,7 @@ class WarcFile:
         self.size = 0
         self._count = 0
         self._broken = ""
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="write")  # not begun before there is something for it
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
         try:
             self._fd = os.open(path, flags, 0o644)
@@ -103,6 +105,7 @@ class WarcFile:
 
     def close(self) -> None:
         """Close it; nothing may be appended afterwards."""
+        self._thread.shutdown()
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
@@ -115,7 +118,7 @@ class WarcFile:
             self._write(members)
             return [(len(member), sha256(member).hexdigest()) for member in members]
 
-        places = write() if size < _BESIDE else await _in_thread(write)
+        places = write() if size < _BESIDE else await _in_thread(self._thread, write)
         return [self._stored(record, length, digest) for record, (length, digest) in zip(records, places, strict=True)]
 
     async def _append_large(self, record: Record, head: bytes) -> Stored:
@@ -222,9 +225,9 @@ class WarcWriter:
 
     def sync(self) -> None:
         """fsync what was written."""
-        while self._full:
-            self._full[-1].sync()
-            self._full.pop().close()
+        while self._full:  # another one may become full meanwhile: it comes last
+            self._full[0].sync()
+            self._full.pop(0).close()
         if self._file is not None:
             self._file.sync()
 
@@ -323,9 +326,9 @@ def _copy_tail(path: Path, length: int, torn: Path) -> None:
     _sync_folder(torn.parent)
 
 
-async def _in_thread(work: Callable[[], list[tuple[int, str]]]) -> list[tuple[int, str]]:
+async def _in_thread(thread: ThreadPoolExecutor, work: Callable[[], list[tuple[int, str]]]) -> list[tuple[int, str]]:
     """Do it in a thread, to its end: when we are cancelled, that is told only after nobody writes any more."""
-    running = asyncio.get_running_loop().run_in_executor(None, work)
+    running = asyncio.get_running_loop().run_in_executor(thread, work)
     cancelled: asyncio.CancelledError | None = None
     while not running.done():
         try:
@@ -344,13 +347,10 @@ def _header(record: Record, warcinfo_id: str) -> bytes:
 def _member(head: bytes, body: bytes) -> bytes:
     """The record as a gzip member, which was opened again and holds it."""
     member = pack(head, body, END)
-    content = b"".join((head, body, END))
     try:
-        same = unpack(member, len(content)) == content
-    except FormatError:
-        same = False
-    if not same:
-        raise StoreError("a record was compressed to something that does not hold it", _FAULTY)
+        unpack(member, len(head) + len(body) + len(END))  # its CRC-32 was taken of what went in
+    except FormatError as problem:
+        raise StoreError(f"a record was compressed to something that does not hold it: {problem.message}", _FAULTY) from problem
     return member
 
 

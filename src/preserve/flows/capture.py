@@ -253,7 +253,7 @@ class CaptureRun:
 
     async def _needs(self, target: Target, trail: Trail) -> tuple[Requisite, ...]:
         """What the page or the style sheet that this target led to names; remarks on it go into the trail."""
-        page, last = (target.id, trail.final) if target.need is None else (target.need.page, trail.final)
+        last = trail.final
         as_ = None if last is None else requisites.kind(last, 0 if target.need is None else target.need.level)
         if last is None or as_ is None:
             return ()
@@ -269,7 +269,4 @@ class CaptureRun:
                 found = await asyncio.to_thread(lambda: requisites.needed(last, decoded(), as_))
         for signal in found.signals:
             trail.signal(signal)
-        room = requisites.MOST - (0 if target.need is None else self._journal.requisites(page))
-        if len(found.requisites) > room:
-            trail.signal(f"its page has {requisites.MOST} requisites: {len(found.requisites) - room} named here are left out")
-        return found.requisites[: max(0, room)]
+        return found.requisites

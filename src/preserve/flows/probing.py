@@ -58,6 +58,7 @@ class Probes:
         self._token = token
         self._reader = reader
         self._known: Once[NotFound | None] = Once(_REMEMBERED)
+        self._reading = asyncio.Lock()
 
     async def of(self, near: Url, slot: Slot) -> NotFound | None:
         """What the host of `near` answers to an address beside it that was made up; None when that could not be learnt.
@@ -82,10 +83,17 @@ class Probes:
         try:
             while True:
                 await slot.move(place.queue)
-                if await self._pursuit.forbidden(place, slot):
+                forbidden = await self._pursuit.forbidden(place, slot)
+                if forbidden is None:
+                    return None  # it is asked when the run is resumed, where it still matters
+                if forbidden:
                     break
                 seen.append(place.address)
                 exchange = await errand.ask(place, exchanges.append, insist=False)
+                if errand.cut_short:
+                    slot.release()
+                    await self._keep(f"cut-short:probe:{origin}", "", exchanges)
+                    return None
                 onward = redirect.follow(exchange, place, seen) if len(seen) <= _HOPS else None
                 if onward is None or onward.url is None:
                     break
@@ -99,7 +107,10 @@ class Probes:
         return await self._load(noted)
 
     async def _load(self, noted: str) -> NotFound | None:
-        return None if noted == _NONE else await asyncio.to_thread(_load, noted, self._reader)
+        if noted == _NONE:
+            return None
+        async with self._reading:  # one at a time, as the reader does: a hundred hosts shall not hold every thread there is
+            return await asyncio.to_thread(_load, noted, self._reader)
 
 
 def _dump(asked: str, exchange: Exchange) -> str:

@@ -143,7 +143,7 @@ class Pursuit:
         self._clock = clock
         self._manners = manners
         self._keep = keep
-        self._robots_known: Once[Answer] = Once(_REMEMBERED)
+        self._robots_known: Once[Answer | None] = Once(_REMEMBERED)
         self._given_up: dict[str, str] = {}
         self._unwanted: dict[str, int] = {}
 
@@ -159,6 +159,9 @@ class Pursuit:
                 return
             if self._manners.robots is not Robots.IGNORE:
                 answer = await self._robots(url, slot)
+                if answer is None:
+                    trail.cut_short = True
+                    return
                 refusal = answer.refusal(url.address, self._manners.user_agent)
                 if refusal and self._manners.robots is Robots.OBEY:
                     slot.unused()
@@ -202,14 +205,18 @@ class Pursuit:
             self._unwanted.pop(host, None)
             self._given_up.pop(host, None)
 
-    async def forbidden(self, url: Url, slot: Slot) -> bool:
-        """Whether robots.txt keeps us from asking, because it is to be obeyed."""
+    async def forbidden(self, url: Url, slot: Slot) -> bool | None:
+        """Whether robots.txt keeps us from asking, because it is to be obeyed; None: the run was told to end before that was known."""
         if self._manners.robots is not Robots.OBEY:
             return False
-        return bool((await self._robots(url, slot)).refusal(url.address, self._manners.user_agent))
+        answer = await self._robots(url, slot)
+        return None if answer is None else bool(answer.refusal(url.address, self._manners.user_agent))
 
-    async def _robots(self, url: Url, slot: Slot) -> Answer:
-        """What the origin's robots.txt says; asked once a run, by the first target that needs it, in that target's slot."""
+    async def _robots(self, url: Url, slot: Slot) -> Answer | None:
+        """What the origin's robots.txt says; asked once a run, by the first target that needs it, in that target's slot.
+
+        None: the run was told to end while the host was waited for, and asks again when it is resumed.
+        """
         origin = f"{url.scheme}://{url.host}"
         if (known := self._robots_known.known(origin)) is not None:
             return await known
@@ -217,10 +224,11 @@ class Pursuit:
         if kept is not None:
             return Answer.load(kept)
         answer = await self._robots_known.ask(origin, lambda: self._ask_robots(origin, url, slot))
-        await slot.move(url.queue)
+        if answer is not None:
+            await slot.move(url.queue)
         return answer
 
-    async def _ask_robots(self, origin: str, url: Url, slot: Slot) -> Answer:
+    async def _ask_robots(self, origin: str, url: Url, slot: Slot) -> Answer | None:
         errand = Errand(self._fetcher.session(), slot, self._clock, self._manners.total_timeout)
         place = join(url, b"/robots.txt")
         assert isinstance(place, Url), "an address with a host has a robots.txt"
@@ -231,6 +239,9 @@ class Pursuit:
                 seen.append(place.address)
                 # A host that cannot be reached is tried again for the page's sake, not for this file's.
                 exchange = await errand.ask(place, exchanges.append, insist=False)
+                if errand.cut_short:
+                    await self._keep(f"cut-short:robots:{origin}", "", exchanges)
+                    return None
                 onward = redirect.follow(exchange, place, seen) if len(seen) <= _ROBOTS_HOPS else None
                 if onward is None or onward.url is None:
                     break

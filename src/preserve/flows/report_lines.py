@@ -28,6 +28,7 @@ class Slices:
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
         self._open: dict[str, BinaryIO] = {}
+        self._closed = False
         self._read: dict[str, tuple[int, bytes]] = {}
 
     def line(self, path: str, offset: int, length: int) -> bytes:
@@ -44,22 +45,30 @@ class Slices:
     def read(self, path: str, offset: int, length: int) -> bytes:
         """Up to `length` bytes from `offset` on. Raises FormatError when the file is not there, StoreError when it cannot be read."""
         try:
-            file = self._open.get(path) or self._open.setdefault(path, self._folder.open(path))
-            file.seek(offset)
-            data = b""
-            while len(data) < length and (piece := file.read(length - len(data))):
-                data += piece
+            if self._closed:
+                with self._folder.open(path) as file:
+                    return _read(file, offset, length)
+            return _read(self._open.get(path) or self._open.setdefault(path, self._folder.open(path)), offset, length)
         except FileNotFoundError:
             raise FormatError(f"{path}: missing") from None
         except OSError as problem:
             raise StoreError(f"{path}: {problem.strerror}") from problem
-        return data
 
     def close(self) -> None:
+        """Hold no file open any more. Who still reads, a page that was begun before, opens what it needs for itself."""
+        self._closed = True
         for file in self._open.values():
             file.close()
         self._open.clear()
         self._read.clear()
+
+
+def _read(file: BinaryIO, offset: int, length: int) -> bytes:
+    file.seek(offset)
+    data = b""
+    while len(data) < length and (piece := file.read(length - len(data))):
+        data += piece
+    return data
 
 
 class Lines:

@@ -21,14 +21,16 @@ from preserve.flows.originals import KnownBodies, payloads
 from preserve.formats.url import Url, parse
 from preserve.model.web import Capture, Exchange, Record, Requisite, Stored
 from preserve.ports import Journal, Originals, WarcStore
-from preserve.rules import record
+from preserve.rules import record, requisites
 
 _GATHER: Final = 0.01
 """Seconds for which the first one that ends waits for others: one transaction costs hardly more than one entry."""
 _PLENTY: Final = 1 << 20
 """Bytes that wait for nobody."""
 _MOST_BYTES: Final = 8 << 20
-"""Bytes of bodies that may wait to be written, and that are written in one go."""
+"""Bytes of bodies, and of what they need, that may wait to be written, and that are written in one go."""
+_NEED: Final = 256
+"""Bytes that are reckoned for each requisite that waits to be entered."""
 _MOST: Final = 256
 """How much else may wait, and be written in one go."""
 
@@ -88,7 +90,7 @@ class Scribe:
         return self._bytes > _MOST_BYTES or len(self._waiting) >= _MOST
 
     def answer(self, inquiry: Inquiry, needed: tuple[Requisite, ...]) -> None:
-        """A target came to its end and needs these; the inquiry is ours from now on, and is closed when it is written."""
+        """A target came to its end and needs these, as far as its page may; the inquiry is ours, and is closed when it is written."""
         self._put(_Answer(inquiry, needed, inquiry.exchanges))
 
     async def aside(self, name: str, value: str, exchanges: Sequence[Exchange], *, probe: bool = False) -> None:
@@ -197,23 +199,41 @@ class Scribe:
         done: list[tuple[Capture, tuple[Stored, ...], tuple[Requisite, ...]]] = []
         captures: list[Capture] = []
         added = 0
+        promised: dict[int, int] = {}
         for item, end in zip(batch, ends, strict=True):
             own = stored[infos + begin : infos + end]
             entered, info, begin = (*info, *own), (), end
             if isinstance(item, _Answer):
                 self._bodies.learn(payloads(item.exchanges, own))
-                done.append((item.inquiry.capture(own), entered, item.needed))
+                needed = self._admitted(item, promised)
+                done.append((item.inquiry.capture(own), entered, needed))
                 continue
             if done:
                 added += self._journal.finish(done)
                 captures += (capture for capture, _, _ in done)
-                done = []
+                done, promised = [], {}
             self._journal.note(item.name, item.value, entered)
         if done:
             added += self._journal.finish(done)
             captures += (capture for capture, _, _ in done)
         self._bodies.entered()
         self._told(captures, added, sum(place.length for place in stored))
+
+    def _admitted(self, item: _Answer, promised: dict[int, int]) -> tuple[Requisite, ...]:
+        """What it needs, as far as its page has room for it. `promised` is what goes into the journal together with it, by page.
+
+        Sheets of a page may end at the same time: only here it is known what those before them have named.
+        """
+        need = item.inquiry.target.need
+        if not item.needed:
+            return ()
+        page = item.inquiry.target.id if need is None else need.page
+        taken = promised.get(page, 0) + (0 if need is None else self._journal.requisites(page))
+        room = max(0, requisites.MOST - taken)
+        if (over := len(item.needed) - room) > 0:
+            item.inquiry.counts.signal(f"its page has {requisites.MOST} requisites: {over} named here are left out")
+        promised[page] = promised.get(page, 0) + min(room, len(item.needed))
+        return item.needed[:room]
 
     def _records(self, exchange: Exchange, *, probe: bool) -> list[Record]:
         """An exchange's records and, the first time this run meets them, a host's name answer and certificates."""
@@ -255,4 +275,5 @@ class Scribe:
 
 
 def _size(item: _Answer | _Aside) -> int:
-    return sum(exchange.body.size for exchange in item.exchanges)
+    needed = len(item.needed) * _NEED if isinstance(item, _Answer) else 0
+    return needed + sum(exchange.body.size for exchange in item.exchanges)

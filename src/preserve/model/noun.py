@@ -29,9 +29,12 @@ else:
 def _made(cls: type[Any], *, kw_only: bool) -> type[Any]:
     # Without a docstring the standard library would write one, by way of `inspect`.
     cls.__doc__ = cls.__doc__ or cls.__name__
-    own = frozenset(cls.__dict__)
+    # Python itself takes the hash from a class that says what is equal; a frozen one keeps it, as with the standard library.
+    own = frozenset(name for name, value in cls.__dict__.items() if (name, value) != ("__hash__", None))
     made = dataclasses.dataclass(init=False, repr=False, eq=False, slots=True, kw_only=kw_only)(cls)
     fields = dataclasses.fields(made)
+    if odd := [field.name for field in fields if not field.init or field.hash is not None]:
+        raise TypeError(f"{cls.__qualname__}: a noun's fields are all given, and hashed as they are compared: {', '.join(odd)}")
     given = {
         **_METHODS,
         "__init__": _init(made, fields),
