@@ -69,7 +69,9 @@ def _to_line(value: Any) -> Line:
         number=_may(int, number),
         page=_may(int, page),
         full=_may(bool, full),
-        links=tuple(Link(start=_is(int, start), end=_is(int, end), href=_is(str, href)) for start, end, href in _is(list, links)),
+        links=tuple(
+            Link(start=_is(int, start), end=_is(int, end), href=_is(str, href)) for start, end, href in _is(list, links)
+        ),
     )
 
 
