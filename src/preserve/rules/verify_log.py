@@ -12,7 +12,7 @@ from datetime import datetime
 from preserve.errors import FormatError
 from preserve.formats import merkle, note, statement, tlog
 from preserve.formats.counted import counted
-from preserve.formats.note import COSIGNATURES, Checkpoint, SignedNote, VerifierKey
+from preserve.formats.note import COSIGNATURES, Checkpoint, NoteSignature, SignedNote, VerifierKey
 from preserve.formats.publickey import fingerprint_groups
 from preserve.model.event import Rollback, Statement
 from preserve.model.finding import Claim, Finding, failed, passed, unchecked
@@ -176,7 +176,11 @@ def judge_note(signed: SignedNote, checkpoint: Checkpoint, keys: LogKeys, subjec
     if own and not set(own) & set(opened.signed_by) and not opened.failed:
         # A key that is known to have been the log's at other sizes is no stranger: it may not sign this one.
         others = {tenure.key.key_hash for tenure in keys.line}
-        strangers = [line for line in opened.unknown if line.name == keys.origin and line.key_hash not in others]
+        strangers = [
+            line
+            for line in opened.unknown
+            if line.name == keys.origin and line.key_hash not in others and not any(_damaged(line, key) for key in own)
+        ]
         stranger = strangers[0] if keys.alone and strangers else None
         if stranger is not None:
             why = f"signed by a key of this log that is not known here, {stranger.name} {stranger.key_hash.hex()}; {_REPLACED}"
@@ -191,6 +195,12 @@ def judge_note(signed: SignedNote, checkpoint: Checkpoint, keys: LogKeys, subjec
         signed=bool(set(own) & set(opened.signed_by)),
         findings=tuple(findings),
     )
+
+
+def _damaged(line: NoteSignature, key: VerifierKey) -> bool:
+    """Whether the line names `key` but for one letter of its base64: a changed byte, and not another key."""
+    change = (int.from_bytes(line.key_hash) ^ int.from_bytes(key.key_hash)) << 4
+    return sum((change >> bits) & 63 != 0 for bits in range(0, 36, 6)) == 1
 
 
 def _another(signed: SignedNote, checkpoint: Checkpoint, keys: LogKeys) -> str:
