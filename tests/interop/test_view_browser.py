@@ -94,7 +94,7 @@ def test_a_reader_goes_through_the_pages(viewing: Viewing, browser: Browser, pro
     for path in ("search", "check", "events", "certificate.html", "notes/0001.html", "captures/000001/0000/0000000.html"):
         opened(browser, viewing.address + path)
         assert browser.run("document.title"), path
-    browser.run("[...document.links].find(link => link.textContent.startsWith('What changed')).click()")
+    browser.run("[...document.links].find(link => link.textContent.startsWith('Compare it with')).click()")
     wait_until(lambda: browser.run("document.querySelector('h1')?.textContent.startsWith('text:')"), timeout=20)
     assert "twice" in browser.run("document.querySelector('ins').textContent")
 
