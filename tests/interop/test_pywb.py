@@ -1,7 +1,4 @@
-"""pywb replays what was captured: pages, what they need, revisits of this run and of earlier ones. Needs `wayback` on the path.
-
-pywb lives in an environment of its own (`pip install pywb 'setuptools<82'`); put its bin folder on PATH to run this.
-"""
+"""pywb replays what was captured: pages, what they need, revisits of this run and of earlier ones. `make replay-assets` fetches it."""
 
 from __future__ import annotations
 
@@ -16,11 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from browsing import PYWB
 from running import Run
 from sites import AnyHostSite, chunked, redirect, text, wait_until
 
-WAYBACK = shutil.which("wayback")
-pytestmark = pytest.mark.skipif(WAYBACK is None, reason="pywb's `wayback` is not on the path")
+WAYBACK = shutil.which("wayback", path=PYWB)
+pytestmark = [pytest.mark.long, pytest.mark.skipif(WAYBACK is None, reason="pywb is not here: make replay-assets fetches it")]
 
 PAGE = "<!doctype html><link rel=stylesheet href=/s.css><img src=/one.png><img src=/two.png><img src=/moved.png><iframe src=/frame></iframe><iframe src=/frame?again></iframe>"
 IMAGE = b"bytes of an image that two addresses give\n" * 50

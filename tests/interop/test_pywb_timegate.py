@@ -1,4 +1,4 @@
-"""pywb as the web archive behind dead links: its TimeGate, its TimeMap and its index over a WARC of ours. Needs `wayback` on the path."""
+"""pywb as the web archive behind dead links: its TimeGate, its TimeMap and its index over a WARC of ours. `make replay-assets` fetches it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from browsing import PYWB
 from running import Run
 from sites import AnyHostSite, not_found, wait_until
 
-WAYBACK = shutil.which("wayback")
-pytestmark = [pytest.mark.long, pytest.mark.skipif(WAYBACK is None, reason="pywb's `wayback` is not on the path")]
+WAYBACK = shutil.which("wayback", path=PYWB)
+pytestmark = [pytest.mark.long, pytest.mark.skipif(WAYBACK is None, reason="pywb is not here: make replay-assets fetches it")]
 
 URL = "http://tides.example/reports/crossings?year=1904"
 TITLE = "Night Crossings of the Lower Ferry"
