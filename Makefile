@@ -29,7 +29,7 @@ help:
 	@echo 'make capture DOCS="paper.txt"   the same on your documents and the real web'
 	@echo 'make test                       lint, types, floors, tests'
 	@echo 'make test-long                  the tests that take minutes'
-	@echo 'make replay-assets              fetch the players that test-long replays with'
+	@echo 'make replay-assets              fetch the players that the tests replay with'
 	@echo 'make reference                  weave the help of every command into docs/reference.md'
 	@echo 'make constraints                lock the dependencies anew; make clean removes .venv and caches'
 
@@ -38,7 +38,7 @@ capture: $(RUN)
 
 install: $(RUN)
 
-test: lint
+test: lint replay-assets
 	$(PYTEST) -m 'not long'
 
 test-long: $(TEST) replay-assets

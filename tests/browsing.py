@@ -28,9 +28,10 @@ from running import ROOT
 from sites import wait_until
 
 ASSETS = Path(os.environ.get("REPLAY_ASSETS", ROOT / ".venv" / "replay"))
-"""Where `make replay-assets` puts ReplayWeb.page and pywb, which are no part of this project and never shipped with it."""
+"""Where `make replay-assets` puts ReplayWeb.page, pywb and py-wacz, which are no part of this project and never shipped with it."""
 PLAYER = ASSETS / "replaywebpage"
 PYWB = ASSETS / "pywb" / "bin"
+PY_WACZ = ASSETS / "py-wacz" / "bin"
 _FLAGS = (
     "--headless",
     "--no-sandbox",

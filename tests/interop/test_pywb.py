@@ -18,7 +18,7 @@ from running import Run
 from sites import AnyHostSite, chunked, redirect, text, wait_until
 
 WAYBACK = shutil.which("wayback", path=PYWB)
-pytestmark = [pytest.mark.long, pytest.mark.skipif(WAYBACK is None, reason="pywb is not here: make replay-assets fetches it")]
+pytestmark = pytest.mark.skipif(WAYBACK is None, reason="pywb is not here: make replay-assets fetches it")
 
 PAGE = "<!doctype html><link rel=stylesheet href=/s.css><img src=/one.png><img src=/two.png><img src=/moved.png><iframe src=/frame></iframe><iframe src=/frame?again></iframe>"
 IMAGE = b"bytes of an image that two addresses give\n" * 50

@@ -18,8 +18,6 @@ from browsing import PLAYER, PYWB, Browser, RefusingProxy, ReplayWebPage, chromi
 from running import run_preserve
 from sites import AnyHostSite, not_found, raw, redirect, respond, text, wait_until
 
-pytestmark = pytest.mark.long
-
 HOST = "http://replay.example"
 LONG = "".join(f"crossing {number}\n" for number in range(1000))
 """Enough of it that its second capture is a revisit."""
