@@ -244,7 +244,7 @@ _PAGE = """<!doctype html><meta charset=utf-8><title>replay</title><style>html,b
 <script src="ui.js"></script>
 <replay-web-page source="{source}" url="{url}" ts="{ts}" replayBase="./replay/" style="height:100%"></replay-web-page>
 """
-_INNERMOST = """(() => {
+INNERMOST = """(() => {
   const seen = [];
   const look = (root) => {
     for (const node of root.querySelectorAll('*')) {
@@ -295,7 +295,7 @@ class ReplayWebPage:
 
     def ask(self, script: str) -> Any:
         """The value of a script in which `shown` is the window of the replayed page; None while there is none."""
-        return self._browser.run(f"(async () => {{ const shown = {_INNERMOST}; return await ({script}); }})()")
+        return self._browser.run(f"(async () => {{ const shown = {INNERMOST}; return await ({script}); }})()")
 
 
 # ---------------------------------------------------------------------------------------------------------------------- pywb

@@ -40,7 +40,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
         site.otherwise(raw(b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\nX-Odd: " + HOSTILE.encode() + b"\r\n\r\nA page."))
         done = run_preserve(folder, "capture", "plan.jsonl", "--delay", "0", "--connect-to", site.connect_to, env=env)
         assert done.code in {0, 10}, done.stderr
-    assert run_preserve(folder, "report", "archive", "-o", "out", "--certificate", env=env).code == 0
+    assert run_preserve(folder, "report", "archive", "-o", "out", "--certificate", "--changes", env=env).code == 0
     return folder / "out"
 
 

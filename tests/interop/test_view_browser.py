@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from browsing import PLAYER, Browser, RefusingProxy, chromium
+from browsing import INNERMOST, PLAYER, Browser, RefusingProxy, chromium
 from running import run_preserve
 from sites import AnyHostSite, not_found, redirect, text, wait_until
 from viewing import Outside, Viewing
@@ -94,6 +94,12 @@ def test_a_reader_goes_through_the_pages(viewing: Viewing, browser: Browser, pro
     for path in ("search", "check", "events", "certificate.html", "notes/0001.html", "captures/000001/0000/0000000.html"):
         opened(browser, viewing.address + path)
         assert browser.run("document.title"), path
+    opened(browser, viewing.address + "captures/000001/0000/0000000.html")
+    wait_until(
+        lambda: browser.run("document.querySelector('#steps tr.text strong')?.textContent.startsWith('text:')"), timeout=20
+    )
+    assert browser.run("document.querySelectorAll('svg.timeline .change.text').length") == 1, "the line of time tells it, too"
+    assert browser.run("document.querySelector('#steps').dataset.from") is None, "nothing is left to compare"
     browser.run("[...document.links].find(link => link.textContent.startsWith('Compare it with')).click()")
     wait_until(lambda: browser.run("document.querySelector('h1')?.textContent.startsWith('text:')"), timeout=20)
     assert "twice" in browser.run("document.querySelector('ins').textContent")
@@ -114,6 +120,18 @@ def test_a_reader_goes_through_the_pages(viewing: Viewing, browser: Browser, pro
     assert asked
     assert not [url for url in asked if not url.startswith(viewing.address) and "favicon.ico" not in url]
     assert not [name for name in proxy.asked if ".example" in name], "a page asked the live web"
+    assert complaints(browser) == []
+
+
+def test_changes_are_told_without_scripts(viewing: Viewing, browser: Browser) -> None:
+    browser._call("Emulation.setScriptExecutionDisabled", value=True)
+    opened(browser, viewing.address + "captures/000001/0000/0000000.html")
+    assert "Not compared yet" in browser.run("document.getElementById('steps').textContent")
+    browser.run("document.querySelector('#steps a[href$=\"-changes.html\"]').click()")
+    wait_until(lambda: browser.run("document.querySelector('#steps tr.text')?.textContent.includes('text:')"), timeout=20)
+    for width in (320, 1280):
+        browser.looks(width, 800)
+        assert browser.run("document.documentElement.scrollWidth <= innerWidth + 1")
     assert complaints(browser) == []
 
 
@@ -138,20 +156,6 @@ PEER = """
   peer.createDataChannel('x');
   peer.createOffer().then((offer) => peer.setLocalDescription(offer));
 """
-INNERMOST = """(() => {
-  const seen = [];
-  const look = (root) => {
-    for (const node of root.querySelectorAll('*')) {
-      if (node.shadowRoot) look(node.shadowRoot);
-      if (node.tagName === 'IFRAME' && node.contentDocument) {
-        if (/\\/w\\/[^/]+\\/.*mp_\\//.test(node.contentWindow.location.href)) seen.push(node.contentWindow);
-        else look(node.contentDocument);
-      }
-    }
-  };
-  look(document);
-  return seen[0];
-})()"""
 
 
 def replayed(playing: Viewing, browser: Browser, path: str) -> str:

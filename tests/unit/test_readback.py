@@ -214,9 +214,11 @@ def test_each_real_change_is_told_once(tmp_path: Path) -> None:
             [],
             [(URL, ChangeKind.TEXT, ("It is gone.",), ("It is shut.",))],
         ]
-        kinds = [found.kind.value for found in change.timeline(shelf, URL)]
+        kinds = [found.kind.value for found in change.timeline(shelf, change.captures_of(shelf, URL))]
         assert kinds == ["identical", "text", "identical", "text"]
-        assert [found.kind.value for found in change.timeline(shelf, "http://station-2.example/page")] == ["noise"] * 4
+        assert [
+            found.kind.value for found in change.timeline(shelf, change.captures_of(shelf, "http://station-2.example/page"))
+        ] == ["noise"] * 4
         line = list(shelf.runs[2].captures())[1]
         assert change.words(shelf, names[0], names[2], line) == "the main text differs; now “It is shut.”"
         assert change.words(shelf, names[0], names[1], list(shelf.runs[1].captures())[2]) == ""

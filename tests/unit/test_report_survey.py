@@ -13,7 +13,7 @@ import pytest
 
 from archives import Archivist, Files
 from preserve.errors import ExitCode
-from preserve.flows.report import MOST_POINTS
+from preserve.flows.report_points import MOST_POINTS
 from preserve.model.handover import Wanted
 from preserve.model.report import State
 from preserve.web.report import Site, capture_page
@@ -158,13 +158,15 @@ def test_only_some_runs_or_documents(repeated: tuple[Path, Archivist], tmp_path:
 
 
 def test_at_most_some_points_are_shown_and_the_one_in_question_among_them() -> None:
-    from preserve.flows.report import _Points
+    from preserve.flows.report_points import Points
     from preserve.flows.report_run import NONE, Seen
 
-    points = _Points.none()
+    points = Points.none()
     before = NONE
     for number in range(MOST_POINTS * 3):
-        seen = Seen(number=number, url="u", at=number, state=State.CAPTURED, status=200, content=1, citations=())
+        seen = Seen(
+            number=number, url="u", at=number, state=State.CAPTURED, status=200, content=1, citations=(), own=True, page=True
+        )
         before = points.add(0, seen, before)
     for asked in (0, 1, MOST_POINTS, MOST_POINTS * 3 - 1):
         shown, others = points.around(asked)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ from preserve.adapters.folder import DiskFolder
 from preserve.errors import StoreError
 from preserve.flows.verify import verify
 from preserve.flows.view import Desk
-from preserve.model.change import Change
+from preserve.model.change import Change, Pair
 from preserve.model.finding import Report
 from preserve.model.trust import CaptureLine
 from preserve.model.viewing import Asked, Stage
@@ -34,7 +34,12 @@ class Watched:
         self.problem: Exception | None = None
         self.folder = DiskFolder(root)
         self.desk = Desk(self.folder, self._examine, self.archivist.trusted, now=lambda: NOW, software="preserve/0")
-        self.view = View(self.desk, "archive", "my archive", Means(compare=_compare, events=lambda: ((), ()), frame=None))
+        self.view = View(
+            self.desk,
+            "archive",
+            "my archive",
+            Means(compare=_compare, compare_all=_compare_all, events=lambda: ((), ()), frame=None),
+        )
 
     def _examine(self, folder: Folder) -> Report:
         assert self.go.wait(10)
@@ -53,6 +58,10 @@ class Watched:
 
 def _compare(before: tuple[str, CaptureLine], after: tuple[str, CaptureLine]) -> Change:
     raise AssertionError((before, after))
+
+
+def _compare_all(pairs: Sequence[Pair], seconds: float) -> None:
+    assert not pairs, "one run only"
 
 
 @pytest.fixture

@@ -14,9 +14,11 @@ from preserve.errors import ExitCode, FormatError, UsageError
 from preserve.formats.printable import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from preserve.flows.change import Seen
     from preserve.model.change import Change, Span, Version
+    from preserve.model.finding import Report
 
 
 @click.command("diff")
@@ -24,13 +26,24 @@ if TYPE_CHECKING:
 @click.argument("url", metavar="URL")
 @click.option("--from", "earlier", metavar="RUN|TIME", help="The earlier capture [default: the one before --to].")
 @click.option("--to", "later", metavar="RUN|TIME", help="The later capture [default: the last].")
-@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
+@click.option(
+    "--timeline", "whole_line", is_flag=True, help="Compare every capture with the one before it, from --from to --to."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON, with --timeline one for each two captures.")
 @click.option(
     "--html", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write both side by side as a page."
 )
 @click.option("--verify", "whole", is_flag=True, help="Verify the whole archive first, every stored byte of it.")
 def command(
-    archive: Path, url: str, earlier: str | None, later: str | None, as_json: bool, html: Path | None, *, whole: bool
+    archive: Path,
+    url: str,
+    earlier: str | None,
+    later: str | None,
+    as_json: bool,
+    html: Path | None,
+    *,
+    whole: bool,
+    whole_line: bool,
 ) -> int:
     """Say what changed at URL between two captures, and whether the words that a footnote quotes still stand there.
 
@@ -56,28 +69,64 @@ def command(
         raise FormatError(f"{archive} is not an archive", "capture into it first, or name another folder")
     if html is not None and html.resolve().is_relative_to(archive.resolve()):
         raise UsageError(f"{html} lies in the archive, and nothing else may", "name a place outside it")
+    if html is not None and whole_line:
+        raise UsageError(
+            "--html shows two captures side by side, and --timeline compares all of them", "leave one of the two out"
+        )
     report = check(archive) if whole else check_lists(archive)
     with DiskFolder(archive) as folder, ReadingRoom() as reader:
         shelf = flow.shelf(folder, run_names(folder), reader)
         seen = flow.captures_of(shelf, url)
         if not seen:
             raise UsageError(f"there is no sealed capture of {url}", "preserve status lists what there is")
+        damage = Damage(report.findings)
+        if whole_line:
+            part = flow.between(seen, earlier, later)
+            altered = _tell_all(part, flow.timeline(shelf, part, damage), as_json=as_json)
+            return _conclude(report, archive, altered=altered)
         chosen = flow.choose(seen, earlier, later)
-        found = None if chosen is None else flow.difference(shelf, *chosen, Damage(report.findings))
+        found = None if chosen is None else flow.difference(shelf, *chosen, damage)
     if found is None:
-        only = seen[0]
-        click.echo(
-            f"There is one capture of {printable(url)}, of run {only.sequence}, {only.at:%Y-%m-%d %H:%M} UTC: nothing to compare it with.",
-            err=True,
-        )
+        _alone(seen[0])
     else:
         _tell(found, as_json=as_json)
         if html is not None:
             _write(html, found)
+    return _conclude(report, archive, altered=found is not None and found.altered)
+
+
+def _conclude(report: Report, archive: Path, *, altered: bool) -> ExitCode:
     if report.exit_code is ExitCode.ALTERED:
         click.echo(f"Not all is well: preserve verify {printable(str(archive))} says what.", err=True)
         return ExitCode.ALTERED
-    return ExitCode.ALTERED if found is not None and found.altered else ExitCode.DONE
+    return ExitCode.ALTERED if altered else ExitCode.DONE
+
+
+def _tell_all(seen: Sequence[Seen], changes: Iterator[Change], *, as_json: bool) -> bool:
+    """Print a line of time, each change as it is worked out; whether anything of it is altered."""
+    altered, told = False, False
+    for change in changes:
+        altered = altered or change.altered
+        if as_json:
+            click.echo(json.dumps(line(change)))
+            continue
+        if not told:
+            click.echo(printable(change.url))
+        for version in (change.after,) if told else (change.before, change.after):
+            click.echo(f"run {version.sequence}  {version.at:%Y-%m-%d %H:%M:%S} UTC  {printable(_ending(version))}")
+        for text in _judged(change):
+            click.echo(f"    {text}")
+        told = True
+    if len(seen) == 1:
+        _alone(seen[0])
+    return altered
+
+
+def _alone(only: Seen) -> None:
+    click.echo(
+        f"There is one capture of {printable(only.line.url)}, of run {only.sequence}, {only.at:%Y-%m-%d %H:%M} UTC: nothing to compare it with.",
+        err=True,
+    )
 
 
 def line(change: Change) -> dict[str, object]:
@@ -91,6 +140,7 @@ def line(change: Change) -> dict[str, object]:
         "removed": list(change.removed),
         "quote": change.quote,
         **({"neither": True} if change.neither else {}),
+        **({"untold": True} if change.untold else {}),
     }
 
 
@@ -105,24 +155,23 @@ def _tell(change: Change, *, as_json: bool) -> None:
 
 def _text(change: Change) -> Iterator[str]:
     """The change for a person."""
-    from preserve.model.page import Presence
-
     yield click.style(printable(change.url), bold=True)
     for name, version in (("from", change.before), ("to", change.after)):
         yield f"{name:<5} run {version.sequence}  {version.at:%Y-%m-%d %H:%M:%S} UTC  {printable(_ending(version))}"
     yield ""
+    yield from _judged(change)
+    yield from _lines(change)
+
+
+def _judged(change: Change) -> Iterator[str]:
+    """What it comes to, and what that rests on."""
+    from preserve.rules.change import quoted_words
+
     yield change.heading
     for reason in change.reasons:
         yield f"  {printable(reason)}"
-    words = {Presence.PRESENT: "stand", Presence.ABSENT: "do not stand"}
-    if change.quote in words:
-        before = {
-            Presence.PRESENT: "; they did before",
-            Presence.ABSENT: "; nor before" if change.quote is Presence.ABSENT else "; not before",
-        }
-        same = change.quote is change.quote_before is Presence.PRESENT
-        yield f"  the quoted words {words[change.quote]} in the later capture{'; as before' if same else before.get(change.quote_before, '')}"
-    yield from _lines(change)
+    if words := quoted_words(change):
+        yield f"  {words}"
 
 
 def _ending(version: Version) -> str:

@@ -109,6 +109,7 @@ def _means(opened: Archive, stage: Stage | None, port: int) -> Means:
 
     return Means(
         compare=opened.compare,
+        compare_all=opened.compare_all,
         events=opened.events,
         frame=None if stage is None else lambda showing: (port, f"{stage.name(showing)}/"),
         no_player="" if stage is not None else _NO_PLAYER,

@@ -154,8 +154,28 @@ def _runs(seen: Sequence[Seen]) -> str:
     return ", ".join(numbers if len(numbers) <= 20 else [*numbers[:3], "…", *numbers[-3:]])
 
 
-def difference(shelf: Shelf, before: Seen, after: Seen, damage: Damage | None = None) -> Change:
-    """The change between two captures, with everything that was compared. `damage` is what a verification of the archive found."""
+class Kept:
+    """What the last two captures showed that were read: on a line of time each is compared twice."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, int], Version] = {}
+
+    def read(self, shelf: Shelf, seen: Seen, version: Version) -> Version:
+        """The capture with what it showed."""
+        place = seen.run.name, seen.line.capture
+        found = self._found.pop(place, None) or _read(shelf, seen, version)
+        while len(self._found) > 1:
+            del self._found[next(iter(self._found))]
+        self._found[place] = found
+        return replace(found, described=version.described)
+
+
+def difference(shelf: Shelf, before: Seen, after: Seen, damage: Damage | None = None, kept: Kept | None = None) -> Change:
+    """The change between two captures, with everything that was compared. `damage` is what a verification of the archive found.
+
+    `kept` is handed on by whoever compares many of one address, in their order.
+    """
+    kept = kept or Kept()
     cited = described(_citations(shelf, after))
     quotes = cited if cited.texts else described(_citations(shelf, before))
     versions = [_bare(seen, quotes) for seen in (before, after)]
@@ -163,17 +183,28 @@ def difference(shelf: Shelf, before: Seen, after: Seen, damage: Damage | None = 
         versions = [_marked(version, seen, damage) for version, seen in zip(versions, (before, after), strict=True)]
     same = versions[0].digest == versions[1].digest != ""
     read = [
-        version if version.altered or version.problem or (same and not quotes.texts) else _read(shelf, seen, version)
+        version if version.altered or version.problem or (same and not quotes.texts) else kept.read(shelf, seen, version)
         for version, seen in zip(versions, (before, after), strict=True)
     ]
     return judging.compare(read[0], read[1])
 
 
-def timeline(shelf: Shelf, url: str, damage: Damage | None = None) -> Iterator[Change]:
-    """What became of an address from each capture to the next, oldest first; without the pages that were compared."""
-    seen = captures_of(shelf, url)
+def timeline(shelf: Shelf, seen: Iterable[Seen], damage: Damage | None = None) -> Iterator[Change]:
+    """What became of an address from each of its captures to the next, oldest first; without the pages that were compared."""
+    kept = Kept()
     for before, after in pairwise(seen):
-        yield _light(difference(shelf, before, after, damage))
+        yield _light(difference(shelf, before, after, damage, kept))
+
+
+def between(seen: Sequence[Seen], earlier: str | None, later: str | None) -> Sequence[Seen]:
+    """The captures from `earlier` to `later`, named as in `choose`; raises as that does."""
+    first = 0 if earlier is None else _named(seen, earlier)
+    last = len(seen) - 1 if later is None else _named(seen, later)
+    if first > last:
+        raise UsageError(
+            f"run {seen[first].sequence} comes after run {seen[last].sequence}", "name the earlier one with --from"
+        )
+    return seen[first : last + 1]
 
 
 # ------------------------------------------------------------------------------------------------------------- a run as a whole

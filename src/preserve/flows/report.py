@@ -10,19 +10,22 @@ from __future__ import annotations
 
 import hashlib
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
 
 from preserve.errors import FormatError, StoreError
 from preserve.flows.report_capture import Pages, answer_place
 from preserve.flows.report_lines import Slices
+from preserve.flows.report_points import NUMBERS, Points
 from preserve.flows.report_run import NONE, STATES, Run, Seen, Verified
+from preserve.flows.report_steps import Steps
 from preserve.formats import description as description_format
+from preserve.model.change import Pair, Step
 from preserve.model.handover import Wanted
-from preserve.model.report import CapturePage, Checked, DocumentCount, Overview, Place, Point, Row, State
+from preserve.model.report import CapturePage, Changed, Checked, DocumentCount, Overview, Place, Point, Row, State
 from preserve.model.trust import CaptureLine, CitationLine, Role, TrustedKey
 from preserve.rules import selection, standing
 
@@ -31,68 +34,9 @@ if TYPE_CHECKING:
     from preserve.model.tree import Entry
     from preserve.ports import Folder
 
-MOST_POINTS = 60
-"""Captures of one address that a row or a page shows; the others are counted."""
 _ALONE, _WITH_A_ROW = 1, 2
 """Of a capture that has a page: whether it is drawn by itself, or with the first row that shows it."""
 _NOBODY = "what was captured for it cannot be read: the run is altered"
-_STATE = {state: number for number, state in enumerate(STATES)}
-
-
-@dataclass(slots=True, kw_only=True)
-class _Points:
-    """The captures of cited addresses over all runs, each with the one of the same address before it."""
-
-    run: array[int]
-    capture: array[int]
-    at: array[float]
-    state: bytearray
-    status: array[int]
-    content: array[int]
-    before: array[int]
-    after: array[int]
-
-    @classmethod
-    def none(cls) -> _Points:
-        return cls(
-            run=array("L"),
-            capture=array("L"),
-            at=array("d"),
-            state=bytearray(),
-            status=array("h"),
-            content=array("Q"),
-            before=array("q"),
-            after=array("q"),
-        )
-
-    def add(self, run: int, seen: Seen, before: int) -> int:
-        self.run.append(run)
-        self.capture.append(seen.number)
-        self.at.append(seen.at)
-        self.state.append(_STATE[seen.state])
-        self.status.append(max(0, min(seen.status, 999)))
-        self.content.append(seen.content)
-        self.before.append(before)
-        self.after.append(NONE)
-        point = len(self.run) - 1
-        if before != NONE:
-            self.after[before] = point
-        return point
-
-    def around(self, point: int) -> tuple[list[int], int]:
-        """The captures of one address, oldest first: at most some, this one among them; and how many more there are."""
-        found, before = [point], self.before[point]
-        while before != NONE:
-            found.append(before)
-            before = self.before[before]
-        found.reverse()
-        here, after = len(found) - 1, self.after[point]
-        while after != NONE:
-            found.append(after)
-            after = self.after[after]
-        first = max(0, min(here - MOST_POINTS // 2, len(found) - MOST_POINTS))
-        shown = found[first : first + MOST_POINTS]
-        return shown, len(found) - len(shown)
 
 
 class Survey:
@@ -107,14 +51,15 @@ class Survey:
         *,
         now: datetime,
         software: str,
+        steps: Mapping[Pair, Step] | None = None,
     ) -> None:
         """Reads every sealed run once. `report` is the verification of the same archive, made `now`.
 
-        Of `wanted`, runs and documents are looked at.
+        Of `wanted`, runs and documents are looked at. `steps` is where whoever compares captures puts what they come to.
         """
         self._wanted = wanted
         self._slices = Slices(folder)
-        self._points = _Points.none()
+        self._points = Points.none()
         self._latest: dict[bytes, int] = {}
         self._point_of: list[array[int]] = []
         self._row_run, self._row_citation, self._row_capture = array("L"), array("q"), array("q")
@@ -140,8 +85,10 @@ class Survey:
             )
             for run in self._runs
         )
+        self._steps = None if steps is None else Steps(self._points, self._facts, steps)
         self._numbers = {run.name: number for number, run in enumerate(self._facts)}
         self._order = array("L", sorted(range(len(self._row_run)), key=lambda row: (self._row_document[row], row)))
+        self._changed: array[int] = array("L")
         self._led = bytes(self._leads(row) for row in self._order)
         self._latest.clear()
         self._keys.clear()
@@ -208,7 +155,7 @@ class Survey:
         elif STATES[self._row_state[row]] is State.CAPTURED and self._imported(run):
             return  # what we saw ourselves stands before a third party's word, as in `preserve status`
         self._row_run[row], self._row_citation[row], self._row_capture[row] = run, citation, capture
-        self._row_state[row] = _STATE[state]
+        self._row_state[row] = NUMBERS[state]
 
     def _leads(self, row: int) -> bool:
         """Whether a row is the first of those that show its capture: the capture's page is drawn with it."""
@@ -315,6 +262,7 @@ class Survey:
     def _point(self, point: int) -> Point:
         points = self._points
         run = self._facts[points.run[point]]
+        step, pair = (None, None) if self._steps is None else self._steps.of(point)
         return Point(
             run=run.name,
             sequence=run.sequence,
@@ -323,7 +271,43 @@ class Survey:
             state=STATES[points.state[point]],
             status=points.status[point] or None,
             content=points.content[point],
+            step=step,
+            pair=pair,
         )
+
+    # ------------------------------------------------------------------------------------------------------------- changes
+
+    def pairs(self) -> Iterator[Pair]:
+        """The captures to be read and compared, so that every line of time on a page tells what became of its address: address by address."""
+        return iter(()) if self._steps is None else self._steps.unknown(self._paged)
+
+    def _paged(self, point: int) -> bool:
+        """Whether a capture has a page."""
+        return bool(self._cited[self._points.run[point]][self._points.capture[point]])
+
+    def both(self, pair: Pair) -> tuple[CaptureLine, CaptureLine]:
+        """What was sealed of the two captures of a pair. Raises FormatError when it cannot be read."""
+        (before, one, _), (after, other, _) = pair.before, pair.after
+        if not {before, after} <= self._numbers.keys():
+            raise FormatError("a run is not there any more", "preserve verify says what is wrong")
+        return self.line(self._numbers[before], one), self.line(self._numbers[after], other)
+
+    def count_changes(self) -> None:
+        """Now that they were compared: `changes` gives the real ones, and the overview says how many there are."""
+        self._changed = array("L") if self._steps is None else array("L", self._steps.real(self._paged))
+        self.overview = replace(self.overview, changes=len(self._changed))
+
+    def changes(self, first: int, end: int) -> Iterator[Changed]:
+        """The real changes from `first` on, before `end`, in the order of the captures that brought them."""
+        for point in self._changed[first:end]:
+            run, shown = self._points.run[point], self._point(point)
+            assert shown.step is not None, "it was counted"
+            try:
+                line = self._runs[run].capture(shown.capture)
+            except FormatError:  # of an altered archive
+                yield Changed(point=shown, step=shown.step, url="", cited=())
+                continue
+            yield Changed(point=shown, step=shown.step, url=line.url, cited=self._answered(run, line, None))
 
     # -------------------------------------------------------------------------------------------------------------- pages
 

@@ -24,6 +24,7 @@ from preserve.model.report import Place, SealedRun, State
 from preserve.model.trust import CaptureLine, CitationLine, Manifest, RecordRef, Stamp, TrustedKey
 from preserve.model.web import Outcome, Verdict
 from preserve.rules import standing
+from preserve.rules.change import holds_page
 from preserve.rules.damage import Damage
 from preserve.rules.verify_time import TOKEN
 
@@ -40,7 +41,10 @@ STATES = tuple(State)
 
 @dataclass(slots=True, kw_only=True)
 class Seen:
-    """What the first pass notes of one capture of a cited address; a requisite has none. `citations` are those it answers."""
+    """What the first pass notes of one capture of a cited address; a requisite has none. `citations` are those it answers.
+
+    `own`: it was asked for, by us. `page`: it holds one.
+    """
 
     number: int
     url: str
@@ -49,6 +53,8 @@ class Seen:
     status: int
     content: int
     citations: tuple[int, ...]
+    own: bool
+    page: bool
 
 
 class About(NamedTuple):
@@ -191,8 +197,10 @@ class Run:
                 foreign="foreign" in line,
             ),
             status=status if isinstance(status, int) else 0,
-            content=abs(int(payload[:16], 16)) if isinstance(payload, str) else 0,
+            content=_content(payload),
             citations=citations,
+            own=outcome is not Outcome.REFUSED and "foreign" not in line,
+            page=holds_page(outcome, verdict, status if isinstance(status, int) else None),
         )
 
     # ---------------------------------------------------------------------------------------------------------- by number
@@ -267,6 +275,11 @@ class Run:
     def _removed(self, refs: Collection[tuple[str, int]]) -> bool:
         """Whether records of it were removed, and nothing else is wrong with what is left."""
         return self._verified.damage.removed(self.at.rstrip("/"), _refs(refs))
+
+
+def _content(payload: object) -> int:
+    """64 bits for the hash of a payload. Nobody knows beforehand which, so nobody can make two payloads that look alike here."""
+    return hash(payload) & 0xFFFFFFFFFFFFFFFF or 1 if isinstance(payload, str) else 0
 
 
 _of_line = attrgetter(*About._fields)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import islice
@@ -27,6 +27,7 @@ from preserve.model.viewing import Found, Progress, Stage
 from preserve.rules.search import Haystack, note, words
 
 if TYPE_CHECKING:
+    from preserve.model.change import Pair, Step
     from preserve.model.report import Row
     from preserve.model.trust import TrustedKey
     from preserve.ports import Folder
@@ -54,7 +55,9 @@ class Desk:
         *,
         now: Callable[[], datetime],
         software: str,
+        steps: Mapping[Pair, Step] | None = None,
     ) -> None:
+        """`steps` is what is known of changes; somebody adds to it."""
         self.folder = folder
         self.lock = threading.RLock()
         self.report: Report | None = None
@@ -62,6 +65,7 @@ class Desk:
         self._trusted = trusted
         self._now = now
         self._software = software
+        self._steps = steps
         self._progress = Progress()
         self._counter: _Counting | None = None
         self._checking = threading.Lock()
@@ -167,7 +171,9 @@ class Desk:
     def _read(self, report: Report | None) -> None:
         """Read the archive anew, for what is known of it now. The pages go on with the old reading until the new one is there."""
         now = self._now()
-        survey = Survey(self.folder, report or UNCHECKED, self._trusted, Wanted(), now=now, software=self._software)
+        survey = Survey(
+            self.folder, report or UNCHECKED, self._trusted, Wanted(), now=now, software=self._software, steps=self._steps
+        )
         with self.lock:
             if report is None and self.report is not None:
                 survey.close()  # a verification was faster
@@ -264,6 +270,11 @@ class _CountedFile(io.RawIOBase):
         data = self._file.read(size)
         self._folder.read_so_far += len(data)
         return data
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override] # typeshed's Buffer has no name before 3.12
+        count: int = self._file.readinto(buffer)  # type: ignore[attr-defined] # every binary file has it
+        self._folder.read_so_far += count
+        return count
 
     def seek(self, offset: int, whence: int = 0) -> int:
         return self._file.seek(offset, whence)

@@ -37,11 +37,19 @@ class ChangeKind(StrEnum):
         return _MEANINGS[self.value]
 
     @property
+    def heading(self) -> str:
+        """The word and what it means."""
+        return f"{self.value}: {self.meaning}"
+
+    @property
     def real(self) -> bool:
         """Whether it is worth telling anybody."""
         return self not in {ChangeKind.IDENTICAL, ChangeKind.NOISE}
 
 
+NEITHER = "neither capture holds a page"
+UNTOLD = "what changed cannot be told"
+"""What a comparison comes to that could not be made."""
 _MEANINGS = {
     "identical": "the same bytes both times",
     "noise": "other bytes, and nothing that a reader needs to hear of",
@@ -117,7 +125,8 @@ class Change:
     `added` and `removed` are sentences or lines as the page has them, in order, and bounded; `more` counts those left out. For
     `markup` they may be lines of markup, which begin with "<". `quote` says whether the words that a footnote quotes stand in the later
     capture, `quote_before` whether they stood in the earlier one. `reasons` says in short sentences what the judgement rests on.
-    `neither`: there was no page either time, so that nothing could be compared; `kind` is noise then.
+    `neither`: there was no page either time, so that nothing could be compared; `kind` is noise then. `untold`: the bytes differ and
+    could not be compared; `kind` is text then, so that nothing is passed over.
     """
 
     url: str
@@ -131,15 +140,47 @@ class Change:
     quote_before: Presence = Presence.UNKNOWN
     reasons: tuple[str, ...] = ()
     neither: bool = False
+    untold: bool = False
 
     @property
     def heading(self) -> str:
         """What it comes to, in one line."""
-        return "neither capture holds a page" if self.neither else f"{self.kind}: {self.kind.meaning}"
+        if self.neither:
+            return NEITHER
+        return UNTOLD if self.untold else self.kind.heading
 
     @property
     def altered(self) -> bool:
         return self.before.altered or self.after.altered
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What became of an address from one capture to the next, as a line of time tells it: a Change without what was compared.
+
+    `since` is the number of the earlier capture's run. `kind` is None where the two could not be compared; `reasons` say why.
+    `heading` and `quoted` are words of `preserve diff`; `told` says what differs and how it reads now, "" where it is no real change.
+    """
+
+    since: int
+    kind: ChangeKind | None
+    heading: str
+    quoted: str = ""
+    reasons: tuple[str, ...] = ()
+    told: str = ""
+
+    @property
+    def real(self) -> bool:
+        """Whether it is worth telling anybody; what could not be compared is."""
+        return self.kind is None or self.kind.real
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """Two captures of one address: for each the name of its run, its number in it, and its payload as `Point.content` has it."""
+
+    before: tuple[str, int, int]
+    after: tuple[str, int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

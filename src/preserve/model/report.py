@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from preserve.errors import ExitCode
+from preserve.model.change import Pair, Step
 from preserve.model.finding import Claim, Result
 from preserve.model.noun import dataclass
 from preserve.model.trust import CaptureLine, CitationLine, Manifest, RecordRef, Stamp
@@ -84,7 +85,11 @@ class SealedRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """One capture of an address among those of several runs. `content` is the beginning of its payload's hash, 0 without one."""
+    """One capture of an address among those of several runs. `content` stands for its payload's hash (this process alone knows how), 0 without one.
+
+    `pair` names it and the capture before it, where somebody compares them: it is None of the first one, of a third party's, and of what
+    was never asked for. `step` says what became of the address between the two; None until they are compared.
+    """
 
     run: str
     sequence: int
@@ -93,6 +98,18 @@ class Point:
     state: State
     status: int | None
     content: int
+    step: Step | None = None
+    pair: Pair | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """A change that somebody needs to hear of: the capture that brought it, its address, and the citations that it answers."""
+
+    point: Point
+    step: Step
+    url: str
+    cited: tuple[CitationLine, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +181,7 @@ class DocumentCount:
 class Overview:
     """What stands at the head of a report. `origin` names the log; both are "" where the archive does not say.
 
-    `selection` says in words what was asked for where that is not everything.
+    `selection` says in words what was asked for where that is not everything. `changes` counts the real ones, None where nobody compared.
     """
 
     id: str
@@ -177,6 +194,7 @@ class Overview:
     captures: int
     open_run: bool
     selection: str = ""
+    changes: int | None = None
 
     @property
     def total(self) -> int:

@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from difflib import SequenceMatcher
 
-from preserve.model.change import Change, ChangeKind, Outline, Piece, Place, Version
+from preserve.model.change import Change, ChangeKind, Outline, Piece, Place, Step, Version
 from preserve.model.page import Media, Page, Presence
 from preserve.model.web import Outcome, Verdict
 from preserve.rules import noise
@@ -39,6 +39,7 @@ _MAX_HUNK, _NEAR = 2000, 20
 _SHOWN_METADATA = ("author", "published", "modified")
 _SENTENCE = re.compile(r"(?<=[.!?…։।॥؟])[\"'”’»)\]]*\s+|(?<=[。！？])")  # noqa: RUF001 - sentences end so in many scripts
 _WITHOUT_PAGE = frozenset({Verdict.GONE, Verdict.SOFT_404, Verdict.CHALLENGE, Verdict.LOGIN_WALL, Verdict.EMPTY_SHELL})
+_STANDING = {Presence.PRESENT: "stand", Presence.ABSENT: "do not stand"}
 _PDF_CHANCE = re.compile(rb"/ID\s*\[\s*<[^>]{0,80}>\s*<[^>]{0,80}>\s*\]|/(?:CreationDate|ModDate)\s*\([^)]{0,80}\)")
 
 
@@ -94,7 +95,7 @@ def _compare(before: Version, after: Version) -> Change:
         return Change(url=after.url, before=before, after=after, kind=kind, reasons=reasons)
 
     if before.altered or after.altered:  # the loudest word there is: not even "identical" can be relied on
-        return told(ChangeKind.TEXT, "what changed cannot be told: what is stored was altered")
+        return replace(told(ChangeKind.TEXT, "what is stored was altered"), untold=True)
     was, is_ = is_page(before), is_page(after)
     if was != is_:
         lost = _lines(before if was else after)
@@ -111,20 +112,49 @@ def _compare(before: Version, after: Version) -> Change:
         what = "the identifiers and dates that a program writes into a PDF" if pdf else "the transfer coding"
         return told(ChangeKind.NOISE, f"nothing but {what} may differ")
     if before.page is None or after.page is None or before.outline is None or after.outline is None:
-        return told(ChangeKind.TEXT, f"the payload differs: {before.problem or after.problem or 'it was not read'}")
+        why = f"the payload differs: {before.problem or after.problem or 'it was not read'}"
+        return replace(told(ChangeKind.TEXT, why), untold=True)
     return _pages(told(ChangeKind.NOISE), before.page, after.page, before.outline, after.outline)
+
+
+def step(change: Change) -> Step:
+    """What a line of time tells of a change."""
+    return Step(
+        since=change.before.sequence,
+        kind=None if change.untold else change.kind,
+        heading=change.heading,
+        quoted=quoted_words(change),
+        reasons=change.reasons,
+        told=_differs(change),
+    )
+
+
+def quoted_words(change: Change) -> str:
+    """Whether the words that footnotes quote still stand there, as a sentence; "" where nobody can say."""
+    if change.quote not in _STANDING:
+        return ""
+    before = {
+        Presence.PRESENT: "; as before" if change.quote is Presence.PRESENT else "; they did before",
+        Presence.ABSENT: "; nor before" if change.quote is Presence.ABSENT else "; not before",
+    }
+    return f"the quoted words {_STANDING[change.quote]} in the later capture{before.get(change.quote_before, '')}"
 
 
 def in_words(change: Change) -> str:
     """A real change in one line: what differs, and how it reads now; "" for noise."""
+    told = _differs(change)
+    if told and change.quote is Presence.ABSENT and change.quote_before is Presence.PRESENT:
+        told += "; the words that a footnote quotes are not there any more"
+    return told
+
+
+def _differs(change: Change) -> str:
     if not change.kind.real:
         return ""
     told = change.reasons[0] if change.reasons else change.kind.meaning
     if change.kind is ChangeKind.TEXT and (change.added or change.removed):
         sign, text = ("now", change.added[0]) if change.added else ("no longer", change.removed[0])
         told = f"{told}; {sign} “{_short(text, 160)}”"
-    if change.quote is Presence.ABSENT and change.quote_before is Presence.PRESENT:
-        told += "; the words that a footnote quotes are not there any more"
     return told
 
 

@@ -4,6 +4,7 @@
     rows/0002.html …                further rows, 500 to a page
     captures/RUN/THOUSAND/N.html    a page for each capture, at most a thousand to a folder
     notes/N.html  notes/N.md        the notes of each document, annotated
+    changes.html  changes/N.html    what changed from capture to capture, where it was compared
     certificate.html  .md           the draft declaration, where it is wanted
 
 The work is cut into parts that can be drawn in any order and by several processes; no part holds more than a page.
@@ -15,15 +16,25 @@ from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from preserve.model.noun import dataclass
-from preserve.model.report import CapturePage, Overview, Place, Row, State
+from preserve.model.report import CapturePage, Changed, Overview, Place, Row, State
 from preserve.web import certificate, render
-from preserve.web.report import Site, annotated, capture_page, capture_path, notes_markdown, notes_page, notes_path, rows_page
+from preserve.web.report import (
+    Site,
+    annotated,
+    capture_page,
+    capture_path,
+    changes_page,
+    notes_markdown,
+    notes_page,
+    notes_path,
+    rows_page,
+)
 
 CAPTURES = 200
 """Captures of one part."""
 NAMES = frozenset(
     {
-        "index.html", "preserve.css", "rows", "captures", "notes",
+        "index.html", "preserve.css", "rows", "captures", "notes", "changes.html", "changes",
         "certificate.html", "certificate.md", "report.jsonl", "report.csv",
     }
 )  # fmt: skip
@@ -44,6 +55,8 @@ class Source(Protocol):
 
     def captures(self, run: int, first: int = 0, end: int | None = None, *, alone: bool = False) -> Iterator[int]: ...
 
+    def changes(self, first: int, end: int) -> Iterator[Changed]: ...
+
     def leading(self, row: Row) -> tuple[int, CapturePage] | None: ...
 
     def page(self, run: int, capture: int) -> CapturePage: ...
@@ -51,7 +64,7 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Some of the files: page `first` of the rows and their notes, or of run `of` capture `first`, or captures `first` to `end`.
+    """Some of the files: page `first` of the rows and their notes, or of the changes, or of run `of` capture `first`, or captures `first` to `end`.
 
     `leading`: with the rows come the pages of the captures that they are the first to show, for what was read for a row serves both.
     Then "captures" are those that no row shows (older ones).
@@ -73,6 +86,8 @@ def parts(site: Site, source: Source, *, declaration: bool) -> list[Part]:
         for first in range(0, source.lines(run), CAPTURES):
             if any(True for _ in source.captures(run, first, first + CAPTURES, alone=True)):
                 found.append(Part("captures", run, first, first + CAPTURES))
+    if overview.changes is not None:
+        found += [Part("changes", 0, page) for page in range(1, max(1, -(-overview.changes // site.rows_on_page)) + 1)]
     if declaration:
         found += [Part("certificate"), Part("certificate text")]
     return found
@@ -96,6 +111,11 @@ def draw(site: Site, source: Source, part: Part, command: str = "") -> Iterator[
         case "capture":
             path = capture_path(source.overview.runs[part.of].sequence, part.first)
             yield path, [capture_page(site.below("../../../"), source.page(part.of, part.first))]
+        case "changes":
+            first = (part.first - 1) * site.rows_on_page
+            below = site if part.first == 1 else site.below("../")
+            changed = source.changes(first, first + site.rows_on_page)
+            yield site.changes(part.first), [changes_page(below, part.first, changed)]
         case "certificate":
             yield "certificate.html", certificate.certificate_page(site, command, *_lists(source))
         case "certificate text":

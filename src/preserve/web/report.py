@@ -21,10 +21,10 @@ from markupsafe import Markup, escape
 from preserve.formats.printable import printable
 from preserve.formats.url import BadUrl, parse
 from preserve.model.noun import dataclass
-from preserve.model.report import CapturePage, DocumentCount, Overview, Place, Point, Row, SealedRun, State
+from preserve.model.report import CapturePage, Changed, DocumentCount, Overview, Place, Point, Row, SealedRun, State
 from preserve.model.trust import CaptureLine, CitationLine, FileEntry
 from preserve.rules.archived_at import ArchivedAt, Import, archived_at
-from preserve.web import render
+from preserve.web import render, steps
 from preserve.web.timeline import timeline
 
 ROWS = 500
@@ -80,6 +80,17 @@ class Site:
 
     def at(self, sequence: int, capture: int) -> str:
         return self.root + capture_path(sequence, capture)
+
+    def changes(self, number: int) -> str:
+        """The page of changes of that number, from 1."""
+        return "changes.html" if number == 1 else f"changes/{number:04d}.html"
+
+    def compared(self, point: Point) -> str:
+        """Where a capture and the one before it are shown side by side, in a view; "" where there is none before it."""
+        if point.pair is None:
+            return ""
+        run, capture, _ = point.pair.before
+        return f"{self.root}changes/{int(run.partition('-')[0])}-{capture}/{point.sequence}-{point.capture}"
 
     def notes(self, document: int, page: int = 1) -> str:
         """The annotated notes of a document, by its place in the overview; "" when there are none."""
@@ -173,6 +184,11 @@ def capture_path(sequence: int, capture: int) -> str:
     return f"captures/{sequence:06d}/{capture // 1000:04d}/{capture:07d}.html"
 
 
+def timeline_path(sequence: int, capture: int) -> str:
+    """Where the captures of an address are compared, in a view: beside the page of one of them, so that links lead to the same places."""
+    return capture_path(sequence, capture).removesuffix(".html") + "-changes.html"
+
+
 def notes_path(document: int, page: int = 1) -> str:
     return f"notes/{document + 1:04d}.html" if page == 1 else f"notes/{document + 1:04d}-{page:04d}.html"
 
@@ -202,6 +218,12 @@ def rows_page(site: Site, number: int, rows: Iterable[Row]) -> str:
     return _page(template, site, documents=groups(site, rows), here=number, last=last)
 
 
+def changes_page(site: Site, number: int, changed: Iterable[Changed]) -> str:
+    """A page of the list of changes."""
+    last = max(1, -(-(site.overview.changes or 0) // site.rows_on_page))
+    return _page("changed.html", site, changed=tuple(changed), here=number, last=last)
+
+
 def groups(site: Site, rows: Iterable[Row]) -> list[_Group]:
     """The rows under their documents."""
     indexes = {document.name: number for number, document in enumerate(site.overview.documents)}
@@ -229,6 +251,14 @@ def _cited(url: str | None, said: str, as_printed: str | None) -> Markup:
     return escape(printable(text)) + (" " if text and shown else "") + (shown or "")
 
 
+def changes(site: Site, points: Sequence[Point]) -> Markup:
+    """What became of an address, in one line below its line of time; "" where nobody compares, and where there is nothing to tell."""
+    if not steps.compared(points):
+        return Markup("")
+    real, noises, waiting = list(steps.real(points)), steps.noises(points), steps.waiting(points)
+    return Markup(_template("steps.html").module.changes(site, points, real, noises, waiting))  # type: ignore[attr-defined]  # noqa: S704
+
+
 def _bare(url: str | None) -> str | None:
     """The address without its scheme, as it is often printed."""
     return url.partition("://")[2].removesuffix("/") or None if url else None
@@ -237,7 +267,7 @@ def _bare(url: str | None) -> str | None:
 @cache
 def environment() -> Environment:
     """What all pages are drawn with; made once."""
-    return render.environment(cited=cited, timeline=timeline)
+    return render.environment(cited=cited, timeline=timeline, changes=changes)
 
 
 def _page(template: str, site: Site, **context: Any) -> str:
@@ -272,6 +302,10 @@ def capture_page(site: Site, page: CapturePage) -> str:
         prove="" if line.foreign else prove,  # its records have no proofs of their own
         bundle=bundle,
         compare=_compared(site, page),
+        compared=steps.compared(page.points),
+        told=steps.told(page.points),
+        waiting=steps.waiting(page.points),
+        more=site.root + timeline_path(page.run.sequence, line.capture),
         other=other,
         difference="" if other is None else _difference(site, page, other),
         strings=() if strings is None else strings.items(),

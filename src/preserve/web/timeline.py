@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
+from preserve.formats.printable import printable
+from preserve.model.change import UNTOLD, ChangeKind
 from preserve.model.report import Point, State
+from preserve.web.steps import word
 
 _WIDTH, _HEIGHT, _EDGE, _LINE = 320, 40, 9, 13
 _APART = 12
 """How far apart marks stand at least: none is wider."""
 _GRAVEST = (State.ALTERED, State.REMOVED, State.NOT_CAPTURED, State.DOUBTFUL, State.THIRD_PARTY, State.CAPTURED)
+_OTHER = "other"
+_STRONGEST = ("gone", "back", "untold", "text", _OTHER, "markup", "noise")
+_CHANGES = {_OTHER: "other bytes than before", "untold": UNTOLD}
 _WORDS = {
     State.CAPTURED: "captured",
     State.THIRD_PARTY: "a third party\u2019s",
@@ -27,8 +34,8 @@ _WORDS = {
 def timeline(points: Sequence[Point], here: tuple[str, int] | None = None) -> Markup:
     """The points in their order, oldest first; `here` is the (run, capture) that the page is about. Empty for less than two.
 
-    A mark above the line says that other bytes came than the time before; what that comes to, `preserve diff` says. Points that would cover
-    each other are one mark, which tells of all of them.
+    A mark above the line says that other bytes came than the time before, and where the two were compared, what that comes to: a short one is
+    noise, one with gaps markup. Points that would cover each other are one mark, which tells of all of them.
     """
     if len(points) < 2:
         return Markup("")
@@ -39,7 +46,11 @@ def timeline(points: Sequence[Point], here: tuple[str, int] | None = None) -> Ma
         x = round(_EDGE + (_WIDTH - 2 * _EDGE) * max(0.0, min(1.0, (point.at - first) / timedelta(seconds=1) / span)), 1)
         changed = bool(before and point.content and point.content != before)
         before = point.content or before
-        placed.append(_Placed(point, x, changed, here == (point.run, point.capture)))
+        if point.step is not None:
+            mark = "" if point.step.kind is ChangeKind.IDENTICAL else word(point.step)
+        else:
+            mark = _OTHER if changed else ""
+        placed.append(_Placed(point, x, mark, here == (point.run, point.capture)))
     marks = [_mark(group[0]) if len(group) == 1 else _several(group) for group in _gathered(placed)]
     end, text = _WIDTH - _EDGE, _HEIGHT - 4
     drawn = (
@@ -51,11 +62,11 @@ def timeline(points: Sequence[Point], here: tuple[str, int] | None = None) -> Ma
 
 
 class _Placed(NamedTuple):
-    """A point, its place on the line, whether other bytes came, and whether the page is about it."""
+    """A point, its place on the line, what kind of change came with it ("" for none), and whether the page is about it."""
 
     point: Point
     x: float
-    changed: bool
+    change: str
     here: bool
 
 
@@ -78,13 +89,23 @@ def _several(group: Sequence[_Placed]) -> str:
     counts = ", ".join(
         f"{count} {_WORDS[each]}" for each in _GRAVEST[::-1] if (count := sum(point.state is each for point in points))
     )
-    others = sum(each.changed for each in group)
-    title = (
-        f"{first if first == last else f'{first} to {last}'}, runs {points[0].sequence} to {points[-1].sequence}: {counts}"
-        + (f"; other bytes than before {'once' if others == 1 else f'{others} times'}" if others else "")
+    changes = Counter(each.change for each in group if each.change)
+    title = f"{first if first == last else f'{first} to {last}'}, {_runs(points)}: {counts}" + "".join(
+        f"; {_CHANGES.get(each, each)} {_times(changes[each])}" for each in _STRONGEST if changes[each]
     )
     middle = round((group[0].x + group[-1].x) / 2, 1)
-    return _drawn(state, middle, title, changed=bool(others), here=any(each.here for each in group))
+    strongest = next((each for each in _STRONGEST if changes[each]), "")
+    return _drawn(state, middle, title, change=strongest, here=any(each.here for each in group))
+
+
+def _runs(points: Sequence[Point]) -> str:
+    """Which runs they are of: in time, a third party's stand before runs that are older than their import."""
+    numbers = [point.sequence for point in points]
+    return f"runs {min(numbers)} to {max(numbers)}"
+
+
+def _times(number: int) -> str:
+    return "once" if number == 1 else f"{number} times"
 
 
 def _mark(placed: _Placed) -> str:
@@ -92,12 +113,19 @@ def _mark(placed: _Placed) -> str:
     title = (
         f"{point.at:%Y-%m-%d %H:%M} UTC, run {point.sequence}: {_WORDS[point.state]}"
         + (f", status {point.status}" if point.status else "")
-        + (", other bytes than before" if placed.changed else "")
+        + _words(placed)
     )
-    return _drawn(point.state, placed.x, title, changed=placed.changed, here=placed.here)
+    return _drawn(point.state, placed.x, title, change=placed.change, here=placed.here)
 
 
-def _drawn(state: State, x: float, title: str, *, changed: bool, here: bool) -> str:
+def _words(placed: _Placed) -> str:
+    step = placed.point.step
+    if step is None or not placed.change:
+        return ", other bytes than before" if placed.change else ""
+    return str(escape(printable("".join(f"; {part}" for part in (step.heading, step.quoted) if part))))
+
+
+def _drawn(state: State, x: float, title: str, *, change: str, here: bool) -> str:
     y = _LINE
     shape = {
         State.CAPTURED: f'<circle cx="{x}" cy="{y}" r="5"/>',
@@ -107,9 +135,11 @@ def _drawn(state: State, x: float, title: str, *, changed: bool, here: bool) -> 
         State.ALTERED: f'<path d="M{x} {y - 6}L{x + 6} {y}L{x} {y + 6}L{x - 6} {y}Z"/>',
         State.REMOVED: f'<rect x="{x - 4}" y="{y - 4}" width="8" height="8"/>',
     }[state]
-    change = f'<line class="change" x1="{x}" x2="{x}" y1="0" y2="{y - 7}"/>' if changed else ""
+    top = y - 11 if change == ChangeKind.NOISE else 0
+    kind = "change" if change == _OTHER else f"change {change}"
+    mark = f'<line class="{kind}" x1="{x}" x2="{x}" y1="{top}" y2="{y - 7}"/>' if change else ""
     ring = f'<circle class="here" cx="{x}" cy="{y}" r="8"/>' if here else ""
-    return f'<g class="{state.value}"><title>{title}</title>{change}{ring}{shape}</g>'
+    return f'<g class="{state.value}"><title>{title}</title>{mark}{ring}{shape}</g>'
 
 
 def _label(points: Sequence[Point]) -> str:

@@ -3,6 +3,7 @@
     index.html  rows/…  captures/…  notes/…  certificate.html     as a report has them, at the same paths
     search  check  check.json  events                             looking for citations; verifying; what was done with the archive
     changes/RUN-N/RUN-N  replay/RUN-N                             two captures compared; one replayed
+    captures/…-changes.html                                       each capture of an address compared with the one before it
 
 Who asks has shown the token; where the socket is, is another's business. Only `check` is ever posted to, and only the check it starts.
 """
@@ -14,7 +15,7 @@ import hashlib
 import json
 import re
 import shlex
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from functools import cache
 from typing import Any, Protocol
@@ -23,16 +24,18 @@ from urllib.parse import urlencode
 from markupsafe import Markup
 
 from preserve.errors import FormatError, PreserveError
-from preserve.model.change import Change
+from preserve.model.change import Change, Pair
 from preserve.model.noun import dataclass
-from preserve.model.report import CapturePage, Row, SealedRun, State
+from preserve.model.report import CapturePage, Point, Row, SealedRun, State
 from preserve.model.trust import CaptureLine
 from preserve.model.viewing import POLICY, Answer, Asked, EventLine, Found, Progress, Showing, Stage
 from preserve.rules import sidebyside
 from preserve.rules.change import ending
-from preserve.web import folder, render
-from preserve.web.report import Site, environment, groups, typed
+from preserve.web import folder, render, steps
+from preserve.web.report import Site, environment, groups, timeline_path, typed
 
+COMPARING = 1.5
+"""Seconds that a page spends on comparing before it comes, and says how much is left."""
 ROWS = 100
 """Rows of a page: fewer than on the disk, for each is drawn when it is asked for."""
 _STYLES = {render.STYLE: (render.STYLE,), "view.css": ("view.css", "difference.css")}
@@ -43,6 +46,7 @@ _PATHS = tuple(
         ("rows", r"(?:index\.html)?|rows/(\d{4,9})\.html"),
         ("style", r"(preserve\.css|view\.css)"),
         ("capture", r"captures/(\d{6,12})/\d{4,12}/(\d{7,12})\.html"),
+        ("timeline", r"captures/(\d{6,12})/\d{4,12}/(\d{7,12})-changes\.html"),
         ("notes", r"notes/(\d{4,9})(?:-(\d{4,9}))?\.(html|md)"),
         ("certificate", r"certificate\.(html|md)"),
         ("search", r"search"),
@@ -107,6 +111,8 @@ class Source(folder.Source, Protocol):
 
     def line(self, run: int, capture: int) -> CaptureLine: ...
 
+    def points(self, run: int, capture: int) -> tuple[tuple[Point, ...], int]: ...
+
 
 class Backing(Protocol):
     """The archive behind the pages; `flows.view.Desk` is one."""
@@ -138,10 +144,12 @@ class Backing(Protocol):
 class Means:
     """What others do for the pages: compare two captures, list events (and what does not hold of them), show a capture.
 
+    `compare_all` compares pairs of captures for so many seconds at most; what they come to stands in the points of a survey then.
     `frame` gives the port and the path of the frame in which a capture is replayed; None, and `no_player` says why, where there is no player.
     """
 
     compare: Callable[[tuple[str, CaptureLine], tuple[str, CaptureLine]], Change]
+    compare_all: Callable[[Sequence[Pair], float], None]
     events: Callable[[], tuple[tuple[EventLine, ...], tuple[str, ...]]]
     frame: Callable[[Showing], tuple[int, str]] | None
     no_player: str = ""
@@ -343,6 +351,37 @@ class View:
             rows=sidebyside.rows(change),
             ending=ending,
         )
+
+    def _timeline(self, asked: Asked, sequence: str, capture: str) -> Answer | None:
+        """The captures of an address compared, as many as there is time for; who asks again gets more of them."""
+        before = self._points(int(sequence), int(capture))
+        if before is None:
+            return None
+        self._means.compare_all([one.pair for one in before[0] if one.pair is not None and one.step is None], COMPARING)
+        with self._backing.lock:
+            found, line = self._points(int(sequence), int(capture)), self._line(int(sequence), int(capture))
+            if found is None or line is None:
+                return None
+            points, others = found
+            site = self._site(depth=3)
+            return self._html(
+                site,
+                "timeline.html",
+                points=points,
+                others=others,
+                here=(line[0], int(capture)),
+                line=line[1],
+                run=next(run for run in site.overview.runs if run.name == line[0]),
+                told=steps.told(points),
+                waiting=steps.waiting(points),
+                more=site.root + timeline_path(int(sequence), int(capture)),
+            )
+
+    def _points(self, sequence: int, capture: int) -> tuple[tuple[Point, ...], int] | None:
+        """The captures of a capture's address, and how many more there are."""
+        with self._backing.lock:
+            place = self._find(sequence, capture)
+            return None if place is None else self._backing.survey.points(*place)
 
     def _replay(self, asked: Asked, sequence: str, capture: str) -> Answer | None:
         with self._backing.lock:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import tempfile
 import threading
+import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -28,12 +30,14 @@ from preserve.adapters.waczkey import WaczKey
 from preserve.errors import FormatError
 from preserve.flows import bundle, change
 from preserve.flows.custody import check_events
+from preserve.flows.readback import Shelf
 from preserve.flows.select import select
+from preserve.flows.timelines import Timelines
 from preserve.flows.verify import verify
 from preserve.flows.view import Desk
 from preserve.formats import publickey
 from preserve.formats.url import BadUrl, parse
-from preserve.model.change import Change
+from preserve.model.change import Change, Pair
 from preserve.model.finding import Report, Result
 from preserve.model.handover import Wanted
 from preserve.model.trust import CaptureLine
@@ -55,9 +59,11 @@ class Archive:
         demand = read_demand(config_folder(), None)
 
         def examine(folder: Folder) -> Report:
+            self._timelines.look_again()
             return verify(folder, self._trusted, self._memories, _now(), demand=demand)
 
-        self.desk = Desk(self._folder, examine, self._trusted, now=_now, software=software)
+        self._timelines = Timelines()
+        self.desk = Desk(self._folder, examine, self._trusted, now=_now, software=software, steps=self._timelines.steps)
         self._software = software
         self._reader = ReadingRoom()
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
@@ -75,13 +81,34 @@ class Archive:
 
     def compare(self, before: tuple[str, CaptureLine], after: tuple[str, CaptureLine]) -> Change:
         """What became of an address between two captures: each the name of its run, and its line."""
-        shelf = change.shelf(self._folder, sorted({before[0], after[0]}), self._reader)
+        shelf = self._shelf()
         runs = {run.name: run for run in shelf.runs}
         if not {before[0], after[0]} <= runs.keys():
             raise FormatError("a run cannot be read", "preserve verify says what is wrong")
         seen = [change.Seen(run=runs[name], line=line) for name, line in (before, after)]
+        try:
+            return change.difference(shelf, seen[0], seen[1], self._damage())
+        except FileNotFoundError:
+            raise FormatError("a file of a run is missing", "preserve verify says which") from None
+
+    def compare_all(self, pairs: Sequence[Pair], seconds: float) -> None:
+        """Compare captures with those before them, until so many seconds are over; what they come to is in the pages then."""
+        if not pairs:
+            return
+        end = time.monotonic() + seconds
+        self._timelines.work_out(self._shelf(), pairs, self._both, self._damage(), lambda: time.monotonic() >= end)
+
+    def _both(self, pair: Pair) -> tuple[CaptureLine, CaptureLine]:
+        with self.desk.lock:
+            return self.desk.survey.both(pair)
+
+    def _shelf(self) -> Shelf:
+        """Every run: a revisit has its payload in an earlier one."""
+        return change.shelf(self._folder, bundle.run_names(self._folder), self._reader, unread=True)
+
+    def _damage(self) -> Damage | None:
         report = self.desk.report
-        return change.difference(shelf, seen[0], seen[1], None if report is None else Damage(report.findings))
+        return None if report is None else Damage(report.findings)
 
     def events(self) -> tuple[tuple[EventLine, ...], tuple[str, ...]]:
         """The events, oldest first, verified just now; and what does not hold of them or of the log."""
