@@ -15,7 +15,7 @@ from pathlib import PurePath
 from typing import Any
 
 from preserve.errors import ConfigError, FormatError, UsageError
-from preserve.formats import der
+from preserve.formats import der, toml
 from preserve.model.digest import Receiver
 from preserve.model.noun import dataclass
 from preserve.model.settings import Authority, WitnessAddress
@@ -59,7 +59,7 @@ def parse(text: str, where: str, home: PurePath) -> Config:
     Raises ConfigError naming the line.
     """
     try:
-        document = tomllib.loads(text)
+        document = toml.loads(text)
     except tomllib.TOMLDecodeError as problem:
         raise ConfigError(f"{where}: {problem}", "correct that line by hand") from problem
     lines = _Lines(text, where)

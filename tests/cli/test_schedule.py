@@ -146,12 +146,31 @@ def test_a_mistake_in_the_file_is_told_with_its_line(preserve: Run, tmp_path: Pa
             assert f"schedules.toml line {line}: " in done.stderr
 
 
+def test_an_address_that_cannot_be_captured_is_told_with_its_line(preserve: Run, tmp_path: Path) -> None:
+    (tmp_path / "archive").mkdir()
+    for url in ("http://a b/", "javascript:alert(1)", "http://x.example:0x/"):
+        entry = f'# mine\n[[schedule]]\nid = "a"\nevery = "1d"\nurls = ["http://x.example/", "{url}"]\n'
+        (tmp_path / "archive" / "schedules.toml").write_text(entry)
+        done = preserve("schedule", "run", "--once")
+        assert done.code == 3, done.stderr
+        assert f"schedules.toml line 5: {url!r} cannot be captured: " in done.stderr
+    assert not (tmp_path / "archive" / "runs").exists()
+
+
+def test_the_daemon_may_be_told_to_be_punctual(preserve: Run, tmp_path: Path) -> None:
+    assert preserve("schedule", "add", "--every", "1d", "--jitter", "0", "--url", "http://x.example/").code == 0
+    assert 'jitter = "0"\n' in (tmp_path / "archive" / "schedules.toml").read_text()
+    assert preserve("schedule", "list").code == 0
+    done = preserve("schedule", "add", "--every", "99999w", "--url", "http://x.example/")
+    assert (done.code, "longer than a hundred years" in done.stderr) == (2, True)
+
+
 def test_an_unknown_option_in_the_file_is_told(preserve: Run, tmp_path: Path) -> None:
     archive = tmp_path / "archive"
     archive.mkdir()
     entry = '[[schedule]]\nid = "a"\nevery = "1d"\nurls = ["http://x.example/"]\n[schedule.options]\n'
     for wrong, why in (
-        ("dely = 1", "no option for a schedule: 'dely'"),
+        ("dely = 1", "schedules.toml, the entry at line 1: no option for a schedule: 'dely'"),
         ('signer = "/bin/sh"', "no option for a schedule: 'signer'"),
         ("concurrency = 5000", "concurrency"),
         ("tls = true", "takes a value"),

@@ -122,6 +122,9 @@ ENTRY = '[[schedule]]\nid = "a"\nevery = "1d"\nurls = ["http://a.example/"]\n'
         (ENTRY + "every = ", 5, "Invalid value"),
         ("x = 1\n" + ENTRY, 1, "unknown: 'x'"),
         ("\n[schedule]\nid = 1\n", 2, "begins with [[schedule]]"),
+        (ENTRY + "x = " + "[" * 5000, 5, "nested too deeply"),
+        (ENTRY + "x = " + "{a=" * 5000, 5, "nested too deeply"),
+        (ENTRY + "x = " + "9" * 5000, 5, "too many digits"),
     ],
 )
 def test_a_mistake_is_told_with_its_line(text: str, line: int, why: str) -> None:
@@ -205,6 +208,17 @@ def test_the_fast_reader_takes_what_add_writes() -> None:
     assert plain is not None
     assert plain[0] == tomllib.loads(text)["schedule"]
     assert plain[1] == [2, 12]
+
+
+def test_a_line_ends_where_toml_says() -> None:
+    """Python knows more ends of lines than TOML: in a text they are characters like others."""
+    text = schedules.add(
+        "", new(id="a", urls=("http://a.example/\u2028b",), options=(("user-agent", "odd\u2028\x85\u2029one"),))
+    )
+    plain = _plainschedules.entries(text)
+    assert plain is not None
+    assert plain[0] == tomllib.loads(text)["schedule"]
+    assert schedules.parse(text)[0].options == (("user-agent", "odd\u2028\x85\u2029one"),)
 
 
 @given(st.text(max_size=200))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, tzinfo
@@ -19,8 +20,12 @@ from preserve import durable
 from preserve.errors import ConfigError, StoreError
 from preserve.formats import schedules as schedules_format
 from preserve.formats.schedules import NAME
+from preserve.formats.url import BadUrl, parse
 from preserve.model.schedule import Schedule
 from preserve.rules.due import check_cron
+
+_PLAIN = re.compile(r"https?://[a-z0-9-]+(?:\.[a-z0-9-]+)+(?:/[!-~]*)?")
+"""Addresses that need no second look: there may be ten thousand."""
 
 
 @lru_cache(maxsize=1024)
@@ -101,6 +106,9 @@ class ScheduleFile:
                 zone(schedule.timezone)
             except ConfigError as problem:
                 raise _at(text, schedule, "timezone", problem.message) from problem
+            for url in schedule.urls:
+                if not _PLAIN.fullmatch(url) and isinstance(parsed := parse(url), BadUrl):
+                    raise _at(text, schedule, "urls", f"{url!r} cannot be captured: {parsed.problem}")
         return found
 
     @contextmanager

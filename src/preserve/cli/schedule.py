@@ -43,7 +43,9 @@ def command() -> None:
 @click.option("--every", metavar="SPAN", help="Again after so long: 30m, 12h, 1d, 2w; the first time at once.")
 @click.option("--cron", metavar="EXPR", help='At these times: "0 3 * * *" is every day at three.')
 @click.option("--timezone", metavar="ZONE", help="Whose clock --cron means.  [default: this machine's]")
-@click.option("--jitter", metavar="SPAN", help="How late `schedule run` may come, to spread the load; at most 10m.")
+@click.option(
+    "--jitter", metavar="SPAN", help="How late `schedule run` may come, to spread the load; at most 10m, 0 is not at all."
+)
 @click.option("--notify", multiple=True, metavar="NAME", help="Tell this receiver of config.toml; repeatable.  [default: all]")
 @captureoptions.inputs
 @captureoptions.options
@@ -269,9 +271,11 @@ def _span(text: str | None, option: str) -> int | None:
 
     if text is None:
         return None
-    seconds = parse_span(text)
+    seconds = 0 if text == "0" and option == "--jitter" else parse_span(text)
     if seconds is None:
-        raise UsageError(f"{option} {text}: not a number and a unit", "write for example 30m, 12h, 1d or 2w")
+        raise UsageError(
+            f"{option} {text}: not a number and a unit, or longer than a hundred years", "write for example 30m, 12h, 1d or 2w"
+        )
     return seconds
 
 

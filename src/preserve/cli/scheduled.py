@@ -41,7 +41,12 @@ class Scheduled:
     ) -> Attempt:
         from preserve.flows.run import Inputs
 
-        given = captureoptions.from_stored(dict(schedule.options), self._archive)
+        try:
+            given = captureoptions.from_stored(dict(schedule.options), self._archive)
+        except ConfigError as problem:
+            raise ConfigError(
+                f"schedules.toml, the entry at line {schedule.line}: {problem.message}", problem.hint
+            ) from problem
         options = given.settle(self._archive, resume=resume)
         documents, read, problems = self._documents(schedule, readings, given.document_timeout)
         urls, unread = self._addresses(schedule, known)

@@ -65,7 +65,7 @@ class _Session:
         self._inquiry = inquiry
         self._slot = slot
         self._left = _REQUESTS
-        self._deadline = clock.monotonic() + min(_SECONDS, timeout)
+        self._deadline = clock.monotonic() + min(_SECONDS, timeout) - slot.waited
         self._clock = clock
         self._copies: dict[str, Exchange] = {}
 
@@ -76,11 +76,11 @@ class _Session:
         """One exchange; None when the bounds are reached. A copy that was given already is not asked for again."""
         if (copy := self._copies.get(url.address)) is not None:
             return copy
-        if not self._left or self._clock.monotonic() >= self._deadline:
+        if not self._left or self._clock.monotonic() >= self._deadline + self._slot.waited:
             return None
         self._left -= 1
         await self._slot.move(url.queue)
-        exchange = await self._session.fetch(url.address, deadline=self._deadline, fields=fields)
+        exchange = await self._session.fetch(url.address, deadline=self._deadline + self._slot.waited, fields=fields)
         self._inquiry.aside(exchange)
         if _taken(exchange) is not None:
             self._copies[url.address] = exchange
@@ -237,10 +237,13 @@ class Mementos:
             return None
         taken = _taken(page) or snapshot.taken
         assert taken is not None, "snapshots that are taken have a date"
-        original = rules.original_in(page.url) or _original(page)
+        shown, said = rules.original_in(page.url), _original(page)
+        original = shown or said
         if original is not None and not moved and rules.of_another(original, question.address):
             question.problem(f"the copy is of another address: {original}")
             return None
+        if shown is not None and said is not None and rules.of_another(said, shown):
+            question.problem(f"the copy's address says that it is of {shown}, its header of {said}")
         if rules.in_future(taken, question.session.now()):
             question.problem(f"the copy is dated {taken:%Y-%m-%d}, which is in the future")
             return None

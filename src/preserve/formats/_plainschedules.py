@@ -42,7 +42,7 @@ def entries(text: str) -> tuple[list[dict[str, Any]], list[int]] | None:
         except ValueError:
             return None  # a time that does not exist
         if options is not None:
-            rows = [row.split(" = ", 1) for row in options.splitlines()[1:]]
+            rows = [row.split(" = ", 1) for row in options.split("\n")[1:-1]]
             entry["options"] = {name: _value(value) for name, value in rows}
             if len(entry["options"]) != len(rows):
                 return None  # one of them is there twice

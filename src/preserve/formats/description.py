@@ -10,6 +10,7 @@ import re
 import tomllib
 
 from preserve.errors import FormatError
+from preserve.formats import toml
 from preserve.model.archive import Description
 
 NAME = "archive.toml"
@@ -33,7 +34,7 @@ def _write(description: Description) -> bytes:
 def decode(data: bytes) -> Description:
     """The description in these bytes; raises FormatError naming what is wrong."""
     try:
-        members = tomllib.loads(data.decode("ascii"))
+        members = toml.loads(data.decode("ascii"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
         raise FormatError(f"{NAME}: {problem}") from None
     if set(members) != set(_MEMBERS):

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 from preserve.errors import ConfigError
-from preserve.formats import _plainschedules
+from preserve.formats import _plainschedules, toml
 from preserve.formats.times import rfc3339, to_milliseconds
 from preserve.model.schedule import Schedule, Value
 
@@ -49,8 +49,10 @@ def parse_span(text: str) -> int | None:
 
 
 def span(seconds: int) -> str:
-    """`seconds` in the largest unit that is whole."""
-    unit = next((unit for unit in "wdhm" if seconds and seconds % _UNITS[unit] == 0), "s")
+    """`seconds` in the largest unit that is whole; none is "0"."""
+    if not seconds:
+        return "0"
+    unit = next((unit for unit in "wdhm" if seconds % _UNITS[unit] == 0), "s")
     return f"{seconds // _UNITS[unit]}{unit}"
 
 
@@ -73,7 +75,7 @@ def parse(text: str) -> tuple[Schedule, ...]:
 def _any(text: str, rows: Sequence[str]) -> tuple[list[dict[str, Any]], list[int]]:
     """The members of each [[schedule]] however it is written, and the row in which each begins."""
     try:
-        document = tomllib.loads(text)
+        document = toml.loads(text)
     except tomllib.TOMLDecodeError as problem:
         where = re.search(r"\(at line (\d+), column \d+\)", str(problem))
         line = int(where[1]) if where else text.rstrip().count("\n") + 1
