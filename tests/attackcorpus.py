@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import attacks_by_insiders
 import attacks_on_countersignatures
+import attacks_on_coworkers
 import attacks_on_events
 import attacks_on_files
 import attacks_on_history
@@ -25,6 +26,7 @@ KINDS = (
     attacks_on_history,
     attacks_on_events,
     attacks_on_keys,
+    attacks_on_coworkers,
     attacks_on_log_keys,
     attacks_on_redactions,
     attacks_on_countersignatures,

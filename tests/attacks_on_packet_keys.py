@@ -11,13 +11,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from archives import START, Archivist, Files, LogPen, Pen, seal_over
+from attacks_on_coworkers import ANN, BO, CY, agreed, members, name_coworkers, revocation, revoke_together, rewritten
 from attacks_on_keys import NEW, OLD, PAPER, STRANGER, name_paper, revoke, rotate, sign_with
 from attacks_on_log_keys import FIRST, NEXT, THIRD
 from attacktools import good
 from authorities import shared
 from packetcorpus import ATTACKS, Packet, PacketAttack, flipped, packet_of
 from preserve.formats.timestamp import read as read_token
-from preserve.model.event import Custody, KeyAction, KeyChange, LogRotation
+from preserve.model.event import Coworkers, Custody, KeyAction, KeyChange, LogRotation
 from preserve.model.trust import Revocation, TimestampEntry
 
 CO_SIGNER = Pen("Second person")
@@ -361,6 +362,50 @@ def _(archivist: Archivist) -> Packet:
     return of_run(archivist)
 
 
+# --- co-workers
+
+
+def _stated_together(name: str, says: str, exit_code: int = 40) -> Callable[[Callable[[Archivist], None]], None]:
+    """Co-workers are named, and then something is stated in their name."""
+
+    def keep(happens: Callable[[Archivist], None]) -> None:
+        def made(archivist: Archivist) -> Packet:
+            name_coworkers(archivist)
+            happens(archivist)
+            return of_run(archivist, 0)
+
+        on_history(name, says, exit_code)(made)
+
+    return keep
+
+
+@_stated_together("a run by a key that two of three co-workers call compromised", "signer-unknown", 41)
+def _(archivist: Archivist) -> None:
+    revoke_together(archivist, (BO, CY))
+
+
+@_stated_together("a revocation with one co-worker too few", "key-unfollowed", 41)
+def _(archivist: Archivist) -> None:
+    revoke_together(archivist, (BO,))
+
+
+@_stated_together("a revocation to which co-workers agreed in another archive", "bad-signature")
+def _(archivist: Archivist) -> None:
+    body = agreed(Archivist(id="archive.example/other", origin=archivist.origin), revocation(), (BO, CY))
+    archivist.add_event(body, (OLD,))
+
+
+@_stated_together("a circle whom a thief names instead", "key-unfollowed", 41)
+def _(archivist: Archivist) -> None:
+    name_coworkers(archivist, (STRANGER,), threshold=1, replaces=2)
+
+
+@_stated_together("a circle in which nobody has to agree", "manifest-format")
+def _(archivist: Archivist) -> None:
+    circle = Coworkers(keyid=OLD.keyid, replaces=2, threshold=2, members=members((ANN, BO)))
+    rewritten(archivist, circle, b'"threshold": 2', b'"threshold": 0')
+
+
 # --- what is good
 
 
@@ -398,12 +443,34 @@ def _stolen() -> Packet:
     return of_run(archivist)
 
 
+def _together() -> Packet:
+    """The first key given up by two of three co-workers, whom others let in; entered by a stranger."""
+    archivist = good()
+    first = name_coworkers(archivist, (STRANGER,), threshold=1)
+    name_coworkers(archivist, replaces=first, by=(STRANGER,))
+    revoke_together(archivist, (ANN, CY), since=None, signers=(STRANGER,))
+    return of_run(archivist, 0)
+
+
+def _twice() -> Packet:
+    """The key on paper follows the signing key, is named its own recovery key, and lets another follow: it speaks as both."""
+    archivist = good()
+    rotate(archivist, (OLD, PAPER), new=PAPER)
+    name_paper(archivist, (PAPER, OLD))
+    body = KeyChange(action=KeyAction.ROTATE, keyid=PAPER.keyid, successor=NEW.keyid)
+    early = START - timedelta(hours=2)
+    archivist.add_event(body, (PAPER, NEW), tweak=lambda said: replace(said, created=early))
+    return of_run(archivist, 0)
+
+
 GOOD: dict[str, Callable[[], Packet]] = {
     "both keys replaced": lambda: of_run(rotated()),
     "a run from before": lambda: of_run(rotated(), 0),
     "a lost key replaced": _lost,
     "a rotation stamped": _stamped,
     "a stolen log's key replaced": _stolen,
+    "a key given up by co-workers": _together,
+    "a key that is its own recovery key": _twice,
     "a rotation by a stranger, which nothing rests on": lambda: of_run(_of_stranger(), 0),
 }
 
@@ -416,6 +483,7 @@ def _of_stranger() -> Archivist:
 
 # --- any history at all
 
+_COWORKERS = (ANN, BO, CY, NEW, PAPER)
 _PENS = (OLD, NEW, PAPER, STRANGER, CO_SIGNER)
 _LOGS = (FIRST, NEXT, THIRD)
 
@@ -423,6 +491,8 @@ _LOGS = (FIRST, NEXT, THIRD)
 def any_history(seed: int) -> Archivist:
     """Runs and statements about keys by anybody, mostly such that may be; dated here and there, some of them stamped."""
     chance, archivist = random.Random(seed), good()
+    if chance.random() < 0.4:
+        name_coworkers(archivist, threshold=chance.randint(1, 3))
     for _ in range(chance.randrange(2, 9)):
         _happen(archivist, chance)
     return archivist
@@ -430,7 +500,9 @@ def any_history(seed: int) -> Archivist:
 
 def _happen(archivist: Archivist, chance: random.Random) -> None:
     pens = chance.sample(_PENS, chance.choice((1, 2, 2, 2, 3)))
-    match chance.randrange(8):
+    match chance.randrange(11):
+        case 8 | 9 | 10:
+            _together_somehow(archivist, chance, pens)
         case 0 | 1:
             archivist.signers = pens[:2]
             archivist.add_run()
@@ -462,11 +534,40 @@ def _happen(archivist: Archivist, chance: random.Random) -> None:
                 archivist.log = new
 
 
+def _together_somehow(archivist: Archivist, chance: random.Random, pens: Sequence[Pen]) -> None:
+    """Co-workers are named, mostly by who may, and then mostly enough of them agree to something."""
+    before, everybody = _named(archivist), chance.sample(_COWORKERS, len(_COWORKERS))
+    people = everybody if chance.random() < 0.7 else everybody[: chance.randrange(1, 4)]
+    if before is None or chance.random() < 0.3:
+        key = chance.choice((OLD, OLD, OLD, NEW))
+        chosen = [pen for pen in everybody[: chance.randint(2, 4)] if pen is not key]
+        if chance.random() < 0.2:
+            before = chance.choice((None, *range(len(archivist.entries))))
+        threshold = chance.randint(1, len(chosen))
+        circle = Coworkers(keyid=key.keyid, replaces=before, threshold=threshold, members=members(chosen))
+        _state(archivist, chance, agreed(archivist, circle, [] if before is None else people), _some(chance, (key,), pens))
+        return
+    stolen = chance.random() < 0.7
+    change = KeyChange(
+        action=KeyAction.REVOKE,
+        keyid=chance.choice((OLD, OLD, NEW, PAPER)).keyid,
+        reason=Revocation.COMPROMISED if stolen else Revocation.SUPERSEDED,
+        since=START + timedelta(hours=chance.randrange(-48, 96)) if stolen else None,
+    )
+    _state(archivist, chance, agreed(archivist, change, people), pens)
+
+
+def _named(archivist: Archivist) -> int | None:
+    """The last entry that names co-workers."""
+    found = [index for index, entry in enumerate(archivist.entries) if b'"action": "coworkers"' in entry]
+    return found[-1] if found else None
+
+
 def _some(chance: random.Random, may: Sequence[Pen], others: Sequence[Pen]) -> Sequence[Pen]:
     return may if chance.random() < 0.75 else others
 
 
-def _state(archivist: Archivist, chance: random.Random, body: KeyChange | LogRotation, pens: Sequence[Pen]) -> None:
+def _state(archivist: Archivist, chance: random.Random, body: KeyChange | Coworkers | LogRotation, pens: Sequence[Pen]) -> None:
     shift = timedelta(minutes=chance.choice((0, 0, 0, -3, 40, -3000)))
     stamped, now = chance.random() < 0.25, _moment()
     at = archivist.add_event(

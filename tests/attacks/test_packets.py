@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey
 
+import attacks_on_coworkers
 import attacks_on_keys
 import attacks_on_log_keys
 from archives import NOW, Archivist, write
@@ -146,9 +147,8 @@ def test_a_good_packet_of_an_archive_with_new_keys(name: str, independent: Modul
     assert _agree(independent, tmp_path / "unpacked") == (0, "")
 
 
-_ON_KEYS = [
-    attack for attack in ON_ARCHIVES if attack.does.__module__ in {attacks_on_keys.__name__, attacks_on_log_keys.__name__}
-]
+_OF_KEYS = {module.__name__ for module in (attacks_on_coworkers, attacks_on_keys, attacks_on_log_keys)}
+_ON_KEYS = [attack for attack in ON_ARCHIVES if attack.does.__module__ in _OF_KEYS]
 
 
 @pytest.mark.long
@@ -160,6 +160,19 @@ def test_packets_of_an_archive_whose_keys_were_attacked(attack: Attack, independ
     for number in range(len(archivist.runs)):
         code, _ = _agree(independent, _put(tmp_path / "packet.zip", of_run(archivist, number)))
         assert code in {0, 40, 41}
+
+
+def test_both_read_the_same_statements_about_keys(independent: ModuleType) -> None:
+    """The format's own vectors."""
+    vectors = [path.read_bytes().partition(b"\n\n") for path in (ROOT / "tests" / "vectors" / "statement").iterdir()]
+    about_keys = [(head.startswith(b"expect: success"), body) for head, _, body in vectors if b"preserve-key/v1" in body]
+    assert len(about_keys) > 30
+    for accepted, body in about_keys:
+        try:
+            read = independent.good_statement(independent.strict(body, line=False))
+        except ValueError:
+            read = False
+        assert read is accepted, body
 
 
 def _histories(independent: ModuleType, folder: Path, seeds: range) -> set[int]:

@@ -172,3 +172,91 @@ def test_a_mistake_in_the_trust_file_stops_every_command(preserve: Run, config_h
     done = preserve("trust", "list")
     assert done.code == 3
     assert "trust.toml: line 2" in done.stderr
+
+
+def test_a_key_of_any_role_is_revoked(preserve: Run, config_home: Path, tmp_path: Path) -> None:
+    trust = config_home / "preserve" / "trust.toml"
+    keyid = preserve(
+        "key", "generate", "--no-passphrase", "--name", "library.example/witness", "--use", "witness"
+    ).stdout.strip()
+    vkey = next(row["vkey"] for row in preserve("key", "list", "--json").lines)
+    pinned = {row["keyid"] for row in preserve("trust", "list", "--json").lines}
+    if keyid not in pinned:
+        assert preserve("trust", "add", vkey, "--name", "the library", "--fingerprint", keyid).code == 0
+    gone = preserve("trust", "revoke", keyid, "--reason", "compromised", "--since", "2026-01-01")
+    assert (gone.code, "witness" in gone.stderr) == (0, True), gone.stderr
+    (row,) = preserve("trust", "list", "--json").lines
+    assert (row["role"], row["revoked_at"], row["reason"]) == ("witness", "2026-01-01T00:00:00.000Z", "compromised")
+    written = trust.read_bytes()
+    for arguments, code in (
+        (("nobody", "--reason", "compromised"), 3),
+        ((keyid, "--reason", "lost"), 2),
+        ((keyid, "--reason", "compromised", "--since", "2999-01-01"), 2),
+        ((keyid,), 2),
+    ):
+        assert preserve("trust", "revoke", *arguments).code == code
+    assert trust.read_bytes() == written
+
+
+def test_a_co_worker_is_trusted_by_hand(preserve: Run, tmp_path: Path) -> None:
+    preserve("key", "generate", "--no-passphrase", "--name", "Ann")
+    (tmp_path / "ann.pem").write_text(preserve("key", "export").stdout)
+    keyid = preserve("trust", "list", "--json").lines[0]["keyid"]
+    for owner, need in (("The archivist", "2"), ("Another", "1")):
+        done = preserve("trust", "add", "ann.pem", "--name", owner, "--coworker", need, "--fingerprint", keyid)
+        assert (done.code, f"Trusted: {owner}, coworker" in done.stderr) == (0, True), done.stderr
+    rows = [row for row in preserve("trust", "list", "--json").lines if row["role"] == "coworker"]
+    assert [(row["name"], row["keyid"], row["threshold"]) for row in rows] == [
+        ("The archivist", keyid, 2),
+        ("Another", keyid, 1),
+    ]
+    assert "coworker  The archivist" in preserve("trust", "list").stdout
+    for wrong in ("0", "17", "two"):
+        assert preserve("trust", "add", "ann.pem", "--name", "x", "--coworker", wrong, "--fingerprint", keyid).code == 2
+    (tmp_path / "handed.toml").write_text(preserve("trust", "export").stdout)
+    gone = preserve("trust", "revoke", keyid, "--reason", "compromised")
+    assert (gone.code, gone.stderr.count("Revoked as compromised")) == (0, 2), "in whatever role"
+    rows = preserve("trust", "list", "--json").lines
+    assert {row["role"] for row in rows if row["revoked_at"]} == {"operator", "coworker"}
+    assert "threshold = 2" in (tmp_path / "handed.toml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("rows", "why"),
+    [
+        ('role = "coworker"\n', "a coworker, and no other, has a 'threshold'"),
+        ('role = "operator"\nthreshold = 1\n', "a coworker, and no other, has a 'threshold'"),
+        ('role = "coworker"\nthreshold = 0\n', "no number of 1 to 16"),
+        ('role = "coworker"\nthreshold = 17\n', "no number of 1 to 16"),
+        ('role = "coworker"\nthreshold = true\n', "no number of 1 to 16"),
+    ],
+    ids=["none", "another role", "nobody", "too many", "no number"],
+)
+def test_a_co_worker_in_the_trust_file_that_is_refused(preserve: Run, config_home: Path, rows: str, why: str) -> None:
+    place = config_home / "preserve" / "trust.toml"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(f'[[key]]\nname = "x"\nkeyid = "{"ab" * 32}"\nadded = 2026-11-21T12:00:00Z\n{rows}')
+    place.chmod(0o600)
+    done = preserve("trust", "list")
+    assert (done.code, why in done.stderr) == (3, True), done.stderr
+
+
+def test_what_is_advised_to_who_cannot_be_asked_fits_the_command(preserve: Run, tmp_path: Path) -> None:
+    """A key that has a passphrase is not opened by an option that only makes keys without one."""
+    secret = {"PRESERVE_PASSPHRASE": "a ferry on a river"}
+    assert preserve("key", "generate", "--name", "A. Archivist", env=secret).code == 0
+    done = preserve("capture", "--url", "http://127.0.0.1:9/", "--no-timestamp", "--no-probe")
+    assert done.code == 2
+    assert "needs its passphrase, and there is no terminal to ask on" in done.stderr
+    assert "set PRESERVE_PASSPHRASE_FILE to a file that holds it" in done.stderr
+    assert "--no-passphrase" not in done.stderr
+    assert "or use --no-passphrase" in preserve("key", "generate", "--name", "another").stderr
+
+
+def test_a_keyring_that_does_not_help_leaves_no_key_unsaid(preserve: Run) -> None:
+    """The key is made by then: whoever is told of the failure is told of the key."""
+    env = {"PRESERVE_PASSPHRASE": "a ferry", "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"}
+    done = preserve("key", "generate", "--name", "x", "--keyring", env=env)
+    assert (done.code, "the keyring does not help" in done.stderr) == (3, True), done.stderr
+    (row,) = preserve("key", "list", "--json").lines
+    assert f"The key {row['keyid']} was made, with the passphrase that you gave" in done.stderr

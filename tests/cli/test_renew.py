@@ -183,3 +183,18 @@ def test_what_cannot_be_renewed(preserve: Run, archive: Path, new: Counter) -> N
     assert done.code == 40
     assert "nothing altered is renewed" in done.stderr
     assert not (archive / "events").exists()
+
+
+@pytest.mark.parametrize(("both", "code"), [(True, 0), (False, 41)], ids=["stamped by another too", "stamped by it alone"])
+def test_a_renewal_by_both_authorities_carries_when_one_is_stolen(
+    preserve: Run, archive: Path, old: Counter, new: Counter, config_home: Path, both: bool, code: int
+) -> None:
+    """The usual case: a renewal asks the authorities that are configured, and one of these is the one that is stolen later."""
+    asked = ("--tsa", f"old={old.url}", *(("--tsa", f"new={new.url}") if both else ()))
+    assert preserve("timestamp", "archive", "--renew", *asked).code == 0
+    assert preserve("verify", "archive").code == 0
+    stolen = datetime.now(UTC) + timedelta(days=30)
+    trusted = _roots(TrustStore(config_home / "preserve").trusted_keys(), "old", stolen)
+    with DiskFolder(archive) as folder:
+        report = verify(folder, trusted, [], stolen + timedelta(days=10))
+    assert report.exit_code == code, [f"{one.subject}: {one.detail}" for one in report.findings if one.needed]

@@ -204,3 +204,30 @@ def test_a_trust_file_that_is_refused(preserve: Run, tmp_path: Path, text: str, 
     done = preserve("trust", "import", "bad.toml", "--yes")
     assert (done.code, why in done.stderr, "\x1b" in done.stderr) == (code, True, False), done.stderr
     assert preserve("trust", "list").stdout == ""
+
+
+@needs_ssh_keygen
+@pytest.mark.parametrize(
+    ("reason", "since", "result", "says"),
+    [
+        ("superseded", None, "pass", "also signed with SSH by Ann"),
+        ("superseded", "2020-01-01", "not-checked", "was given up at 2020-01-01"),
+        ("compromised", "2020-01-01", "not-checked", "was revoked as compromised"),
+    ],
+    ids=["given up since", "given up before", "stolen"],
+)
+def test_a_co_signer_whose_key_is_revoked(
+    preserve: Run, archive: Path, tmp_path: Path, reason: str, since: str | None, result: str, says: str
+) -> None:
+    """In the verifier's own trust store, where the trust in it comes from; nothing is written into the archive."""
+    make_key(tmp_path, "ann", "-t", "ed25519")
+    done = preserve("sign", "archive", "--ssh", "ann")
+    fingerprint = next(word for word in done.stderr.split() if word.startswith("SHA256:"))
+    assert preserve("trust", "add", "ann.pub", "--name", "Ann", "--fingerprint", fingerprint).code == 0
+    before = {path: path.read_bytes() for path in archive.rglob("*") if path.is_file()}
+    gone = preserve("trust", "revoke", "Ann", "--reason", reason, *(("--since", since) if since else ()))
+    assert (gone.code, "in your trust store: Ann, cosigner" in gone.stderr) == (0, True), gone.stderr
+    code, found = _verify(preserve)
+    assert (code, found[0]["result"], says in found[0]["detail"]) == (0, result, True), found
+    assert preserve("verify", "archive", "--require", "co-signers").code == (0 if result == "pass" else 41)
+    assert before == {path: path.read_bytes() for path in archive.rglob("*") if path.is_file()}

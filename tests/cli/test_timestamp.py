@@ -8,7 +8,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -124,6 +126,61 @@ def test_an_authority_that_is_down(preserve: Run, site: AnyHostSite, one: Counte
     count = len(two.asked)
     assert preserve("timestamp", "archive", "--tsa", f"two={two.url}", "--tsa", f"one={one.url}").code == 0
     assert len(two.asked) == count, "what is there is not asked for again"
+
+
+@pytest.mark.long
+def test_tokens_over_key_events_that_come_later_decide_what_follows_from_them(
+    preserve: Run, site: AnyHostSite, one: Counter, two: Counter, tmp_path: Path, config_home: Path
+) -> None:
+    """A key replaced while both authorities are down, then fetched, or never; and then the old one is called compromised."""
+    names = ("--tsa", f"one={one.url}", "--tsa", f"two={two.url}")
+    _pin(preserve, ("one", one), ("two", two))
+    assert _capture(preserve, site, *names).code == 0
+    reader = {"XDG_CONFIG_HOME": str(tmp_path / "reader"), "XDG_STATE_HOME": str(tmp_path / "reader/state")}
+    shutil.copytree(config_home, tmp_path / "reader")
+    (old,) = (row["keyid"] for row in preserve("key", "list", "--json").lines if row["use"] == "manifest")
+    one.mood = two.mood = "http500"
+    page = preserve("key", "recovery", *names)
+    assert (page.code, "No time-stamp came from one, two" in page.stderr) == (0, True)
+    (tmp_path / "page.txt").write_text(page.stdout)
+    assert preserve("key", "rotate", "--no-passphrase", *names).code == 0
+    one.mood = two.mood = "ok"
+    assert _capture(preserve, site, *names).code == 0
+    told = preserve("verify", "archive", "--verbose", env=reader)
+    assert (told.code, "events/000002-key/timestamps/one.tsr: missing: the statement names it" in told.stdout) == (41, True)
+
+    done = preserve("timestamp", "archive", *names)
+    assert (done.code, "000001-key: stamped by 2 of 2" in done.stderr, "000002-key: stamped by 2 of 2" in done.stderr) == (
+        0,
+        True,
+        True,
+    )
+    assert preserve("verify", "archive", env=reader).code == 0
+    stolen = _next_second()
+    revoke = ("key", "revoke", old, "--reason", "compromised", "--since", stolen, "--recovery", "page.txt", "--no-timestamp")
+    assert preserve(*revoke).code == 0
+    assert preserve("verify", "archive", env=reader).code == 0
+    event = tmp_path / "archive/events/000002-key/timestamps"
+    kept = {path.name: path.read_bytes() for path in event.iterdir()}
+    for path in event.iterdir():
+        path.unlink()
+    never = preserve("verify", "archive", env=reader)
+    assert (never.code, "was revoked as compromised" in never.stdout, "UNKNOWN KEY" in never.stdout) == (41, True, True)
+    (event / "one.tsr").write_bytes(kept["two.tsr"])
+    assert preserve("verify", "archive", env=reader).code == 40
+    for path in event.iterdir():
+        path.unlink()
+    # What is fetched after the theft proves nothing of the time before it.
+    assert preserve("timestamp", "archive", *names).code == 0
+    late = preserve("verify", "archive", env=reader)
+    assert (late.code, "nothing proves that this is older" in late.stdout) == (41, True)
+
+
+def _next_second() -> str:
+    """A moment that is later than every token so far: authorities' clocks are read to the second."""
+    begun = int(time.time())
+    wait_until(lambda: time.time() > begun + 2)
+    return datetime.fromtimestamp(begun + 1, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def test_an_authority_of_another_root_than_pinned_is_not_believed(preserve: Run, site: AnyHostSite, one: Counter) -> None:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from preserve.adapters import trust as trust_file
 from preserve.adapters.trust import TrustStore
 from preserve.errors import ConfigError
 from preserve.formats.note import VerifierKey
@@ -51,6 +52,25 @@ def test_what_is_added_is_listed_in_order(store: TrustStore) -> None:
     assert not store.add(dataclasses.replace(PERSON, name="the same key under another name"))
     assert store.trusted_keys() == entries
     assert stat.S_IMODE(store.path.stat().st_mode) == 0o600
+
+
+def test_hundreds_of_entries_are_told_apart_without_comparing_each_with_all(
+    store: TrustStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every archive that is made here leaves one."""
+    entries = [dataclasses.replace(PERSON, name=f"Person {number}", keyid=f"{number:064x}") for number in range(300)]
+    store.add(*entries)
+    asked: list[TrustedKey] = []
+    identity = trust_file._identity
+
+    def counted(key: TrustedKey) -> tuple[str | None, ...]:
+        asked.append(key)
+        return identity(key)
+
+    monkeypatch.setattr(trust_file, "_identity", counted)
+    trust_file.read.cache_clear()
+    assert store.trusted_keys() == tuple(entries)
+    assert len(asked) <= 2 * len(entries)
 
 
 def test_every_field_is_kept(store: TrustStore) -> None:
@@ -119,7 +139,7 @@ MISTAKES = {
     ENTRY + 'reason = "compromised"\n': (1, "stand together"),
     ENTRY + 'revoked_at = 2026-11-21T17:02:45Z\nreason = "boredom"\n': (1, "'reason' is 'boredom'"),
     ENTRY.replace('"A. Archivist"', '""'): (1, "'name' is missing or no text"),
-    ENTRY + f'vkey = "{LOG}"\n': (1, "an operator, a recovery key or a tsa has a 'keyid'"),
+    ENTRY + f'vkey = "{LOG}"\n': (1, "an operator, a recovery key, a coworker or a tsa has a 'keyid'"),
     ENTRY.replace("operator", "log"): (1, "a log or a witness a 'vkey'"),
     ENTRY.replace("operator", "log").replace("keyid", "vkey"): (1, "not NAME"),
     ENTRY.replace("operator", "log").replace(f'keyid = "{"a" * 64}"', f'vkey = "{WITNESS}"'): (1, "not a log's"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from dataclasses import replace
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archives import Archivist, WitnessPen
-from preserve.formats import mldsa44, note
+from preserve.formats import note
 from preserve.formats.note import Checkpoint, KeyType, NoteSignature, SignedNote, VerifierKey
 
 EXAMPLE = """\
@@ -99,7 +100,7 @@ def test_ml_dsa_44() -> None:
 def test_without_the_library_a_line_is_neither_good_nor_bad(monkeypatch: pytest.MonkeyPatch) -> None:
     private = mldsa.MLDSA44PrivateKey.generate()
     key = VerifierKey(name="w", type=KeyType.COSIGNATURE_ML_DSA_44, public=private.public_key().public_bytes_raw())
-    monkeypatch.setattr(mldsa44, "_KEY", None)
+    monkeypatch.setitem(sys.modules, mldsa.__name__, None)
     opened = note.verify(SignedNote(text=TEXT, signatures=(_ml_dsa(private, TEXT),)), [key])
     assert (opened.unchecked, opened.cosigned_by, opened.failed) == ((key,), (), ())
 

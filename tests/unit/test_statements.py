@@ -13,7 +13,8 @@ from preserve.formats import statement
 from preserve.model.event import Body, Custody, EventKind, Rollback, RunRef, Statement, event_name
 from preserve.model.trust import LogLink, Operator, SignerEntry, TimestampEntry
 from preserve.rules import events
-from preserve.rules.verify_event import Logged, judge_order, judge_reference
+from preserve.rules.verify_event import judge_reference
+from preserve.rules.verify_order import Logged, judge_order
 
 WHEN = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 HASH = "ab" * 32

@@ -14,6 +14,7 @@ import pytest
 
 from preserve.errors import FormatError
 from preserve.formats import (
+    agreement,
     certificate,
     lines,
     manifest,
@@ -63,6 +64,10 @@ def _manifest(body: bytes, headers: Mapping[str, str]) -> None:
 
 def _statement(body: bytes, headers: Mapping[str, str]) -> None:
     assert statement.encode(statement.decode(body)) == body
+
+
+def _agreement(body: bytes, headers: Mapping[str, str]) -> None:
+    assert agreement.encode(agreement.decode(body)) == body
 
 
 def _event_seal(body: bytes, headers: Mapping[str, str]) -> None:
@@ -152,6 +157,7 @@ CHECKS: dict[str, Callable[[bytes, Mapping[str, str]], None]] = {
     "json": _json,
     "manifest": _manifest,
     "statement": _statement,
+    "agreement": _agreement,
     "event-seal": _event_seal,
     "source-line": _source,
     "citation-line": _citation,
@@ -229,6 +235,7 @@ def test_every_refusal_of_a_decoder_has_a_vector() -> None:
         "times.py",
         "manifest.py",
         "statement.py",
+        "agreement.py",
         "lines.py",
         "seal.py",
         "recordindex.py",

@@ -388,6 +388,85 @@ def _removal_vectors(write: Callable[..., None]) -> None:
     put("renewal-unknown-field", "unknown field", "renewal", renewal, "list.file", "renewal.sha512")
 
 
+COWORKER = ed25519.Ed25519PrivateKey.from_private_bytes(hashlib.sha256(b"a co-worker's key").digest())
+COWORKER_DER = COWORKER.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+REVOKED: dict[str, Any] = {
+    "action": "revoke",
+    "keyid": hashlib.sha256(b"the old key").hexdigest(),
+    "successor": None,
+    "reason": "compromised",
+    "since": "2026-11-20T00:00:00.000Z",
+}
+
+
+def agreement_text(body: dict[str, Any]) -> bytes:
+    """What co-workers sign."""
+    said = {"archive": "archive.example/main", "log": "archive.example/main/log", "body": body}
+    return b"preserve-agreement/v1\n" + json.dumps(said, indent=2).encode() + b"\n"
+
+
+def _coworker_vectors(write: Callable[..., None]) -> None:
+    """Statements about co-workers, and by them."""
+    members = sorted(digest(f"co-worker {number}") for number in range(3))
+    circle = {"action": "coworkers", "keyid": REVOKED["keyid"], "replaces": None, "threshold": 2, "coworkers": members}
+    one = {"key": b64(COWORKER_DER), "signature": b64(COWORKER.sign(agreement_text(REVOKED)))}
+
+    def put(name: str, expect: str, body: dict[str, Any], comment: str = "") -> None:
+        write(name, expect, json.dumps(stated("key", body), indent=2).encode() + b"\n", comment)
+
+    put("coworkers", "success", circle)
+    put("coworkers-instead", "success", circle | {"replaces": 3, "agreed": [one]})
+    put("coworkers-none-needed", "bad value", circle | {"threshold": 0})
+    put("coworkers-too-many-needed", "bad value", circle | {"threshold": 4})
+    put("coworkers-twice", "bad value", circle | {"coworkers": [members[0], members[0], members[2]]})
+    put("coworkers-out-of-order", "bad value", circle | {"coworkers": members[::-1]})
+    put("coworkers-seventeen", "bad value", circle | {"coworkers": sorted(digest(f"{number}") for number in range(17))})
+    put("coworkers-with-the-key-itself", "bad value", circle | {"coworkers": sorted([*members, REVOKED["keyid"]])})
+    put("coworkers-short-keyid", "bad value", circle | {"coworkers": [members[0][:63]]})
+    put("coworkers-let-in-by-nobody", "bad value", circle | {"agreed": [one]}, "nobody was named before")
+    put("coworkers-unknown-field", "unknown field", circle | {"weights": [1, 1, 1]})
+    put("revoke-agreed", "success", REVOKED | {"agreed": [one]})
+    put("revoke-agreed-by-nobody", "bad value", REVOKED | {"agreed": []})
+    put("revoke-agreed-twice", "bad value", REVOKED | {"agreed": [one, one]})
+    put("revoke-agreed-unknown-field", "unknown field", REVOKED | {"agreed": [one | {"name": "Ann"}]})
+    put(
+        "revoke-agreed-weak-key", "bad value", REVOKED | {"agreed": [one | {"key": b64(COWORKER_DER[:12] + b"\1" + bytes(31))}]}
+    )
+    put("revoke-agreed-padding", "bad value", REVOKED | {"agreed": [one | {"signature": one["signature"].rstrip("=")}]})
+    put("rotate-agreed", "bad value", REVOKED | {
+        "action": "rotate", "successor": members[0], "reason": None, "since": None, "agreed": [one]
+    })  # fmt: skip
+
+
+def agreement_vectors(made: dict[str, bytes]) -> None:
+    """The file that goes from co-worker to co-worker."""
+    write = writer("agreement", made)
+    text = agreement_text(REVOKED)
+    line = f"agreed {b64(COWORKER_DER)} {b64(COWORKER.sign(text))}\n".encode()
+    circle = {
+        "action": "coworkers", "keyid": REVOKED["keyid"], "replaces": 3, "threshold": 1, "coworkers": [digest("co-worker 0")]
+    }  # fmt: skip
+    write("draft", "success", text + b"\n")
+    write("agreed", "success", text + b"\n" + line)
+    write("others-named", "success", agreement_text(circle) + b"\n")
+    write("others-named-first", "bad value", agreement_text(circle | {"replaces": None}) + b"\n", "nobody has to agree")
+    recovery = REVOKED | {"action": "recovery", "reason": None, "since": None}
+    write("recovery-key", "bad value", agreement_text(recovery) + b"\n", "co-workers let no recovery key in")
+    write("other-archive", "bad signature", text.replace(b"main", b"second", 1) + b"\n" + line)
+    write("other-time", "bad signature", text.replace(b"-20T", b"-19T") + b"\n" + line)
+    write("line-twice", "bad value", text + b"\n" + line + line)
+    write("line-without-word", "not a line", text + b"\n" + line.removeprefix(b"agreed "))
+    write("line-cut", "not canonical", text + b"\n" + line[:-1])
+    write("no-empty-line", "not what co-workers agree to", text + line)
+    write("other-version", "not what co-workers agree to", text.replace(b"/v1", b"/v2", 1) + b"\n")
+    write("agreed-inside", "bad value", agreement_text(
+        REVOKED | {"agreed": [{"key": b64(COWORKER_DER), "signature": b64(COWORKER.sign(text))}]}
+    ) + b"\n", "who agreed stands below")  # fmt: skip
+    write("two-spaces", "not canonical", text.replace(b'  "body"', b'   "body"') + b"\n")
+    write("unknown-field", "unknown field", text.replace(b'  "log"', b'  "case": null,\n  "log"') + b"\n")
+    write("too-long", "too long", text + b"\n" + line * 300)
+
+
 def statement_vectors(made: dict[str, bytes]) -> None:
     write = writer("statement", made)
     runs = [{"sequence": 0, "seal_sha256": digest("seal 0")}, {"sequence": 2, "seal_sha256": digest("seal 2")}]
@@ -437,6 +516,7 @@ def statement_vectors(made: dict[str, bytes]) -> None:
     bad("rollback-negative", "bad value", "body.remembered.size", -1, back)
     bad("rollback-unknown-field", "unknown field", "body.accepted.time", "x", back)
     _key_vectors(write)
+    _coworker_vectors(write)
     _removal_vectors(write)
     _trust_vectors(write)
     sealed = f"{digest('statement')}  statement.json\n".encode()
@@ -1117,6 +1197,7 @@ def vectors() -> dict[str, bytes]:
     json_vectors(made)
     manifest_vectors(made)
     statement_vectors(made)
+    agreement_vectors(made)
     line_vectors(made)
     seal_vectors(made)
     writer("seal", made)("real", "success", REAL_SEAL.encode(), "three signers")

@@ -262,8 +262,13 @@ class KeyStore:
 
     def log_key(self, origin: str, keyid: str | None = None) -> StoredKey | None:
         """The key of the log `origin` (of that id, where one is given); None when it is not here."""
-        fits = (key for key in reversed(self.stored_keys()) if key.use is KeyUse.LOG and key.name == origin)
-        return next((key for key in fits if keyid in (None, key.keyid)), None)
+        # There may be hundreds of archives, each with a key of its own: the one that is named is looked at alone.
+        known = self.stored_keys() if keyid is None else self._named(keyid)
+        return next((key for key in reversed(known) if key.use is KeyUse.LOG and key.name == origin), None)
+
+    def _named(self, keyid: str) -> tuple[StoredKey, ...]:
+        """The key of just this id, when its private half lies here."""
+        return (self._stored(keyid),) if (self._folder / f"{keyid}.pem").exists() else ()
 
     def witness_key(self, wanted: str | None = None) -> StoredKey | None:
         """The key to witness with: the one wanted, else the only one; None when there is none at all."""

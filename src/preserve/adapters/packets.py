@@ -11,7 +11,6 @@ import os
 import stat
 import zlib
 from collections.abc import Iterator, Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import BinaryIO, Self
 
@@ -133,5 +132,7 @@ def begins(path: Path) -> bytes:
 
 def aids() -> Aids:
     """README.md and verify.py as packets bring them."""
+    from importlib.resources import files  # noqa: PLC0415 -- slow to load, and most verifications are of no packet
+
     folder = files("preserve") / "packet"
     return Aids(readme=(folder / packet.README).read_bytes(), verifier=(folder / packet.VERIFIER).read_bytes())

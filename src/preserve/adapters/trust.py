@@ -12,19 +12,20 @@ import os
 import re
 import stat
 import tomllib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from preserve import durable
 from preserve.errors import ConfigError, FormatError
-from preserve.formats import signedparts, sshkey, times
+from preserve.formats import signedparts, sshkey, times, toml
 from preserve.formats.note import COSIGNATURES, KeyType, VerifierKey
 from preserve.formats.strictjson import HASH
-from preserve.model.trust import Revocation, TrustedKey, TrustRole
+from preserve.model.trust import MOST_COWORKERS, Revocation, TrustedKey, TrustRole
 
 _NAME = "trust.toml"
 _HEAD = """\
@@ -36,8 +37,11 @@ _HANDED = (
 )
 _ENTRY = re.compile(r"^[ \t]*\[\[[ \t]*key[ \t]*\]\][ \t]*(?:#.*)?$", re.MULTILINE)
 _FIELDS = frozenset(
-    {"name", "role", "keyid", "vkey", "ssh", "certificate", "added", "valid_from", "valid_until", "revoked_at", "reason"}
-)
+    {
+        "name", "role", "keyid", "vkey", "ssh", "certificate", "threshold",
+        "added", "valid_from", "valid_until", "revoked_at", "reason",
+    }
+)  # fmt: skip
 _E = TypeVar("_E")
 _ROLES = {TrustRole.LOG: frozenset({KeyType.ED25519}), TrustRole.WITNESS: COSIGNATURES}
 
@@ -63,19 +67,18 @@ class TrustStore:
                 self._write("\n\n".join([(text or _HEAD).rstrip("\n"), *map(_entry, new)]), (*known, *new))
         return bool(new)
 
+    def find(self, wanted: str) -> tuple[TrustedKey, ...]:
+        """The key that is called `wanted`, or every entry with that whole key id: one key may have several roles."""
+        known, digits = self.trusted_keys(), wanted.replace("-", "").lower()
+        same = tuple(key for key in known if key.keyid == digits)
+        return same or (known[_place(known, wanted, "change the file by hand")],)
+
     def remove(self, wanted: str) -> TrustedKey:
         """Take out the one key whose name or whole key id is `wanted`."""
         with self._locked():
             text = self._text()
             known = self._parse(text)
-            digits = wanted.replace("-", "").lower()
-            places = [place for place, key in enumerate(known) if wanted == key.name or digits == key.keyid]
-            if len(places) != 1:
-                raise ConfigError(
-                    f"{len(places) or 'no'} trusted keys fit {wanted!r}",
-                    "`preserve trust list` shows them; name one by its key id, or take it out of the file by hand",
-                )
-            place = places[0]
+            place = _place(known, wanted, "take it out of the file by hand")
             starts = [match.start() for match in _ENTRY.finditer(text)] + [len(text)]
             if len(starts) != len(known) + 1:
                 raise ConfigError(f"{self.path}: its entries cannot be told apart", "take the entry out by hand")
@@ -85,15 +88,45 @@ class TrustStore:
             )
         return known[place]
 
-    def revoke(self, keyid: str, at: datetime, reason: Revocation, *, log: bool = False) -> TrustedKey:
-        """Let a pinned operator's or recovery key count no longer since `at`. What is revoked already keeps the earlier time, and the worse reason.
+    def name_coworkers(self, owner: str, threshold: int, keyids: Sequence[str], now: datetime) -> None:
+        """Let these be the co-workers of the operator whom this user calls `owner`, and nobody else."""
+        with self._locked():
+            text = self._text()
+            known = self._parse(text)
+            kept = tuple(key for key in known if (key.role, key.name) != (TrustRole.COWORKER, owner))
+            new = tuple(
+                TrustedKey(
+                    name=owner,
+                    role=TrustRole.COWORKER,
+                    keyid=keyid,
+                    vkey=None,
+                    added=times.to_milliseconds(now),
+                    threshold=threshold,
+                )
+                for keyid in keyids
+            )
+            starts = [match.start() for match in _ENTRY.finditer(text)] + [len(text)]
+            if len(starts) != len(known) + 1:
+                raise ConfigError(f"{self.path}: its entries cannot be told apart", "write the co-workers by hand")
+            for place in reversed(range(len(known))):
+                if known[place] not in kept:
+                    entry, rest = text[starts[place] : starts[place + 1]], text[starts[place + 1] :]
+                    text = text[: starts[place]] + entry[_end_of_entry(entry) :].lstrip("\n") + rest
+            self._write("\n\n".join([(text or _HEAD).rstrip("\n"), *map(_entry, new)]), (*kept, *new))
 
-        With `log`, the key is a log's.
+    def revoke(
+        self,
+        keyid: str,
+        at: datetime,
+        reason: Revocation,
+        roles: Collection[TrustRole] = (TrustRole.OPERATOR, TrustRole.RECOVERY),
+    ) -> TrustedKey:
+        """Let a pinned key of one of these `roles` count no longer since `at`. What is revoked already keeps the earlier time, and the
+        worse reason.
         """
         with self._locked():
             text = self._text()
             known = self._parse(text)
-            roles = {TrustRole.LOG} if log else {TrustRole.OPERATOR, TrustRole.RECOVERY}
             place = next((place for place, key in enumerate(known) if key.keyid == keyid and key.role in roles), None)
             if place is None:
                 raise ConfigError(f"the key {keyid} is not pinned, so there is nothing to revoke", "`preserve trust list`")
@@ -155,29 +188,39 @@ class TrustStore:
             os.close(handle)
 
 
+@lru_cache(maxsize=2)  # a command asks several times, and the file has an entry for each archive that was ever made here
 def read(text: str, name: str) -> tuple[TrustedKey, ...]:
     """The keys of a trust file, the user's own or one that was handed over; messages call it `name`. Raises ConfigError."""
     try:
-        document = tomllib.loads(text)
+        document = toml.loads(text)
     except tomllib.TOMLDecodeError as problem:
         raise ConfigError(f"{name}: {problem}", "correct that line by hand") from problem
-    except RecursionError:
-        raise ConfigError(f"{name}: nested too deeply: entries begin with [[key]]", "correct it by hand") from None
     lines = [text.count("\n", 0, match.start()) + 1 for match in _ENTRY.finditer(text)]
     entries = document.pop("key", [])
     if document or not isinstance(entries, list):
         _refuse(name, 1, f"unknown: {min(document, default='key')!r}; entries begin with [[key]]")
-    keys: list[TrustedKey] = []
+    keys: dict[tuple[str | None, ...], TrustedKey] = {}
     for place, entry in enumerate(entries):
         line = lines[place] if len(lines) == len(entries) else 1
         try:
             key = _read_entry(entry)
         except FormatError as problem:
             _refuse(name, line, problem.message)
-        if pinned(key, keys):
+        if keys.setdefault(_identity(key), key) is not key:
             _refuse(name, line, "this key stands above already")
-        keys.append(key)
-    return tuple(keys)
+    return tuple(keys.values())
+
+
+def _place(known: Sequence[TrustedKey], wanted: str, else_: str) -> int:
+    """Where the one key is whose name or whole key id is `wanted`."""
+    digits = wanted.replace("-", "").lower()
+    places = [place for place, key in enumerate(known) if wanted == key.name or digits == key.keyid]
+    if len(places) != 1:
+        raise ConfigError(
+            f"{len(places) or 'no'} trusted keys fit {wanted!r}",
+            f"`preserve trust list` shows them; name one by its key id, or {else_}",
+        )
+    return places[0]
 
 
 def _refuse(name: str, line: int, why: str) -> NoReturn:
@@ -195,8 +238,9 @@ def written(keys: Iterable[TrustedKey]) -> str:
 
 
 def _identity(key: TrustedKey) -> tuple[str | None, ...]:
-    """What no two entries have in common. One root may stand for several authorities, by their names."""
-    return key.keyid, key.role, key.vkey, key.certificate, key.name if key.role is TrustRole.TSA else None
+    """What no two entries have in common. One root may stand for several authorities, one person be the co-worker of several."""
+    several = {TrustRole.TSA, TrustRole.COWORKER}
+    return key.keyid, key.role, key.vkey, key.certificate, key.name if key.role in several else None
 
 
 def _end_of_entry(entry: str) -> int:
@@ -215,6 +259,7 @@ def _entry(key: TrustedKey) -> str:
         ("role", _string(key.role)),
         _named(key),
         ("certificate", f'"""\n{key.certificate}"""' if key.certificate else None),
+        ("threshold", str(key.threshold) if key.threshold else None),
         ("added", times.rfc3339(key.added)),
         ("valid_from", times.rfc3339(key.valid_from) if key.valid_from else None),
         *_limits(key),
@@ -260,8 +305,13 @@ def _read_entry(entry: object) -> TrustedKey:
     called = "vkey" if role in _ROLES else "ssh" if role is TrustRole.COSIGNER else "keyid"
     if {"vkey", "ssh", "keyid"} & set(entry) != {called}:
         raise FormatError(
-            "an operator, a recovery key or a tsa has a 'keyid', a log or a witness a 'vkey', a cosigner an 'ssh'"
+            "an operator, a recovery key, a coworker or a tsa has a 'keyid', a log or a witness a 'vkey', a cosigner an 'ssh'"
         )
+    if ("threshold" in entry) is not (role is TrustRole.COWORKER):
+        raise FormatError("a coworker, and no other, has a 'threshold'")
+    threshold = entry.get("threshold")
+    if threshold is not None and (type(threshold) is not int or not 0 < threshold <= MOST_COWORKERS):
+        raise FormatError(f"'threshold' is no number of 1 to {MOST_COWORKERS}")
     if ("certificate" in entry) is not (role is TrustRole.TSA):
         raise FormatError("a tsa, and no other, has a 'certificate'")
     if role is TrustRole.TSA and not signedparts.AUTHORITY.fullmatch(_text(entry, "name")):
@@ -288,6 +338,7 @@ def _read_entry(entry: object) -> TrustedKey:
         keyid=keyid,
         vkey=vkey,
         ssh=ssh,
+        threshold=threshold,
         certificate=_text(entry, "certificate") if role is TrustRole.TSA else None,
         added=_required_time(entry, "added"),
         valid_from=_time(entry, "valid_from"),

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from preserve.cli.keychange import recovery, revoke, rotate
+from preserve.cli.keycoworkers import agree, coworkers, enter
 from preserve.cli.keyfiles import export, import_, passphrase_
 
 
@@ -48,7 +49,7 @@ def generate(name: str, use: str, passphrase_file: Path | None, *, no_passphrase
     from preserve.adapters.keys import KeyStore, KeyUse
     from preserve.adapters.trust import TrustStore
     from preserve.cli import passphrase
-    from preserve.errors import UsageError
+    from preserve.errors import ConfigError, UsageError
     from preserve.formats.publickey import fingerprint_groups
     from preserve.places import config_folder
 
@@ -64,7 +65,13 @@ def generate(name: str, use: str, passphrase_file: Path | None, *, no_passphrase
     secret = None if no_passphrase else passphrase.new(passphrase_file)
     key = store.make(KeyUse(use), name, now=datetime.now(UTC), pin=trust.add, passphrase=secret)
     if keyring and secret is not None:
-        passphrase.remember(key.keyid, secret)
+        try:
+            passphrase.remember(key.keyid, secret)
+        except ConfigError:
+            click.echo(
+                f"The key {key.keyid} was made, with the passphrase that you gave, which is not in the keyring.", err=True
+            )
+            raise
         store.protect(key, lambda _: secret, secret, keyring=True)
     click.echo(key.keyid)
     click.echo(f"Fingerprint  {fingerprint_groups(key.keyid)}", err=True)
@@ -84,20 +91,27 @@ def generate(name: str, use: str, passphrase_file: Path | None, *, no_passphrase
 @click.option("--json", "as_json", is_flag=True, help="one JSON object a line")
 @click.option("--qr", is_flag=True, help="show each fingerprint as a QR code too")
 def list_(*, as_json: bool, qr: bool) -> None:
-    """List the keys, oldest first. New manifests are signed with the one marked with a star."""
+    """List the keys, oldest first. New manifests are signed with the one marked with a star.
+
+    Of a key that co-workers may revoke together, how many of which it takes is shown with it.
+    """
     from preserve.adapters.keys import KeyStore
     from preserve.adapters.trust import TrustStore
     from preserve.formats.printable import printable
     from preserve.formats.publickey import fingerprint_groups
     from preserve.formats.times import rfc3339
     from preserve.places import config_folder
+    from preserve.rules.keychain import pinned_circles
     from preserve.wiring.signing import revoked_keys
 
-    keys = KeyStore(config_folder()).stored_keys()
-    revoked = revoked_keys(TrustStore(config_folder()))
+    keys, trust = KeyStore(config_folder()).stored_keys(), TrustStore(config_folder())
+    revoked = revoked_keys(trust)
+    owners = {key.keyid: key.name for key in trust.trusted_keys() if key.role == "operator"}
+    circles = pinned_circles(trust.trusted_keys())
     signing = [key.keyid for key in keys if key.use == "manifest" and key.keyid not in revoked]
     for key in keys:
         used = key.keyid in signing[-1:]
+        circle = circles.get(owners.get(key.keyid, ""))
         if as_json:
             row = {
                 "keyid": key.keyid,
@@ -110,6 +124,7 @@ def list_(*, as_json: bool, qr: bool) -> None:
                 "revoked": key.keyid in revoked,
                 "vkey": key.vkey.encode() if key.vkey else None,
                 "signer": list(key.command) or None,
+                "coworkers": circle and {"threshold": circle.threshold, "keyids": sorted(circle.members)},
             }
             click.echo(json.dumps(row))
             continue
@@ -118,6 +133,10 @@ def list_(*, as_json: bool, qr: bool) -> None:
         where = f"signs through {printable(shlex.join(key.command))}" if key.command else where
         gone = ", revoked" if key.keyid in revoked else ""
         click.echo(f"  {key.use:<8}  {printable(key.name)}, made {rfc3339(key.created)}, {where}{gone}")
+        if circle is not None:
+            click.echo(f"  any {circle.threshold} of {len(circle.members)} co-workers may revoke it:")
+            for keyid in sorted(circle.members):
+                click.echo(f"    {fingerprint_groups(keyid)}")
         if qr:
             from preserve.cli.qr import blocks
 
@@ -129,7 +148,7 @@ def list_(*, as_json: bool, qr: bool) -> None:
         )
 
 
-for more in (export, import_, passphrase_, rotate, revoke, recovery):
+for more in (export, import_, passphrase_, rotate, revoke, recovery, coworkers, agree, enter):
     command.add_command(more)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from preserve.cli.custodyoptions import say, settle, stating, tell_of
+from preserve.cli.keycoworkers import DRAFT, draft_revocation
 from preserve.cli.moments import moment
 from preserve.errors import ConfigError, FormatError, PreserveError, UsageError
 from preserve.formats.printable import printable
@@ -95,7 +96,7 @@ def rotate(
     ask = passphrase.once(passphrase.opener())
     lets_in: Signer
     if paper is not None:
-        lets_in = _paper_of(paper, old)
+        lets_in = paper_of(paper, old)
     elif stored is not None:
         lets_in = open_signer(stored, ask)
     else:
@@ -189,6 +190,7 @@ def _default_archive() -> tuple[Path, ...]:
 )
 @_ARCHIVES
 @_PAPER
+@DRAFT
 @stating
 def revoke(
     key_id: str,
@@ -196,6 +198,7 @@ def revoke(
     since: datetime | None,
     archives: tuple[Path, ...],
     paper: str | None,
+    draft: Path | None,
     operator: str | None,
     tsa: tuple[str, ...],
     *,
@@ -204,8 +207,8 @@ def revoke(
     """Take a key back: in your trust store, and stated in each archive's log.
 
     What a superseded key signed before stays valid. Of a compromised key, only that stays valid which a time-stamp or a witness saw before
-    --since: whoever has the key can claim any time. That it is compromised is for the recovery key to say (--recovery); without
-    it, it is noted in your own trust store alone.
+    --since: whoever has the key can claim any time. That it is compromised is for the recovery key to say (--recovery), or for enough of
+    the co-workers you named (--draft); without them, it is noted in your own trust store alone.
     """
     from preserve.cli import passphrase
     from preserve.model.trust import Revocation
@@ -218,14 +221,19 @@ def revoke(
     if since is not None and since > now:
         raise UsageError("--since lies in the future")
     target, stored = keychanges.subject(key_id)
+    if draft is not None:
+        if paper is not None:
+            raise UsageError("--draft and --recovery exclude each other", "the recovery key needs nobody else")
+        draft_revocation(draft, archives or _default_archive(), target.keyid, why, since or now)
+        return
     signer: Signer | None = None
     if paper is not None:
-        signer = _paper_of(paper, target)
+        signer = paper_of(paper, target)
     elif why is Revocation.SUPERSEDED and stored is not None:
         signer = open_signer(stored, passphrase.opener())
     elif archives:
         raise UsageError(
-            "this is for the recovery key to say in an archive's log: give it with --recovery",
+            "this is for the recovery key to say in an archive's log (--recovery), or for co-workers (--draft)",
             "without --archive, it is noted in your own trust store alone",
         )
     books = _books(archives, operator, tsa, no_timestamp=no_timestamp) if signer is not None else None
@@ -270,7 +278,12 @@ def recovery(
     owner, stored = keychanges.subject(None)
     assert stored is not None, "the key that signs is here"
     books = _books(archives, operator, tsa, no_timestamp=no_timestamp)
-    former = () if paper is None else (_paper_of(paper, owner),)
+    former = () if paper is None else (paper_of(paper, owner),)
+    if books.archives and keychanges.has_coworkers(owner) and not former:
+        raise UsageError(
+            "co-workers were named for this key, and they let no recovery key in",
+            "make the recovery key before the co-workers are named; to make one that is in no log, name no archive",
+        )
     if keychanges.recoveries_of(owner) and not former:
         raise UsageError("there is a recovery key already, and it must agree to another", "give it with --recovery")
     signer = open_signer(stored, passphrase.once(passphrase.opener()))
@@ -323,7 +336,7 @@ def _print(seed: bytes, keyid: str, owner: TrustedKey, now: datetime, svg: Path 
         say(f"{svg} is the key itself: print it, then destroy it.")
 
 
-def _paper_of(given: str, owner: TrustedKey) -> LocalSigner:
+def paper_of(given: str, owner: TrustedKey) -> LocalSigner:
     """The recovery key that was typed, when it is the one of the key's owner as far as that is known here."""
     from preserve.adapters.keys import paper_signer
     from preserve.formats import paperkey

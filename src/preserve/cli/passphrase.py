@@ -64,7 +64,7 @@ def new(file: Path | None = None, *, environment: bool = True) -> bytes:
     """A passphrase for a key that is being made; typed twice where it is typed. `environment`: it may be given there too."""
     given = _given(file) if file is not None or environment else None
     if given is None:
-        _need_terminal("a new key needs a passphrase")
+        _need_terminal("a new key needs a passphrase", ", or use --no-passphrase")
         given = str(click.prompt("New passphrase", hide_input=True, confirmation_prompt=True, err=True)).encode()
     if not given:
         raise UsageError("the passphrase is empty", "say --no-passphrase if that is meant")
@@ -125,8 +125,6 @@ def _given(file: Path | None) -> bytes | None:
         raise ConfigError(f"{file}: {problem.strerror}", "the first line of this file is to be the passphrase") from problem
 
 
-def _need_terminal(why: str) -> None:
+def _need_terminal(why: str, else_: str = "") -> None:
     if not sys.stdin.isatty():
-        raise UsageError(
-            f"{why}, and there is no terminal to ask on", f"set {FILE_VARIABLE} to a file that holds it, or use --no-passphrase"
-        )
+        raise UsageError(f"{why}, and there is no terminal to ask on", f"set {FILE_VARIABLE} to a file that holds it{else_}")

@@ -48,6 +48,12 @@ def command() -> None:
     is_flag=True,
     help="the key may revoke and replace the keys of the signer whom you call NAME, and signs nothing",
 )
+@click.option(
+    "--coworker",
+    type=click.IntRange(1, 16),
+    metavar="K",
+    help="the key may, with others so added under this NAME, K in all, revoke the keys of the signer whom you call NAME",
+)
 @click.option("--valid-from", callback=moment, metavar="TIME", help="what it signed before does not count")
 @click.option("--valid-until", callback=moment, metavar="TIME", help="what it signs later does not count")
 def add(
@@ -55,6 +61,7 @@ def add(
     name: str,
     fingerprint: str | None,
     role: str | None,
+    coworker: int | None,
     valid_from: datetime | None,
     valid_until: datetime | None,
     *,
@@ -86,6 +93,10 @@ def add(
         raise UsageError(f"--recovery is for a public key in PEM, and this is a key of role {entry.role}")
     if recovery:
         entry = replace(entry, role=TrustRole.RECOVERY)
+    if coworker is not None and entry.role != "operator":
+        raise UsageError(f"--coworker is for a public key in PEM of one role, and this is a key of role {entry.role}")
+    if coworker is not None:
+        entry = replace(entry, role=TrustRole.COWORKER, threshold=coworker)
     if role is not None and entry.role != role:
         raise UsageError(f"this is a key of role {entry.role}, not {role}")
     click.echo(f"Fingerprint  {fingerprint_groups(entry.keyid)}", err=True)
@@ -129,14 +140,24 @@ def list_(as_json: bool) -> None:
         moments = {name: getattr(key, name) for name in ("added", "valid_from", "valid_until", "revoked_at")}
         times = {name: rfc3339(moment) if moment else None for name, moment in moments.items()}
         if as_json:
-            row = {"name": key.name, "role": key.role, "keyid": key.keyid, "vkey": key.vkey, **times, "reason": key.reason}
+            row: dict[str, object] = {
+                "name": key.name,
+                "role": key.role,
+                "keyid": key.keyid,
+                "vkey": key.vkey,
+                **times,
+                "reason": key.reason,
+            }
             if key.certificate:
                 row["certificate"] = key.certificate
             if key.ssh:
                 row["ssh"] = key.ssh
+            if key.threshold:
+                row["threshold"] = key.threshold
             click.echo(json.dumps(row))
         else:
             limits = [f"{name.replace('_', ' ')} {moment}" for name, moment in times.items() if moment]
+            limits += [f"it takes {key.threshold}"] if key.threshold else []
             click.echo(fingerprint_groups(key.keyid))
             click.echo(
                 f"  {key.role:<8}  {printable(key.name)}, {', '.join(limits)}" + (f" ({key.reason})" if key.reason else "")
@@ -157,6 +178,42 @@ def remove(key: str) -> None:
 
     gone = TrustStore(config_folder()).remove(key)
     click.echo(f"No longer trusted: {printable(gone.name)}, {gone.role}, {gone.keyid}", err=True)
+
+
+@command.command()
+@click.argument("key", metavar="NAME|KEYID")
+@click.option(
+    "--reason",
+    required=True,
+    type=click.Choice(["superseded", "compromised"]),
+    help="it is merely not used any more, or it may be in other hands",
+)
+@click.option(
+    "--since", callback=moment, metavar="TIME", help="when it was given up, or may have come into other hands  [default: now]"
+)
+def revoke(key: str, reason: str, since: datetime | None) -> None:
+    """Let a key count no longer: a colleague's, a co-signer's, a log's, a witness's, an authority's root.
+
+    It is noted in your own trust store, where your trust in it comes from, and nowhere else; `preserve verify` follows it. What was signed
+    before a key was given up stays valid; of a compromised one, only what a time-stamp proves to be older. Your own signing key is revoked
+    with `preserve key revoke`, which can state it in an archive's log.
+    """
+    from datetime import UTC, datetime
+
+    from preserve.adapters.trust import TrustStore
+    from preserve.errors import UsageError
+    from preserve.formats.printable import printable
+    from preserve.model.trust import Revocation
+    from preserve.places import config_folder
+
+    now = datetime.now(UTC)
+    if since is not None and since > now:
+        raise UsageError("--since lies in the future")
+    trust = TrustStore(config_folder())
+    found = trust.find(key)
+    for role in sorted({one.role for one in found}):
+        gone = trust.revoke(found[0].keyid, since or now, Revocation(reason), (role,))
+        click.echo(f"Revoked as {reason} in your trust store: {printable(gone.name)}, {gone.role}, {gone.keyid}", err=True)
 
 
 @command.command("accept-rollback")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ from preserve.formats.manifest import MAX_TOKEN, token_path
 from preserve.formats.sshsig import SshSignature
 from preserve.formats.times import rfc3339
 from preserve.model.archive import Description
-from preserve.model.event import Countersignature, EventKind, KeyChange, Renewal, Statement
+from preserve.model.event import Countersignature, Coworkers, EventKind, KeyChange, Renewal, Statement
 from preserve.model.finding import Claim, Finding, Result, failed, passed, unchecked
 from preserve.model.tree import Entry, Kind
 from preserve.model.trust import Stamp, TrustedKey
@@ -31,6 +31,7 @@ from preserve.rules import verify_signed as signed_rules
 from preserve.rules import verify_time as time_rules
 from preserve.rules import verify_tree as tree
 from preserve.rules.succession import Rotated
+from preserve.rules.verify_order import Logged, judge_order
 
 if TYPE_CHECKING:
     from preserve.flows.verify_log import LogCheck
@@ -98,6 +99,7 @@ class Events:
         self._described = described
         self._history = history
         self._now = now
+        self._agreed: Mapping[int, str] = {}
         self.checks = [self._check(at, places[at]) for at in sorted(places, key=_number)]
         self._waiting = self._last_entry()
         if self._waiting is not None:
@@ -167,7 +169,7 @@ class Events:
                 return check
         return None
 
-    def findings(self, runs: Sequence[rules.Logged], seals: Mapping[int, str]) -> list[Finding]:
+    def findings(self, runs: Sequence[Logged], seals: Mapping[int, str]) -> list[Finding]:
         """Everything about the events, and about the order of the log where events and `runs` meet; `seals` by run number."""
         found: list[Finding] = []
         logged = list(runs)
@@ -176,14 +178,14 @@ class Events:
             if check.statement is not None:
                 found += rules.judge_reference(check.statement, seals, check.subject)
                 logged.append(
-                    rules.Logged(
+                    Logged(
                         index=check.statement.log.size_before,
                         created=check.statement.created,
                         subject=check.subject,
                         event=True,
                     )
                 )
-        found += rules.judge_order(logged)
+        found += judge_order(logged)
         found += rules.judge_rollbacks(
             (check.statement, check.signed) for check in self.checks if check.statement is not None and not check.altered
         )
@@ -194,12 +196,12 @@ class Events:
         stated = [
             keychain.Stated(statement=check.statement, existed_by=check.existed_by)
             for check in self.checks
-            if check.statement is not None and isinstance(check.statement.body, KeyChange) and not check.altered
+            if check.statement is not None and isinstance(check.statement.body, KeyChange | Coworkers) and not check.altered
         ]
         if not stated:
             return
         chain = keychain.follow(self.trusted, stated, known_log=known_log)
-        self.trusted = chain.trusted
+        self.trusted, self._agreed = chain.trusted, chain.agreed
         self.checks = [self._check(check.subject + "/", places[check.subject + "/"]) for check in self.checks]
         if self._waiting is not None:
             self._waiting = self.checks[-1]
@@ -208,7 +210,7 @@ class Events:
                 check.findings += keychain.judge_obeyed(check.statement, chain, check.subject)
 
     def _check(self, at: str, entries: Sequence[Entry]) -> EventCheck:
-        check = _open(self._folder, at, entries, self.trusted, self._now)
+        check = _open(self._folder, at, entries, self.trusted, self._now, self._agreed)
         said = check.statement
         if said is None:
             return check
@@ -273,8 +275,15 @@ def _number(at: str) -> tuple[int, str]:
     return int(at.split("/")[1].partition("-")[0]), at
 
 
-def _open(folder: Folder, at: str, entries: Collection[Entry], trusted: Sequence[TrustedKey], now: datetime) -> EventCheck:
-    """Everything about one event that its own folder says."""
+def _open(
+    folder: Folder,
+    at: str,
+    entries: Collection[Entry],
+    trusted: Sequence[TrustedKey],
+    now: datetime,
+    agreed: Mapping[int, str],
+) -> EventCheck:
+    """Everything about one event that its own folder says; `agreed` is what counts by co-workers, whoever entered it."""
     files, found = _read(folder, at, entries)
     sealed = {name: data for name, data in files.items() if name != sshsig.NAME}
     judged = signed_rules.judge_sealed(sealed, at, statement.NAME)
@@ -300,10 +309,18 @@ def _open(folder: Folder, at: str, entries: Collection[Entry], trusted: Sequence
             found.append(signature)
         else:
             check.signature = signature
-    times = time_rules.judge_times(said, _stamps(folder, at, entries, judged.seal, trusted), now, at, check.subject)
+    stamps = _stamps(folder, at, entries, judged.seal, trusted)
+    times = time_rules.judge_times(said, stamps, now, at, check.subject)
     vouching = tuple(keychain.vouching(trusted, said))
     trust = signed_rules.judge_trust(said, judged.keys, vouching, check.subject, existed_by=times.existed_by)
-    found += [*times.findings, *trust, *_unexpected(at, entries, said)]
+    together = agreed.get(said.log.size_before, "")
+    if together:
+        trust = [finding for finding in trust if finding.result is Result.PASS]
+        trust.insert(0, passed(Claim.SIGNER, check.subject, f"agreed to by {together}"))
+    # Nothing carries the tokens of the last renewal: what another authority saw too does not fall with the one that was stolen.
+    spared = {at + path for path, stamp in stamps.items() if stamp.forsaken and times.existed_by is not None}
+    found += [replace(one, needed=one.needed and one.subject not in spared) for one in times.findings]
+    found += [*trust, *_unexpected(at, entries, said)]
     check.existed_by = times.existed_by
     check.known = any(finding.claim is Claim.SIGNER and finding.result is Result.PASS for finding in trust)
     check.signed = "; also ".join(f.detail for f in trust if f.result is Result.PASS)

@@ -16,7 +16,7 @@ from preserve.formats import certificate, timestamp
 from preserve.formats.manifest import MAX_TOKEN, start_message, start_token_path
 from preserve.formats.publickey import fingerprint_groups
 from preserve.model.tree import Entry, Kind
-from preserve.model.trust import Manifest, Stamp, TrustedKey, TrustRole
+from preserve.model.trust import Manifest, Revocation, Stamp, TrustedKey, TrustRole
 from preserve.rules.verify_signed import distrust
 from preserve.rules.verify_time import TOKEN
 
@@ -98,7 +98,9 @@ def _check_under(
         problems.append(problem)
     if problems and not doubts:
         return Stamp(authority=authority, time=token.time, problem=problems[0])
-    return Stamp(authority=authority, time=token.time, doubt=doubts[0] if doubts else f"no root is pinned for {authority}")
+    forsaken = not roots and any(key.reason is Revocation.COMPROMISED for key in pinned)
+    doubt = doubts[0] if doubts else f"no root is pinned for {authority}"
+    return Stamp(authority=authority, time=token.time, doubt=doubt, forsaken=forsaken)
 
 
 def _unusable(key: TrustedKey, time: datetime, existed_by: datetime | None) -> str:

@@ -13,14 +13,14 @@ from typing import NoReturn
 from preserve.errors import FormatError, TrustError
 from preserve.flows.seal import require_signed
 from preserve.formats import manifest, seal, statement
-from preserve.model.event import EventKind, KeyChange, Statement
+from preserve.model.event import Coworkers, EventKind, KeyChange, Statement
 from preserve.model.finding import Claim, Finding, Result
 from preserve.model.trust import Manifest, TrustedKey
 from preserve.ports import ArchiveStore, Ledger, Staging
 from preserve.rules import keychain, succession
 from preserve.rules import verify_event as event_rules
 from preserve.rules import verify_signed as signed_rules
-from preserve.rules.keychain import Stated
+from preserve.rules.keychain import Keychain, Stated
 
 
 def require_known_event(archive: ArchiveStore, name: str, ledger: Ledger, trusted: Sequence[TrustedKey]) -> None:
@@ -39,7 +39,10 @@ def require_known_event(archive: ArchiveStore, name: str, ledger: Ledger, truste
         *keychain.judge_signatures(said, name),
         *succession.judge_rotation(said, name),
     ]
-    known = tuple(keychain.vouching(_follow(archive, ledger, trusted), said))
+    agreed = isinstance(said.body, KeyChange | Coworkers) and said.body.agreed and not wrong
+    if agreed and said.log.size_before in keychain_of(archive, ledger, trusted, (said,)).agreed:
+        return  # by enough co-workers, whoever enters it
+    known = tuple(keychain.vouching(keychain_of(archive, ledger, trusted).trusted, said))
     _require(f"event {name}", name, held, said, wrong, known, statement.NAME)
 
 
@@ -53,7 +56,7 @@ def require_known_run(archive: ArchiveStore, name: str, ledger: Ledger, trusted:
         _refuse(f"run {name}", name, f"it cannot be read: {problem.message}")
     if not _is_entered(ledger, said.log.size_before, held["SEAL"]):
         require_signed(staging, seal.MANIFEST, said.signers, f"run {name}")
-        _require(f"run {name}", name, held, said, [], _follow(archive, ledger, trusted), seal.MANIFEST)
+        _require(f"run {name}", name, held, said, [], keychain_of(archive, ledger, trusted).trusted, seal.MANIFEST)
 
 
 def _require(
@@ -101,10 +104,11 @@ def _held(staging: Staging, document: str) -> dict[str, bytes]:
     return held
 
 
-def _follow(archive: ArchiveStore, ledger: Ledger, trusted: Sequence[TrustedKey]) -> tuple[TrustedKey, ...]:
-    """The keys that follow from those in the user's store, by the key events of the archive that its log holds."""
-    stated = list(_stated(archive, ledger))
-    return keychain.follow(trusted, stated).trusted if stated else tuple(trusted)
+def keychain_of(
+    archive: ArchiveStore, ledger: Ledger, trusted: Sequence[TrustedKey], coming: Sequence[Statement] = ()
+) -> Keychain:
+    """What follows from the keys in the user's store, by the key events of the archive that its log holds, and those that are `coming`."""
+    return keychain.follow(trusted, (*_stated(archive, ledger), *(Stated(statement=said) for said in coming)))
 
 
 def _stated(archive: ArchiveStore, ledger: Ledger) -> Iterator[Stated]:
@@ -122,7 +126,8 @@ def _stated(archive: ArchiveStore, ledger: Ledger) -> Iterator[Stated]:
             continue  # `preserve verify` says so; nothing follows from it
         keys = signed_rules.judge_sealed(held | {statement.NAME: document}, "", statement.NAME).keys
         sound = {key.keyid for key in keys} == {signer.keyid for signer in said.signers}
-        if isinstance(said.body, KeyChange) and sound and _is_entered(ledger, said.log.size_before, document):
+        sound = sound and not any(keychain.judge_signatures(said, name))
+        if isinstance(said.body, KeyChange | Coworkers) and sound and _is_entered(ledger, said.log.size_before, document):
             yield Stated(statement=said)
 
 

@@ -12,14 +12,23 @@ from enum import StrEnum
 from typing import ClassVar
 
 from preserve.model.noun import dataclass
-from preserve.model.trust import LogLink, Operator, Revocation, SignerEntry, StartToken, TimestampEntry, TrustRole
+from preserve.model.trust import (
+    MOST_COWORKERS,
+    LogLink,
+    Operator,
+    Revocation,
+    SignerEntry,
+    StartToken,
+    TimestampEntry,
+    TrustRole,
+)
 
 
 class EventKind(StrEnum):
     """What an event can be; also the last part of its folder's name."""
 
     KEY = "key"
-    """A signing key was replaced or revoked, a recovery key named, the log's key replaced."""
+    """A signing key was replaced or revoked, a recovery key or co-workers named, the log's key replaced."""
     CUSTODY = "custody"
     """The archive or a run of it was checked, copied, handed over, and to whom."""
     RENEWAL = "renewal"
@@ -109,10 +118,29 @@ class KeyAction(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Agreement:
+    """A co-worker's signature under what is stated: the key `keyid`, its SubjectPublicKeyInfo (`public`, DER), and the raw signature.
+
+    It is over the statement's `agreement.text`, which does not depend on where in the log it is entered, or by whom.
+    """
+
+    keyid: str
+    public: bytes
+    signature: bytes
+
+
+def _check_agreed(agreed: tuple[Agreement, ...]) -> None:
+    keyids = [one.keyid for one in agreed]
+    if keyids != sorted(set(keyids)) or len(keyids) > MOST_COWORKERS:
+        raise ValueError(f"those who agreed stand once each, in order, and are at most {MOST_COWORKERS}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KeyChange(Body):
     """What became of the key `keyid`; of a recovery key, that it is one. `successor` is the key that follows a rotated one.
 
-    `since` is when a compromised key may have come into other hands. A superseded one counts until the statement's own time.
+    `since` is when a compromised key may have come into other hands. A superseded one counts until the statement's own time. `agreed`
+    are the co-workers who revoke it together.
     """
 
     kind: ClassVar[EventKind] = EventKind.KEY
@@ -121,14 +149,45 @@ class KeyChange(Body):
     successor: str | None = None
     reason: Revocation | None = None
     since: datetime | None = None
+    agreed: tuple[Agreement, ...] = ()
 
     def __post_init__(self) -> None:
+        _check_agreed(self.agreed)
+        if self.agreed and self.action is not KeyAction.REVOKE:
+            raise ValueError("co-workers agree to a revocation, and to no other change")
         if (self.successor is None) is (self.action is KeyAction.ROTATE) or self.successor == self.keyid:
             raise ValueError("a rotation, and nothing else, names the other key that follows")
         if (self.reason is None) is (self.action is KeyAction.REVOKE):
             raise ValueError("a revocation, and nothing else, has a reason")
         if (self.since is None) is (self.reason is Revocation.COMPROMISED):
             raise ValueError("a compromised key, and no other, is doubted since a time")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coworkers(Body):
+    """Any `threshold` of these `members` (key ids) may together revoke the key `keyid`, and those that follow it.
+
+    `replaces` is the entry of the log by which others were named before, None where none were; these have `agreed`, or a recovery key
+    signs.
+    """
+
+    kind: ClassVar[EventKind] = EventKind.KEY
+    keyid: str
+    replaces: int | None
+    threshold: int
+    members: tuple[str, ...]
+    agreed: tuple[Agreement, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check_agreed(self.agreed)
+        if self.members != tuple(sorted(set(self.members))) or len(self.members) > MOST_COWORKERS:
+            raise ValueError(f"co-workers are named once each, in order, and are at most {MOST_COWORKERS}")
+        if not 0 < self.threshold <= len(self.members):
+            raise ValueError(f"{self.threshold} of {len(self.members)} co-workers can never agree")
+        if self.keyid in self.members:
+            raise ValueError("a key is no co-worker of itself")
+        if self.agreed and self.replaces is None:
+            raise ValueError("nobody was named before who could agree")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from preserve.model.noun import dataclass
-from preserve.model.web import Outcome, Truncation, Verdict
+from preserve.model.outcome import Outcome, Truncation, Verdict
 
 
 class Role(StrEnum):
@@ -428,6 +428,7 @@ class Stamp:
     """What became of checking one token. `time` is what the authority says; None when the token cannot be read.
 
     `problem` says why it is no proof (empty when it is one), `doubt` why that could not be found out; `under` names the pinned root.
+    `forsaken`: the doubt is that the authority's root came into other hands later.
     """
 
     authority: str
@@ -435,6 +436,7 @@ class Stamp:
     problem: str = ""
     doubt: str = ""
     under: str = ""
+    forsaken: bool = False
 
     @property
     def proves(self) -> bool:
@@ -459,6 +461,12 @@ class TrustRole(StrEnum):
     """To revoke and replace the keys of the operator who has the same name here. It signs no manifests."""
     COSIGNER = "cosigner"
     """To sign with SSH what was sealed by others."""
+    COWORKER = "coworker"
+    """To revoke, together with others, the keys of the operator who has the same name here. It signs no manifests."""
+
+
+MOST_COWORKERS = 16
+"""Who may revoke a key together."""
 
 
 class Revocation(StrEnum):
@@ -483,6 +491,8 @@ class TrustedKey:
     A time-stamp authority has its root's `certificate` (PEM); its `name` is the one that manifests call the authority by. The times
     bound when a signature counts; `revoked_at` and `reason` stand together or not at all.
 
+    A co-worker has a `threshold`: how many of those with this name it takes.
+
     `through` is for keys that are not in the store themselves: the statement that leads to them from one that is. `ended` is the entry
     of the log by which it was given up, where the log says so.
     """
@@ -498,6 +508,7 @@ class TrustedKey:
     valid_until: datetime | None = None
     revoked_at: datetime | None = None
     reason: Revocation | None = None
+    threshold: int | None = None
     through: str = ""
     ended: int | None = None
 

@@ -46,7 +46,7 @@ REFUSED = (
     "log-proof log-signature log-fork aid-differs"
 ).split()
 OPEN = "token-missing token-untrusted created-time key-unfollowed log-unknown witness-quorum signer-unknown".split()
-README_SHA256 = "aabc1f59224435d938a504feafbecb1f35e5edac595414a8b1a1becee5a4ffc3"
+README_SHA256 = "a3c874b2c4c5d1478fb469222097e55bc9a31c836460dee2a6d4d703ae5954d2"
 """Of README.md with {KEYID} for the key."""
 
 SKEW, WINDOW = 300, 86400
@@ -711,6 +711,14 @@ KEY_CHANGE = fields(
     reason=null_or(REASON),
     since=null_or(moment),
 )
+AGREED = several(fields(key=lambda value: bool(agreeing(value)), signature=lambda value: bool(spelled(value))))
+COWORKERS = fields(
+    action=form("coworkers"),
+    keyid=HASH,
+    replaces=null_or(number),
+    threshold=number,
+    coworkers=several(HASH),
+)
 LOG_ROTATION = fields(
     action=form("rotate-log"),
     old=lambda value: text(value) and log_key(value),
@@ -724,7 +732,7 @@ STATEMENT = fields(
     log=fields(origin=text, size_before=number, root_before=HASH),
     created=moment,
     actor=fields(name=null_or(text), organisation=null_or(text), role=null_or(text)),
-    body=lambda value: KEY_CHANGE(value) or LOG_ROTATION(value),
+    body=lambda value: said_of_keys(value) is True,
     signers=several(fields(keyid=HASH, alg=ALGORITHM, name=text)),
     timestamps=several(fields(authority=AUTHORITY, protocol=form("rfc3161"))),
 )
@@ -738,6 +746,38 @@ def log_key(value: str) -> bool:
         return False
 
 
+def spelled(value: Any) -> bytes:
+    """What is written in base64 in its one spelling; b"" for anything else."""
+    try:
+        data = base64.b64decode(value, validate=True) if text(value) and len(value) <= 400 else b""
+    except ValueError:
+        return b""
+    return data if base64.b64encode(data).decode() == value else b""
+
+
+def agreeing(value: Any) -> str:
+    """The id of the key of one who agreed; "" where it is none that may."""
+    der = spelled(value)
+    kind = algorithm(der)
+    good = (kind == "ed25519" and strong(der[12:])) or (
+        kind == "ecdsa-p256-sha256" and openssl("pkey -pubin -inform DER -in key -noout".split(), key=der)[0]
+    )
+    return hashlib.sha256(der).hexdigest() if good else ""
+
+
+def said_of_keys(value: Any) -> bool:
+    """A body, with those who agreed to it where somebody did."""
+    if type(value) is not dict or "agreed" not in value:
+        return KEY_CHANGE(value) or COWORKERS(value) or LOG_ROTATION(value)
+    rest = {name: member for name, member in value.items() if name != "agreed"}
+    one = value["agreed"]
+    if not AGREED(one) or not 0 < len(one) <= 16 or list(value)[-1] != "agreed":
+        return False
+    keys = [agreeing(each["key"]) for each in one]
+    revoked = KEY_CHANGE(rest) and rest["action"] == "revoke"
+    return keys == sorted(set(keys)) and (revoked or COWORKERS(rest))
+
+
 def good_statement(value: Any) -> bool:
     """What the parts of a statement about keys must be to each other."""
     if not STATEMENT(value) or not value["signers"] or not origin_form(value["log"]["origin"]):
@@ -747,6 +787,13 @@ def good_statement(value: Any) -> bool:
         [signer["keyid"] for signer in value["signers"]],
         [entry["authority"] for entry in value["timestamps"]],
     ]
+    if body["action"] == "coworkers":
+        members = body["coworkers"]
+        if members != sorted(set(members)) or not 0 < body["threshold"] <= len(members) <= 16 or body["keyid"] in members:
+            return False
+        if "agreed" in body and body["replaces"] is None:
+            return False
+        body = {"since": None, "reason": None, "action": "", "successor": None, "keyid": ""}
     if any(len(values) != len(set(values)) for values in once):
         return False
     if (log["size_before"] == 0) is not (log["root_before"] == hashlib.sha256(b"").hexdigest()):
@@ -1128,7 +1175,7 @@ def check_times(check: Check, run: Run, roots: dict[str, bytes], now: float) -> 
     late = False
     for name in sorted(named | {name for name in run.names if TOKEN.fullmatch(name)}):
         if name not in run.names:
-            check.doubt("token-missing", run.at + name, "the manifest names it")
+            check.doubt("token-missing", run.at + name, "it is named, and not here")
             continue
         stamped = check_token(check, run, name, run.seal, roots, name in named)
         if stamped is not None and stamped < created - SKEW:
@@ -1144,7 +1191,7 @@ def check_times(check: Check, run: Run, roots: dict[str, bytes], now: float) -> 
     begun = ("preserve-run/v1 %s %s\n" % (manifest["run_id"], manifest["nonce"])).encode("ascii")
     for token in manifest["start_tokens"]:
         if token["file"] not in run.names:
-            check.doubt("token-missing", run.at + token["file"], "the manifest names it")
+            check.doubt("token-missing", run.at + token["file"], "it is named, and not here")
         elif hashlib.sha256(run.read(token["file"], 1 << 18)).hexdigest() != token["sha256"]:
             check.fail("token-invalid", run.at + token["file"], "not the token that the manifest names")
         else:
@@ -1284,6 +1331,15 @@ class Key:
         return existed_by is not None and existed_by < at
 
 
+class Circle:
+    """Co-workers, any `threshold` of whom may revoke the key that names them; `since` when only its own word lets them in."""
+
+    def __init__(self, event: Event, since: float | None) -> None:
+        self.threshold: int = event.body["threshold"]
+        self.members: set[str] = set(event.body["coworkers"])
+        self.named, self.since = event.index, since
+
+
 class Trust:
     """The signer's key and the log's that were given; and what follows from them, by the statements that came along."""
 
@@ -1291,6 +1347,8 @@ class Trust:
         self.given, self.vkey = keyid, vkey
         self.operators = {keyid: Key()} if keyid else {}
         self.recoveries: dict[str, Key] = {}
+        self.circle: Circle | None = None
+        self.agreed: set[int] = set()
         self.tenures: list[tuple[bytes, int, int | None]] = []
         self.head: tuple[str, int, bytes] | None = None
 
@@ -1315,9 +1373,10 @@ def follow(trust: Trust, events: list[Event], known_log: bool) -> set[int]:
     under a log that is known. A revocation reaches back: the way is gone again with what was learnt, until nothing new is."""
     revoked: dict[str, tuple[int, float]] = {}
     ended: dict[str, int] = {}
+    trust.agreed = set()
     while True:
         trust.operators = {trust.given: Key()} if trust.given else {}
-        trust.recoveries, now = {}, dict(revoked)
+        trust.recoveries, trust.circle, now = {}, None, dict(revoked)
         obeyed: set[int] = set()
         gone: dict[str, int] = {}
         for keyid, key in trust.operators.items():
@@ -1332,7 +1391,7 @@ def follow(trust: Trust, events: list[Event], known_log: bool) -> set[int]:
         revoked = now
     for keyid, key in [*trust.operators.items(), *trust.recoveries.items()]:
         key.ended = ended.get(keyid)
-    return obeyed
+    return obeyed | trust.agreed
 
 
 def step(trust: Trust, event: Event, known_log: bool, revoked: dict[str, tuple[int, float]], gone: dict[str, int]) -> bool:
@@ -1343,6 +1402,13 @@ def step(trust: Trust, event: Event, known_log: bool, revoked: dict[str, tuple[i
     def counts(one: str, key: Key) -> bool:
         return one in event.signers() and one not in gone and key.vouches(created, event.existed_by)
 
+    def together() -> bool:
+        """Whether enough co-workers agreed. The owner's own keys are none of theirs, and none counts that was given up."""
+        if trust.circle is None:
+            return False
+        agreed = {agreeing(one["key"]) for one in body.get("agreed", ())} & trust.circle.members
+        return len(agreed - set(trust.operators) - set(gone)) >= trust.circle.threshold
+
     def comes(keys: dict[str, Key], one: str, key: Key) -> None:
         key.revoked = revoked.get(one)
         keys.setdefault(one, key)
@@ -1351,22 +1417,44 @@ def step(trust: Trust, event: Event, known_log: bool, revoked: dict[str, tuple[i
         heard = False
         for one, key in trust.operators.items() if known_log else ():
             before = {paper: other for paper, other in trust.recoveries.items() if paper != keyid}
-            if counts(one, key) and (not before or any(counts(*other) for other in before.items())):
+            alone = not before and trust.circle is None
+            if counts(one, key) and (alone or any(counts(*other) for other in before.items())):
                 comes(trust.recoveries, keyid, Key())
                 heard = True
         return heard
+    if action == "coworkers":
+        present = trust.circle
+        if not known_log or keyid not in trust.operators or not counts(keyid, trust.operators[keyid]):
+            return False
+        if body["replaces"] != (present.named if present else None):
+            return False
+        since: float | None = None
+        if present and together():
+            trust.agreed.add(event.index)
+            since = present.since
+        elif not present and not trust.recoveries:
+            since = created
+        elif not any(counts(*other) for other in trust.recoveries.items()):
+            return False
+        trust.circle = Circle(event, since)
+        return True
+    heard, papers = False, list(trust.recoveries.items())  # one key may be on paper and sign as well
     if action == "rotate":
-        speak = {**trust.recoveries, keyid: trust.operators[keyid]} if known_log and keyid in trust.operators else {}
+        speak = papers + [(keyid, trust.operators[keyid])] if known_log and keyid in trust.operators else []
         since, reason = created, 1
     else:
         reason = 0 if body["reason"] == "compromised" else 1
         since = seconds(body["since"]) if body["since"] else created
-        speak = dict(trust.recoveries) if keyid in trust.operators else {}
+        speak = papers if keyid in trust.operators else []
+        bound = trust.circle.since if trust.circle else None
+        if keyid in trust.operators and (bound is None or bound < since) and together():
+            trust.agreed.add(event.index)
+            heard = True
         if keyid in trust.operators and reason == 1:
-            speak[keyid] = trust.operators[keyid]
+            speak = papers + [(keyid, trust.operators[keyid])]
         elif keyid not in trust.operators and keyid in trust.recoveries:
-            speak = {keyid: trust.recoveries[keyid]}
-    if not any(counts(*other) for other in speak.items()):
+            speak = [(keyid, trust.recoveries[keyid])]
+    if not heard and not any(counts(*other) for other in speak):
         return False
     if action == "rotate":
         comes(trust.operators, body["successor"], Key(created))
@@ -1410,12 +1498,26 @@ def check_statement(check: Check, event: Event, roots: dict[str, bytes], now: fl
         both = {hashlib.sha256(ED25519 + read_vkey(body[name])[1]).hexdigest() for name in ("old", "new")}
         if read_vkey(body["old"])[0] != event.manifest["log"]["origin"] or not both < signers:
             why = "the old key, the new one and a signer of the archive do not all sign it"
+    elif body["action"] == "coworkers":
+        if body["keyid"] not in signers:
+            why = "the key that they may revoke does not name them"
     elif body["action"] != "revoke":
         coming = body["successor"] if body["action"] == "rotate" else body["keyid"]
         if coming not in signers or len(signers) == 1:
             why = "the key that comes in and another one do not both sign it"
     if why:
         check.fail("key-event", event.at[:-1], why)
+    check_agreed(check, event)
+
+
+def check_agreed(check: Check, event: Event) -> None:
+    """Those who are said to have agreed signed just this, for this archive."""
+    body = {name: member for name, member in event.body.items() if name != "agreed"}
+    said = {"archive": event.manifest["archive"], "log": event.manifest["log"]["origin"], "body": body}
+    message = b"preserve-agreement/v1\n" + json.dumps(said, indent=2).encode() + b"\n"
+    for one in event.body.get("agreed", ()):
+        if not signed(check, spelled(one["key"]), message, spelled(one["signature"])):
+            check.fail("bad-signature", event.at[:-1], "the key %s is said to have agreed, and did not" % agreeing(one["key"]))
 
 
 def read_event(check: Check, source: Folder | Zip, at: str) -> Event | None:
@@ -1478,7 +1580,7 @@ def check_events(check: Check, source: Folder | Zip, trust: Trust, roots: dict[s
     ended = {last for _, _, last in line if last is not None}
 
     def established(event: Event) -> bool:
-        return trust.knows(event, event.keys, event.index, of_keys=event in changes)
+        return event.index in trust.agreed or trust.knows(event, event.keys, event.index, of_keys=event in changes)
 
     obeyed = follow(trust, changes, known)
     heard = [event for event in events if established(event)]
@@ -1502,13 +1604,17 @@ def tell_event(check: Check, event: Event, trust: Trust, obeyed: set[int], ended
             check.doubt("key-unfollowed", where, "the log's key was not the one that it replaces")
         return
     keyid, pinned = body["keyid"], {**trust.operators, **trust.recoveries}
-    if event.index in obeyed:
+    if body["action"] == "coworkers" and event.index in obeyed:
+        count = (body["threshold"], len(body["coworkers"]), keyid)
+        check.ok("%s: any %d of %d co-workers may revoke the key %s" % (where, *count))
+    elif event.index in obeyed:
         said = {"rotate": "is followed by %s", "revoke": "is revoked as %s", "recovery": "is the recovery key%s"}
         check.ok("%s: key %s " % (where, keyid) + said[body["action"]] % (body["successor"] or body["reason"] or ""))
     elif (
         (body["action"] == "revoke" and keyid in pinned and (pinned[keyid].revoked or (1, 0))[0] != 0)
         or (body["action"] == "rotate" and keyid in pinned and body["successor"] not in pinned)
         or (body["action"] == "recovery" and keyid not in pinned)
+        or (body["action"] == "coworkers" and keyid in pinned)
     ):
         check.doubt("key-unfollowed", where, "who signed it may not say so of the key %s" % keyid)
 

@@ -11,6 +11,7 @@ from preserve.formats.times import rfc3339
 from preserve.model.event import (
     Body,
     Countersignature,
+    Coworkers,
     Custody,
     EventKind,
     KeyChange,
@@ -93,7 +94,7 @@ def _trust(body: TrustTaken) -> str:
     return f"{counted(len(body.keys), 'key')} taken into trust from {body.file}: {keys}; because: {body.reason}"
 
 
-def _key(body: KeyChange | LogRotation) -> str:
+def _key(body: KeyChange | Coworkers | LogRotation) -> str:
     return succession.describe(body) if isinstance(body, LogRotation) else keychain.describe(body)
 
 

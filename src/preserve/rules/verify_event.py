@@ -6,29 +6,15 @@ one claim `events`, and what merely stays open of an event that nobody needs is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime
 
 from preserve.formats.counted import counted
 from preserve.formats.merkle import leaf_hash
-from preserve.formats.times import rfc3339
 from preserve.model.archive import Description
 from preserve.model.event import Countersignature, Custody, Redaction, Rollback, Statement
 from preserve.model.finding import Claim, Finding, Result, failed, unchecked
-from preserve.model.noun import dataclass
 from preserve.rules.verify_log import History
-from preserve.rules.verify_signed import SKEW
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Logged:
-    """An entry of the log as far as its order matters: its index, when its signer says it was made, what findings call it."""
-
-    index: int
-    created: datetime
-    subject: str
-    event: bool
 
 
 def of_event(findings: Iterable[Finding]) -> Iterator[Finding]:
@@ -69,30 +55,6 @@ def judge_explained(history: History, entries: Iterable[bytes], *, last_staged: 
     for index, leaf in enumerate(history.leaves):
         if leaf not in here and not (last_staged and index == history.size - 1):
             yield failed(Claim.EVENTS, f"log entry {index}", "missing: no run or event here is this entry of the log")
-
-
-def judge_order(entries: Sequence[Logged]) -> Iterator[Finding]:
-    """What the log has after something else cannot have been made before it. (A run and the one before it are judged as runs.)
-
-    Each entry is held against the latest before it, so that many small steps back are seen as well as one large one. After a finding
-    the next are held against that entry: one wrong clock is told once.
-    """
-    latest: Logged | None = None
-    run: Logged | None = None
-    for later in sorted(entries, key=lambda entry: entry.index):
-        if latest is not None and later.created < latest.created - SKEW:
-            if later.event or latest is not run:
-                yield unchecked(
-                    Claim.EVENTS if later.event else Claim.CREATED,
-                    later.subject,
-                    f"not borne out: it claims {rfc3339(later.created)}, but the log has it after {latest.subject},"
-                    f" which claims {rfc3339(latest.created)}",
-                    needed=True,
-                )
-            latest = later
-        elif latest is None or later.created > latest.created:
-            latest = later
-        run = run if later.event else later
 
 
 def judge_reference(statement: Statement, seals: Mapping[int, str], subject: str) -> Iterator[Finding]:

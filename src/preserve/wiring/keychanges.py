@@ -98,7 +98,8 @@ def subject(wanted: str | None) -> tuple[TrustedKey, StoredKey | None]:
     found = [key for key in pinned if key.role in roles and (key.name == wanted or (digits and key.keyid.startswith(digits)))]
     if len(found) != 1:
         raise ConfigError(
-            f"{len(found) or 'no'} pinned keys fit {wanted!r}", "`preserve trust list` shows them; give more of the id"
+            f"{len(found) or 'no'} pinned keys fit {wanted!r}",
+            "`preserve trust list` shows them; give more of the id. A key of another role: preserve trust revoke",
         )
     stored = next((key for key in keys.stored_keys() if key.keyid == found[0].keyid), None)
     return found[0], stored
@@ -108,6 +109,12 @@ def recoveries_of(owner: TrustedKey) -> tuple[TrustedKey, ...]:
     """The recovery keys that are pinned for the same name and not revoked."""
     pinned = TrustStore(config_folder()).trusted_keys()
     return tuple(key for key in pinned if key.role is TrustRole.RECOVERY and key.name == owner.name and key.revoked_at is None)
+
+
+def has_coworkers(owner: TrustedKey) -> bool:
+    """Whether somebody is pinned who may revoke the owner's keys together with others."""
+    pinned = TrustStore(config_folder()).trusted_keys()
+    return any(key.role is TrustRole.COWORKER and key.name == owner.name for key in pinned)
 
 
 def check_paper(paper: LocalSigner, owner: TrustedKey) -> None:

@@ -20,7 +20,7 @@ from preserve.formats.note import VerifierKey
 from preserve.formats.times import to_milliseconds
 from preserve.model.event import LogRotation
 from preserve.model.noun import dataclass
-from preserve.model.trust import Revocation
+from preserve.model.trust import Revocation, TrustRole
 from preserve.places import config_folder
 from preserve.wiring.logline import log_line
 from preserve.wiring.options import PassphraseOf, Tell
@@ -81,5 +81,5 @@ def _concluded(event: Recorded, body: LogRotation, *, finished: bool = False) ->
     """The old key is given up in the user's own store, where it is pinned: the last step."""
     trust, old = TrustStore(config_folder()), VerifierKey.parse(body.old)
     if any(key.vkey == body.old for key in trust.trusted_keys()):
-        trust.revoke(old.fingerprint, body.since or event.statement.created, body.reason, log=True)
+        trust.revoke(old.fingerprint, body.since or event.statement.created, body.reason, (TrustRole.LOG,))
     return LogRotated(event=event, vkey=body.new, finished=finished)
