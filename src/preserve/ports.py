@@ -121,8 +121,12 @@ class Journal(Protocol):
 
     def take(self, limit: int) -> tuple[Target, ...]: ...
 
-    def finish(self, done: Iterable[tuple[Capture, Iterable[Stored], Sequence[Requisite]]]) -> int:
-        """Enter what came of targets, their records, and what they need; returns how many requisites are new to the run."""
+    def finish(self, capture: Capture, records: Iterable[Stored]) -> None:
+        """Enter what came of a target, and its records."""
+        ...
+
+    def need(self, target: Target, needed: Iterable[Requisite], most: int) -> tuple[int, int]:
+        """Enter what a target needs, no more than `most` for its page; how many are new to the run, how many were left out."""
         ...
 
     def requisites(self, page: int) -> int:
@@ -377,6 +381,22 @@ class ArchiveStore(Protocol):
     def keep_event_token(self, name: str, path: str, token: bytes) -> None: ...
 
     def clear_journal(self) -> None: ...
+
+
+class Turnstile(Protocol):
+    """Where several processes that share a run go through one by one: each host's limits hold for all of them together."""
+
+    def enter(self, host: str) -> float | None:
+        """Take a place at that host: the seconds until its request may begin; None when no place is free now."""
+        ...
+
+    def again(self, host: str) -> float:
+        """Keep a place there: the seconds until another request may begin."""
+        ...
+
+    def leave(self, host: str, *, unused: bool = False) -> None:
+        """Give a place back; with `unused` also the moment that came with it."""
+        ...
 
 
 class Workers(Protocol):

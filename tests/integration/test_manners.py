@@ -185,8 +185,9 @@ def test_who_was_waited_for_when_a_signal_came_is_asked_again(
 
 @pytest.mark.parametrize("robots", ["record", "obey"])
 def test_an_interrupted_wait_for_robots_txt_is_no_answer_of_it(
-    preserve: Run, site: AnyHostSite, tmp_path: Path, robots: str
+    preserve: Run, site: AnyHostSite, config_home: Path, tmp_path: Path, robots: str
 ) -> None:
+    patience(config_home, 100)
     busy_once = Diary().timed(
         lambda request, before: text("User-agent: *")(request) if before else busy("503 Busy", ("Retry-After", "60"))
     )
@@ -287,6 +288,16 @@ def test_where_from_is_told_only_by_the_user(preserve: Run, site: AnyHostSite, c
     info = next(record for record in records(done) if record[0] == "warcinfo")[2]
     assert b"\r\nip: 192.0.2.9\r\n" in info
     assert b"\r\npreserve-libraries: python " in info
+
+
+def test_who_waits_for_robots_txt_does_not_use_up_more_patience_than_there_is(preserve: Run, site: AnyHostSite) -> None:
+    """Two wait for one answer, and the host asks for a minute: with nothing else to do that is not waited for."""
+    site.route("/robots.txt", lambda request: busy("503 Busy", ("Retry-After", "60")))
+    began = time.monotonic()
+    told = ("capture", "--connect-to", site.connect_to, "--no-probe", "--json", "--delay", "0", "--per-host", "2")
+    done = preserve(*told, "--url", "http://a.example/1", "--url", "http://a.example/2")
+    assert done.code == 0, done.stderr
+    assert time.monotonic() - began < 20
 
 
 def test_robots_txt_of_a_dead_host_is_not_insisted_on(preserve: Run, site: AnyHostSite, config_home: Path) -> None:

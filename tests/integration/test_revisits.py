@@ -254,7 +254,7 @@ def test_a_revisit_goes_with_its_original_when_a_disk_loses_that(
             requested_at=moment,
             finished_at=moment,
         )
-        journal.finish([(capture, stored, ())])
+        journal.finish(capture, stored)
         return stored
 
     body, other = exchange(BODY), exchange(b"another page")

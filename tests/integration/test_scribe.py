@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -69,10 +70,10 @@ class Disk:
 class Room:
     """A scribe with a journal and a disk of its own; `told` are the addresses it told of."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, name: str = "slug-000000-x", journal: Journal | None = None) -> None:
         (folder / "data").mkdir()
-        self.journal = Journal(folder / "journal.sqlite")
-        self.disk = Disk(WarcWriter(folder, "slug-000000-x", warcinfo=info))
+        self.journal = journal or Journal(folder / "journal.sqlite")
+        self.disk = Disk(WarcWriter(folder, name, warcinfo=info))
         self.told: list[str] = []
         self.requisites = 0
         self.scribe = Scribe(journal=self.journal, store=self.disk, new_id=ids(), earlier=None, told=self._told)
@@ -94,6 +95,13 @@ class Room:
         found = Inquiry(Target(id=number, url=url, address=url, host="a.example"), SystemClock())
         for each in exchanges or (exchange(name.encode()),):
             found.counts.add(dataclasses.replace(each, url=url))
+        return found
+
+    @staticmethod
+    def answer_of(target: Target) -> Inquiry:
+        """What is to be written for a target that the journal handed out."""
+        found = Inquiry(target, SystemClock())
+        found.counts.add(dataclasses.replace(exchange(target.url.encode()), url=target.url))
         return found
 
     def close(self) -> None:
@@ -237,6 +245,69 @@ def test_sheets_that_end_at_the_same_time_share_the_room_of_their_page(tmp_path:
         assert second.signals == ("its page has 2000 requisites: 998 named here are left out",)
 
     assert at_work(tmp_path, story) is None
+
+
+def test_sheets_that_end_in_two_processes_share_the_room_of_their_page_exactly(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other process is at work between our look at what there is and our entry, as far as it is let."""
+    need = tuple(Requisite(address=f"http://b.example/{one}", host="b.example") for one in range(2000))
+    sheets = tuple(Requisite(address=f"http://b.example/s{one}", host="b.example") for one in range(2))
+    (tmp_path / "other").mkdir()
+
+    async def other_process(sheet: Target) -> None:
+        room = Room(tmp_path / "other", "other", Journal(tmp_path / "journal.sqlite", 1))
+        work = asyncio.create_task(room.scribe.work())
+        room.scribe.answer(room.answer_of(sheet), need[1000:])
+        await written(room)
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+        room.close()
+
+    async def story(room: Room) -> None:
+        room.scribe.answer(room.inquiry("page"), sheets)
+        await written(room)
+        first, second = room.journal.take(2)
+        elsewhere = threading.Thread(target=lambda: asyncio.run(other_process(second)))
+        ask = room.journal.requisites
+
+        def look(page: int) -> int:
+            found = ask(page)
+            if not elsewhere.ident:
+                elsewhere.start()
+                elsewhere.join(0.5)
+                assert elsewhere.is_alive(), "it was let in between"
+            return found
+
+        monkeypatch.setattr(room.journal, "requisites", look)
+        room.scribe.answer(room.answer_of(first), need[:1500])
+        await written(room)
+        await asyncio.to_thread(elsewhere.join)
+        page, one, two = room.journal.captures()
+        assert ask(page.target.id) == 2000
+        assert one.signals == ()
+        assert two.signals == ("its page has 2000 requisites: 2 named here are left out",)
+
+    assert at_work(tmp_path, story) is None
+
+
+def test_a_journal_that_fails_in_the_middle_has_entered_nothing_of_what_is_not_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(name: str, value: str, records: object) -> None:
+        raise StoreError("no space left")
+
+    async def story(room: Room) -> None:
+        room.scribe.answer(room.inquiry("one"), ())
+        await written(room)
+        monkeypatch.setattr(room.journal, "note", full)
+        room.scribe.answer(room.inquiry("two"), ())
+        with pytest.raises(StoreError, match="no space left"):
+            await room.scribe.aside("note", "value", [exchange(b"aside")])
+        assert [capture.target.url for capture in room.journal.captures()] == room.told == ["http://a.example/one"]
+        assert len(room.journal.take(5)) == 1, "the other one waits for --resume"
+
+    assert isinstance(at_work(tmp_path, story), StoreError)
 
 
 def test_a_full_disk_enters_nothing_and_is_told_to_everybody(tmp_path: Path) -> None:

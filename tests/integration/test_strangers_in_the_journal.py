@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from archives import START, Archivist, Files, Pen, seal_over, write
+from attacks_on_coworkers import ANN, CY, agreed, name_coworkers, revocation
 from attacks_on_keys import NEW, OLD, PAPER, name_paper, revoke, rotate
 from preserve.adapters.archive import Archive
 from preserve.adapters.clock import SystemClock
@@ -160,3 +161,29 @@ def test_what_the_log_holds_already_gets_its_place_whoever_signed_it(archivist: 
     (place.root / "events" / name).rename(place.root / "journal" / name)
     assert place.finish() == 2
     assert (place.root / "events" / name).is_dir()
+
+
+@pytest.mark.parametrize(
+    ("people", "enough"), [((ANN, CY), True), ((ANN,), False), ((ANN, STRANGER), False)], ids=["two", "one", "other"]
+)
+def test_a_revocation_by_co_workers_that_a_stranger_entered(
+    archivist: Archivist, tmp_path: Path, people: tuple[Pen, ...], enough: bool
+) -> None:
+    """Whoever enters it: it is by those who agreed, when they are enough."""
+    name_coworkers(archivist)
+    place = _place(archivist, tmp_path / "archive")
+    _stage(place, STRANGER, body=agreed(archivist, revocation(), people))
+    if enough:
+        assert place.finish() == 3
+        return
+    with pytest.raises(TrustError, match="nobody whom you trust signed it"):
+        place.finish()
+
+
+def test_a_revocation_by_co_workers_of_another_archive(archivist: Archivist, tmp_path: Path) -> None:
+    name_coworkers(archivist)
+    place = _place(archivist, tmp_path / "archive")
+    other = Archivist(id="archive.example/other", origin=archivist.origin)
+    _stage(place, OLD, body=agreed(other, revocation(), (ANN, CY)))
+    with pytest.raises(TrustError, match="did not sign this"):
+        place.finish()

@@ -12,6 +12,9 @@ from typing import Any
 import pytest
 import trustme
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from misbehaviours import PAGE, MisbehavingSite, Peer, fields, whole
 from preserve.errors import ConfigError
@@ -115,6 +118,22 @@ def test_a_bad_certificate_is_refused_and_kept(
     assert exchange.tls is not None
     assert exchange.tls.problem == problem
     assert exchange.tls.chain[0] == ssl.PEM_cert_to_DER_cert(leaf.cert_chain_pems[0].bytes().decode())
+
+
+def test_a_name_that_stands_in_the_common_name_alone_is_none(loop: str, tmp_path: Path) -> None:
+    """RFC 9110 section 4.3.4: a client must not look there."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOST)])
+    made = x509.CertificateBuilder(name, name, key.public_key(), 1).not_valid_before(datetime.now(UTC) - timedelta(days=1))
+    made = made.not_valid_after(datetime.now(UTC) + timedelta(days=1)).add_extension(x509.BasicConstraints(ca=True, path_length=0), True)  # fmt: skip
+    pem = made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+    both = tmp_path / "both.pem"
+    both.write_bytes(pem + key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))  # fmt: skip
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(both)
+    with MisbehavingSite(context) as site:
+        exchange = _one(loop, site, tmp_path, None, cacert=both)
+    assert (exchange.outcome, exchange.problem) == (Outcome.FAILED, "the certificate is for another host")
 
 
 @pytest.mark.parametrize(("make", "problem"), _BAD.values(), ids=_BAD.keys())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections import Counter
 from collections.abc import Sequence
 
 import pytest
@@ -16,7 +17,7 @@ from preserve.model.web import Target
 class Turns:
     """A journal's `take` over a list."""
 
-    def __init__(self, hosts: str) -> None:
+    def __init__(self, hosts: Sequence[str]) -> None:
         self.targets = [Target(id=i, url=f"http://{h}/{i}", address=f"http://{h}/{i}", host=h) for i, h in enumerate(hosts)]
 
     def __call__(self, limit: int) -> Sequence[Target]:
@@ -74,6 +75,31 @@ def test_who_asks_nothing_keeps_nobody_waiting() -> None:
     time.seconds = 1.0
     assert frontier.poll() is not None
     assert frontier.exhausted
+
+
+def test_hosts_that_are_done_with_are_forgotten() -> None:
+    """Also those that were left before their distance was over: a run may have a hundred thousand hosts."""
+    time = Time()
+    frontier = Frontier(Turns([f"h{number}" for number in range(500)]), time, per_host=2, delay=0.5, window=20)
+    for _ in range(500):
+        target = frontier.poll()
+        assert target is not None
+        frontier.leave(target.host)
+        time.seconds += 0.1
+    assert len(frontier._hosts) < 50
+
+
+def test_a_host_keeps_its_distance_until_it_is_forgotten() -> None:
+    time = Time()
+    frontier = Frontier(Turns("aba"), time, per_host=2, delay=0.5, window=2)
+    for _ in range(2):
+        target = frontier.poll()
+        assert target is not None
+        frontier.leave(target.host)
+    assert frontier.poll() is None
+    assert frontier.soonest() == 0.5
+    time.seconds = 0.5
+    assert frontier.poll() is not None
 
 
 def test_a_small_window_still_hands_out_everything() -> None:
@@ -228,7 +254,7 @@ def test_who_is_led_to_a_host_at_rest_waits_with_it_and_counts_as_waiting() -> N
         assert frontier.resting == 2
         assert frontier.poll() is None
         assert await asyncio.wait_for(rest, 1) is True
-        assert frontier.resting == 0
+        assert frontier.resting == 1
         assert not hop.done(), "the one that rested goes first"
         frontier.leave("a")
         await asyncio.wait_for(hop, 1)
@@ -245,6 +271,55 @@ def test_targets_of_hosts_at_rest_do_not_fill_the_window() -> None:
         assert _drain(frontier) == ["b"] * 40
         assert await asyncio.wait_for(rest, 1) is False
         assert _drain(frontier) == ["a"] * 39
+
+    asyncio.run(scene())
+
+
+def test_nothing_of_a_host_is_handed_out_while_something_is_sought_there() -> None:
+    async def scene() -> None:
+        frontier = _frontier("aab", per_host=2)
+        assert frontier.poll() is not None
+        with frontier.sought("a"), frontier.sought("a"):
+            assert _drain(frontier) == ["b"]
+            await asyncio.wait_for(frontier.enter("a"), 1)
+            frontier.leave("a")
+        assert _drain(frontier) == ["a"]
+
+    asyncio.run(scene())
+
+
+def test_no_more_are_handed_out_or_let_in_than_the_run_may_ask() -> None:
+    async def scene() -> None:
+        frontier = Frontier(Turns("abcd"), time.monotonic, per_host=1, delay=0, window=20, concurrency=2, patience=1)
+        assert frontier.poll() is not None
+        assert frontier.poll() is not None
+        assert frontier.full
+        assert frontier.poll() is None
+        hop = asyncio.create_task(frontier.enter("e"))
+        rest = asyncio.create_task(frontier.rest("a", 0.01))
+        await asyncio.wait_for(hop, 1)
+        await asyncio.sleep(0.05)
+        assert not rest.done(), "it comes back when there is a place"
+        assert frontier.poll() is None
+        frontier.leave("e")
+        assert await asyncio.wait_for(rest, 1)
+        assert frontier.full
+
+    asyncio.run(scene())
+
+
+def test_in_a_hurry_who_may_wait_until_the_run_is_resumed_does() -> None:
+    async def scene() -> None:
+        frontier = _frontier("a", per_host=1)
+        assert frontier.poll() is not None
+        may, must = (asyncio.create_task(frontier.enter("a", may_wait=wait)) for wait in (True, False))
+        await asyncio.sleep(0)
+        frontier.hurry()
+        assert await asyncio.wait_for(may, 1) is False
+        assert await frontier.enter("a", may_wait=True) is False
+        assert await frontier.enter("b", may_wait=True) is True, "where there is no queue nobody waits"
+        frontier.leave("a")
+        assert await asyncio.wait_for(must, 1) is True
 
     asyncio.run(scene())
 
@@ -281,21 +356,29 @@ def test_who_is_cancelled_at_rest_lets_the_others_in() -> None:
 
 @pytest.mark.parametrize("seed", range(12))
 def test_nobody_is_forgotten_whatever_happens(seed: int) -> None:
-    """Targets that rest, are led elsewhere and answer, at random, under a bound like the capture's: all come to their end."""
+    """Targets that rest, are led elsewhere, seek something for others and answer, at random, within the bounds: all come to their end."""
     chance = random.Random(seed)
     per_host, limit = chance.randint(1, 3), chance.randint(1, 6)
     ended: list[int] = []
-    asking: dict[str, int] = {}
+    asking: Counter[str] = Counter()
 
     async def ask(frontier: Frontier, target: Target) -> None:
         host = target.host
         for _ in range(chance.randint(1, 4)):
-            asking[host] = asking.get(host, 0) + 1
+            asking[host] += 1
             assert asking[host] <= per_host
+            assert asking.total() <= limit
             await asyncio.sleep(0)
             asking[host] -= 1
             what = chance.random()
-            if what < 0.3:
+            if what < 0.15:
+                with frontier.sought(host):
+                    frontier.leave(host, unused=True)
+                    elsewhere = chance.choice("abcdef")
+                    assert await frontier.enter(elsewhere)
+                    frontier.leave(elsewhere)
+                await frontier.enter(host)
+            elif what < 0.3:
                 if not await frontier.rest(host, chance.random() / 200, later=chance.random() < 0.5):
                     break
             elif what < 0.6:
@@ -316,6 +399,7 @@ def test_nobody_is_forgotten_whatever_happens(seed: int) -> None:
             per_host=per_host,
             delay=0,
             window=8,
+            concurrency=limit,
             patience=0.05,
             wake=awake.set,
         )
@@ -327,7 +411,7 @@ def test_nobody_is_forgotten_whatever_happens(seed: int) -> None:
 
         while not frontier.exhausted or tasks:
             awake.clear()
-            while len(tasks) - frontier.resting < limit and (target := frontier.poll()) is not None:
+            while (target := frontier.poll()) is not None:
                 task = asyncio.create_task(ask(frontier, target))
                 tasks.add(task)
                 task.add_done_callback(ended)

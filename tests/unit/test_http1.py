@@ -130,6 +130,7 @@ def test_the_last_chunk_completes_the_body_even_without_its_last_line(step: int)
         (b"3\r\nabcdef\r\n0\r\n\r\n", "a chunk is longer than it says (body byte 6)"),
         (b"0x3\r\nabc\r\n0\r\n\r\n", "a chunk size cannot be read (body byte 0)"),
         (b"1" * 17_000, "a line of the chunk framing never ends (body byte 0)"),
+        (b"3;" + b"x" * 17_000 + b"\r\nabc\r\n0\r\n\r\n", "a line of the chunk framing never ends (body byte 0)"),
         (b"0\r\n" + b"X: y\r\n" * 12_000, "the trailer section never ends (body byte 65541)"),
     ],
 )
@@ -154,6 +155,14 @@ def test_contradicting_lengths_are_kept_and_never_called_done() -> None:
     parser, raw, _ = _read(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 5\r\n\r\nabcde")
     assert (parser.state, raw) == (State.BODY, b"abcde")
     assert parser.broken == "the Content-Length fields contradict each other"
+
+
+def test_a_length_beyond_all_numbers_is_a_length_that_was_not_reached(step: int) -> None:
+    parser, raw, _ = _read(b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 5_000 + b"\r\n\r\nabcde", step=step)
+    assert (parser.state, raw) == (State.BODY, b"abcde")
+    assert parser.broken == "the Content-Length is larger than any body"
+    parser, raw, _ = _read(b"HTTP/1.1 200 OK\r\nContent-Length: " + b"0" * 5_000 + b"5\r\n\r\nabcde", step=step)
+    assert (parser.state, raw, parser.expected) == (State.DONE, b"abcde", 5)
 
 
 def test_the_body_is_cut_at_the_limit(step: int) -> None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import date, datetime
@@ -56,13 +56,13 @@ CREATE TABLE citations(id INTEGER PRIMARY KEY, source INTEGER NOT NULL REFERENCE
   target INTEGER REFERENCES targets(id), not_captured TEXT) STRICT;
 CREATE INDEX answers ON citations(target);
 CREATE TABLE records(warc TEXT NOT NULL, idx INTEGER NOT NULL, offset INTEGER NOT NULL, length INTEGER NOT NULL,
-  sha256 TEXT NOT NULL, type TEXT NOT NULL, record_id TEXT NOT NULL, target INTEGER, PRIMARY KEY(warc, idx)) STRICT, WITHOUT ROWID;
+  sha256 TEXT NOT NULL, crc32 INTEGER NOT NULL, type TEXT NOT NULL, record_id TEXT NOT NULL, target INTEGER, PRIMARY KEY(warc, idx)) STRICT, WITHOUT ROWID;
 CREATE INDEX evidence ON records(target);
 CREATE TABLE payloads(sha256 BLOB PRIMARY KEY, url TEXT NOT NULL, date TEXT NOT NULL, warc TEXT NOT NULL,
   idx INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE circumstances(name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 """
-_VERSION = 3
+_VERSION = 4
 _WAITING, _TAKEN, _DONE = 0, 1, 2
 _PATIENCE = 10.0
 """Seconds to wait for somebody who reads the file. We alone write it, so nothing else can be in the way."""
@@ -129,15 +129,20 @@ class Journal:
 
     @contextmanager
     def planning(self) -> Iterator[None]:
-        """One transaction around many additions: all of them count, or none."""
+        """One transaction around many additions: all of them count, or none, and nobody else's come between. One inside another is part of it."""
+        within = self._db.in_transaction
+        if within:
+            yield
+            return
         with _translated(self._path):
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
+                self._db.execute("COMMIT")
             except BaseException:
-                self._db.execute("ROLLBACK")
+                if self._db.in_transaction:  # a disk that is full may have ended it already
+                    self._db.execute("ROLLBACK")
                 raise
-            self._db.execute("COMMIT")
 
     def begin(self, identity: RunIdentity, settings: str) -> None:
         """Name the run; `settings` is its signed JSON."""
@@ -213,19 +218,32 @@ class Journal:
                 for _turn, number, url, address, host, *need in sorted(rows)
             )
 
-    def finish(self, done: Iterable[tuple[Capture, Iterable[Stored], Sequence[Requisite]]]) -> int:
-        """Targets are done: the results, every record written for them, and what they need, at once.
-
-        Returns how many requisites were added; an address that the run has already stays what it is.
-        """
-        added = 0
+    def finish(self, capture: Capture, records: Iterable[Stored]) -> None:
+        """A target is done: the result, and every record written for it, at once."""
         with self.planning():
-            for capture, records, needed in done:
-                self._insert(records, capture.target.id)
-                self._db.execute("UPDATE targets SET state=?, result=? WHERE id=?", (_DONE, _pack(capture), capture.target.id))
-                if needed:
-                    added += self._need(capture.target, needed)
-        return added
+            self._insert(records, capture.target.id)
+            self._db.execute("UPDATE targets SET state=?, result=? WHERE id=?", (_DONE, _pack(capture), capture.target.id))
+
+    def need(self, target: Target, needed: Iterable[Requisite], most: int) -> tuple[int, int]:
+        """Enter what a target needs, as far as the run lacks it and its page, with all its sheets, has no more than `most`.
+
+        Returns how many were added and how many there was no room for; an address that the run has already stays what it is.
+        """
+        page = target.id if target.need is None else target.need.page
+        level = 1 if target.need is None else target.need.level + 1
+        added = left = 0
+        with self.planning():
+            room = most - self.requisites(page)
+            for one in needed:
+                if self._db.execute("SELECT 1 FROM targets WHERE key=?", (one.address,)).fetchone() is not None:
+                    continue
+                if added >= room:
+                    left += 1
+                    continue
+                self._add(one.address, one.address, one.address, one.host, target.id, page, level)
+                added += 1
+            self._db.execute("UPDATE targets SET requisites=requisites+? WHERE id=?", (added, page))
+        return added, left
 
     def requisites(self, page: int) -> int:
         """How many targets were entered because of this page."""
@@ -362,23 +380,21 @@ class Journal:
     def _next(self, table: str) -> int:
         return int(self._db.execute(f"SELECT coalesce(max(id)+1,0) FROM {table}").fetchone()[0])  # noqa: S608 - our own table names
 
-    def _need(self, target: Target, needed: Sequence[Requisite]) -> int:
-        """Enter what a finished target needs, as far as the run lacks it."""
-        page = target.id if target.need is None else target.need.page
-        level = 1 if target.need is None else target.need.level + 1
-        added = 0
-        for one in needed:
-            if self._db.execute("SELECT 1 FROM targets WHERE key=?", (one.address,)).fetchone() is None:
-                self._add(one.address, one.address, one.address, one.host, target.id, page, level)
-                added += 1
-        self._db.execute("UPDATE targets SET requisites=requisites+? WHERE id=?", (added, page))
-        return added
-
     def _insert(self, records: Iterable[Stored], target: int | None) -> None:
         self._db.executemany(
-            "INSERT INTO records VALUES(?,?,?,?,?,?,?,?)",
+            "INSERT INTO records VALUES(?,?,?,?,?,?,?,?,?)",
             (
-                (r.warc, r.index, r.offset, r.length, r.sha256, r.type, r.record_id, None if r.type == "warcinfo" else target)
+                (
+                    r.warc,
+                    r.index,
+                    r.offset,
+                    r.length,
+                    r.sha256,
+                    r.crc32,
+                    r.type,
+                    r.record_id,
+                    None if r.type == "warcinfo" else target,
+                )
                 for r in records
             ),
         )
@@ -438,8 +454,10 @@ def _body(sha256: str, framed: bool) -> bytes:
 
 
 def _stored(row: Any) -> Stored:
-    warc, index, offset, length, sha256, kind, record_id, _target = row
-    return Stored(warc=warc, index=index, offset=offset, length=length, sha256=sha256, type=kind, record_id=record_id)
+    warc, index, offset, length, sha256, crc32, kind, record_id, _target = row
+    return Stored(
+        warc=warc, index=index, offset=offset, length=length, sha256=sha256, crc32=crc32, type=kind, record_id=record_id
+    )
 
 
 def _citation(text: str) -> Citation:

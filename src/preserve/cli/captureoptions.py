@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
+_SMALLEST_FILE = 1000**2
 _SIZES = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "t": 1000**4}
 
 
@@ -35,6 +36,13 @@ def _size(text: str) -> int:
     if unit not in _SIZES or not number.isascii() or not number.isdigit() or int(number) == 0:
         raise click.BadParameter(f"{text!r} is not a size; write for example 500M or 2G")
     return int(number) * _SIZES[unit]
+
+
+def _file_size(text: str) -> int:
+    size = _size(text)
+    if size < _SMALLEST_FILE:
+        raise click.BadParameter(f"{text!r} is too small for a file; at least 1M")
+    return size
 
 
 class _Seconds(click.FloatRange):
@@ -103,7 +111,9 @@ _OPTIONS = (
         show_default=True,
         help="What an invalid certificate means: no capture, or a capture that is marked.",
     ),
-    click.option("--concurrency", type=click.IntRange(1, 1000), default=32, show_default=True, help="Targets at once."),
+    click.option(
+        "--concurrency", type=click.IntRange(1, 1000), default=32, show_default=True, help="Requests at once, to all hosts."
+    ),
     click.option("--per-host", type=click.IntRange(1, 100), default=2, show_default=True, help="Requests at once to one host."),
     click.option(
         "--delay", type=_Seconds(min=0), default=0.5, show_default=True, help="Seconds between two requests to a host."
@@ -118,9 +128,21 @@ _OPTIONS = (
     click.option(
         "--timeout", type=SECONDS, default=30.0, show_default=True, help="Give up after so many seconds without a byte."
     ),
-    click.option("--total-timeout", type=SECONDS, default=900.0, show_default=True, help="Seconds for one target in all."),
+    click.option(
+        "--total-timeout",
+        type=SECONDS,
+        default=900.0,
+        show_default=True,
+        help="Seconds for one target in all, queues not counted.",
+    ),
     click.option(
         "--max-size", type=_size, metavar="SIZE", default="2G", show_default=True, help="Cut a body after so many bytes."
+    ),
+    click.option(
+        "--warc-size",
+        type=_file_size,
+        metavar="SIZE",
+        help="Begin another WARC file when one has reached so many bytes.  [default: 1 GiB]",
     ),
     click.option(
         "--robots",
@@ -205,6 +227,7 @@ class Given:
     timeout: float
     total_timeout: float
     max_size: int
+    warc_size: int | None
     robots: str
     no_requisites: bool
     tsa: tuple[str, ...]
@@ -272,6 +295,7 @@ class Given:
             authorities=() if self.no_timestamp else authorities,
             resume=resume,
             workers=self.workers,
+            warc_size=self.warc_size,
             egress_ip=config.egress_ip,
         )
 

@@ -26,8 +26,7 @@ from preserve.formats.entity import entity
 from preserve.formats.url import BadUrl, parse
 from preserve.model.run import Counts
 from preserve.model.web import Capture, Outcome, Requisite, Target
-from preserve.ports import Clock, Fetcher, Journal, Originals, Reader, WarcStore
-from preserve.rules import requisites
+from preserve.ports import Clock, Fetcher, Journal, Originals, Reader, Turnstile, WarcStore
 
 if TYPE_CHECKING:
     from preserve.flows.judging import Judging
@@ -55,8 +54,9 @@ class CaptureRun:
         earlier: Originals | None = None,
         company: Company | None = None,
         archives: Fetcher | None = None,
+        turnstile: Turnstile | None = None,
     ) -> None:
-        """`archives` reaches the web archives that are configured. `earlier` finds what sealed runs of the archive hold. In `company` the run goes on until it is stopped."""
+        """`archives` reaches the web archives that are configured. `earlier` finds what sealed runs of the archive hold. In `company` the run goes on until it is stopped, and `turnstile` is shared."""
         self._journal = journal
         self._store = store
         self._clock = clock
@@ -65,7 +65,6 @@ class CaptureRun:
         self._company = company
         self._counts = Counts()
         self._stored = 0
-        self._asking = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._reading = asyncio.Lock()
         self._problem: BaseException | None = None
@@ -99,8 +98,10 @@ class CaptureRun:
             per_host=manners.per_host,
             delay=manners.delay,
             window=window,
+            concurrency=manners.concurrency,
             patience=manners.patience,
             wake=self._wake.set,
+            turnstile=turnstile,
         )
 
     def stop(self) -> None:
@@ -137,7 +138,6 @@ class CaptureRun:
         while True:
             self._wake.clear()
             while self._may_ask(limit) and (target := self._frontier.poll()) is not None:
-                self._asking += 1
                 task = asyncio.create_task(self._target(target))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
@@ -158,11 +158,10 @@ class CaptureRun:
 
     def _may_ask(self, limit: int) -> bool:
         """Whether one more target may be asked: not more at once than wanted, and not more than can be read and written."""
-        resting = self._frontier.resting
         return (
             not self._stopping
-            and self._asking - resting < limit
-            and len(self._tasks) - resting < 2 * limit
+            and not self._frontier.full
+            and len(self._tasks) - self._frontier.resting < 2 * limit
             and not self._scribe.behind
         )
 
@@ -201,7 +200,7 @@ class CaptureRun:
 
     async def _target(self, target: Target) -> None:
         """Ask one target, and hand over what came of it to be written when nothing more will be asked."""
-        slot = Slot(self._frontier, target.host)
+        slot = Slot(self._frontier, target.host, self._clock)
         inquiry = Inquiry(target, self._clock)
         try:
             try:
@@ -210,13 +209,13 @@ class CaptureRun:
                     slot.unused()
                     inquiry.counts.end(Outcome.REFUSED if url.policy else Outcome.FAILED, url.problem)
                 else:
+                    if self._company is not None:
+                        await slot.begin()
                     await self._pursuit.follow(url, inquiry.counts, slot)
                 if target.need is None and not inquiry.cut_short:
                     await self._conclude(inquiry, slot)
             finally:
                 slot.release()
-                self._asking -= 1
-                self._wake.set()
             if inquiry.cut_short:
                 # What came is kept and answers nobody; the journal still has the target as one that waits for --resume.
                 await self._scribe.aside(f"cut-short:{target.id}", "", inquiry.exchanges)
@@ -253,6 +252,8 @@ class CaptureRun:
 
     async def _needs(self, target: Target, trail: Trail) -> tuple[Requisite, ...]:
         """What the page or the style sheet that this target led to names; remarks on it go into the trail."""
+        from preserve.rules import requisites  # noqa: PLC0415 -- a run that keeps the pages alone starts faster without
+
         last = trail.final
         as_ = None if last is None else requisites.kind(last, 0 if target.need is None else target.need.level)
         if last is None or as_ is None:

@@ -2,7 +2,9 @@
 
 Strategy. Every host has a queue, a count of requests under way and the time from which the next may start. A heap holds the
 hosts that have something to ask, by that time. Redirect hops and robots.txt are requests like any other: they enter through
-`enter`, which reserves the host's next free moment, so that neither targets nor hops starve the other.
+`enter`, which reserves the host's next free moment, so that neither targets nor hops starve the other. A place is one at the host and
+one of those that the run has in all; who waits for one has none, and who has one waits for nobody else, so that nobody can wait in
+a circle (docs/adr/0255-who-waits-has-no-place.md).
 
 A host in trouble rests (`rest`), and its queue with it, while the others go on. A run with nothing else to do waits for such hosts, but
 not for long: its patience is so many seconds for all of them together. While a host is in trouble one request at a time finds out
@@ -13,53 +15,29 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import sys
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
+from preserve.flows.hosts import Host, Rest
 from preserve.model.web import Target
+from preserve.ports import Turnstile
 
 _MOST_RESTS = 1000
-"""Requests that wait for hosts in trouble; one more is not waited with."""
+"""Requests that wait for hosts in trouble; one more is not waited with. As many that queue up at hosts take nobody else's place."""
 _MOST_HELD = 10_000
-"""Targets in memory whose hosts rest; beyond them no more are taken until some host is done with."""
-
-
-class _Host:
-    __slots__ = ("active", "free_at", "listed", "name", "queue", "rests", "troubled", "waiting")
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.queue: deque[Target] = deque()
-        self.waiting: deque[asyncio.Future[None]] = deque()
-        self.active = 0
-        self.free_at = 0.0
-        self.listed: float | None = None
-        self.rests = 0
-        self.troubled = False
-
-
-class _Rest:
-    """One request that waits for its host: until when, whether for all others too, and what it will be told."""
-
-    __slots__ = ("host", "later", "over", "until")
-
-    def __init__(self, host: _Host, until: float, later: bool, over: asyncio.Future[bool]) -> None:
-        self.host = host
-        self.until = until
-        self.later = later
-        self.over = over
-
-    def end(self, go_on: bool) -> None:
-        if not self.over.done():
-            self.over.set_result(go_on)
+"""Targets in memory whose hosts cannot be asked now; beyond them no more are taken until some host is done with."""
+_LOOK_AGAIN = 0.02
+"""Seconds until a process looks again whether another one has left a host."""
 
 
 class Frontier:
     """The open targets of a run in the order they may be asked.
 
     `take(n)` fetches up to n more from the journal, `now()` gives seconds, `per_host` bounds the requests under way to one host,
-    `delay` is the seconds between the starts of two of them, `patience` the seconds that the run may be idle for hosts in trouble.
-    `wake()` is called when one that was handed out begins to wait for its host: then `poll` may have something for its place.
+    `concurrency` those to all of them, `delay` is the seconds between the starts of two to one host, `patience` the seconds that the
+    run may be idle for hosts in trouble. `wake()` is called when a place was given back: then `poll` may have something for it.
     """
 
     def __init__(
@@ -70,25 +48,34 @@ class Frontier:
         per_host: int,
         delay: float,
         window: int,
+        concurrency: int = sys.maxsize,
         patience: float = 0.0,
         wake: Callable[[], None] = lambda: None,
+        turnstile: Turnstile | None = None,
     ) -> None:
+        """`turnstile` is what the processes have in common that share a run."""
         self._take = take
         self._now = now
         self._per_host = per_host
         self._delay = delay
         self._window = window
+        self._concurrency = concurrency
         self._patience = patience
         self._wake = wake
+        self._turnstile = turnstile
         self._idle_since: float | None = None
-        self._hosts: dict[str, _Host] = {}
-        self._heap: list[tuple[float, int, _Host]] = []
+        self._hosts: dict[str, Host] = {}
+        self._heap: list[tuple[float, int, Host]] = []
         self._count = 0
         self._queued = 0
         self._held = 0
         self._active = 0
         self._stalled = 0
-        self._rests: set[_Rest] = set()
+        self._crowded: dict[str, Host] = {}
+        self._cooling: deque[Host] = deque()
+        self._may_wait: set[asyncio.Future[bool]] = set()
+        self._back: deque[asyncio.Future[None]] = deque()
+        self._rests: set[Rest] = set()
         self._hurried = False
         self._dry = False
 
@@ -105,13 +92,29 @@ class Frontier:
 
     @property
     def resting(self) -> int:
-        """How many that were handed out wait for their hosts, and ask nobody meanwhile."""
-        return len(self._rests) + self._stalled
+        """How many that were handed out wait for their hosts, and ask nobody meanwhile; as many as are waited with."""
+        return min(len(self._rests) + self._stalled, _MOST_RESTS)
+
+    @property
+    def full(self) -> bool:
+        """Whether as many requests are under way as may be: nothing more is handed out."""
+        return self._active >= self._concurrency or bool(self._crowded) or bool(self._back)
 
     def poll(self) -> Target | None:
-        """A target that may be asked now, its host's slot already taken; None when none may. Give the slot back with `leave`."""
+        """A target that may be asked now, its place already taken; None when none may. Give the place back with `leave`."""
         if self._queued - self._held < self._window // 2:
             self._refill()
+        if self.full:
+            return None
+        target = self._first()
+        while target is None and not self._dry and self._queued < _MOST_HELD:
+            self._take_some()  # those at hand are of hosts that are slow: they shall not hold the others
+            target = self._first()
+        if self._rests:
+            self._consider()
+        return target
+
+    def _first(self) -> Target | None:
         now = self._now()
         while self._heap and self._heap[0][0] <= now:
             at, _, host = heapq.heappop(self._heap)
@@ -129,59 +132,114 @@ class Frontier:
             self._active += 1
             host.free_at = now + self._delay
             self._list(host)
-            if self._rests:
-                self._consider()
             return target
-        if self._rests:
-            self._consider()
         return None
 
     def soonest(self) -> float | None:
         """The time at which `poll` may have something, None when only the end of a request can bring it."""
         return self._heap[0][0] if self._heap else None
 
-    async def enter(self, name: str) -> None:
-        """Wait for a slot of that host and take it."""
+    async def enter(self, name: str, *, may_wait: bool = False) -> bool:
+        """Wait for a place at that host and take it: True. With `may_wait` it is False, and none is taken, when nobody is waited for any more."""
         host = self._host(name)
-        if host.active < self._room(host) and not host.waiting and not host.rests:
+        if not host.waiting and not host.rests and host.active < self._room(host) and not self.full:
             host.active += 1
             self._active += 1
+        elif may_wait and self._hurried:
+            return False
         else:
-            turn = asyncio.get_running_loop().create_future()
+            turn: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
             host.waiting.append(turn)
+            self._stalled += 1
+            if host.active < self._room(host) and not host.rests:
+                self._crowded[name] = host
+            self._wake()
             if host.rests:
-                self._stalled += 1
-                self._wake()
                 self._consider()
+            if may_wait:
+                self._may_wait.add(turn)
             try:
-                await turn  # whoever leaves hands the slot over, so nobody can slip in between
+                if not await turn:  # whoever leaves hands the place over, so nobody can slip in between
+                    return False
             except asyncio.CancelledError:
-                if turn.done() and not turn.cancelled():
+                if turn.done() and not turn.cancelled() and turn.result():
                     self.leave(name)
                 raise
+            finally:
+                self._stalled -= 1
+                self._may_wait.discard(turn)
         await self._start(host)
+        return True
 
     async def again(self, name: str) -> None:
-        """Keep a slot of that host, and wait until it may be asked once more."""
-        await self._start(self._host(name))
+        """Keep a place at that host, and wait until it may be asked once more."""
+        await self._start(self._host(name), again=True)
+
+    async def begin(self, name: str) -> None:
+        """Wait, with what was handed out, until no other process is in the way."""
+        if self._turnstile is not None:
+            await self._pass(self._turnstile, name)
+
+    @contextmanager
+    def sought(self, name: str) -> Iterator[None]:
+        """Hand out nothing of that host: whoever it was would only wait for what is sought. Who was handed out may ask there."""
+        host = self._host(name)
+        if not host.shut:
+            self._held += len(host.queue)
+        host.sought += 1
+        try:
+            yield
+        finally:
+            host.sought -= 1
+            if not host.shut:
+                self._held -= len(host.queue)
+                self._admit(host)
+                self._wake()
 
     def leave(self, name: str, *, unused: bool = False) -> None:
-        """Give a slot back; with `unused` also the moment that came with it: nothing was asked, so nobody has to keep a distance."""
+        """Give a place back; with `unused` also the moment that came with it: nothing was asked, so nobody has to keep a distance."""
         host = self._hosts[name]
         host.active -= 1
-        self._active -= 1
         if unused:
             host.free_at -= self._delay
+        if self._turnstile is not None:
+            self._turnstile.leave(name, unused=unused)
+        self._hand_on()
         self._admit(host)
-        if not host.queue and not host.active and not host.rests and not host.waiting and host.free_at <= self._now():
-            self._hosts.pop(host.name, None)
+        if host.idle and not host.cooling:
+            host.cooling = True
+            self._cooling.append(host)
+        self._forget()
         if self._rests:
             self._consider()
+        self._wake()
+
+    def _forget(self) -> None:
+        """Let go of hosts that are done with, once nobody has to keep a distance from what was asked there."""
+        now = self._now()
+        while self._cooling and self._cooling[0].free_at <= now:
+            host = self._cooling.popleft()
+            host.cooling = False
+            if host.idle:
+                del self._hosts[host.name]
+
+    def _hand_on(self) -> None:
+        """One of the places that the run has in all is free: to those who come back, to those who wait at hosts that have room."""
+        self._active -= 1
+        while self._back and self._active < self._concurrency:
+            turn = self._back.popleft()
+            if not turn.done():
+                self._active += 1
+                turn.set_result(None)
+        for host in tuple(self._crowded.values()):
+            if self._active >= self._concurrency:
+                break
+            self._admit(host)
 
     async def rest(self, name: str, seconds: float, *, later: bool = False) -> bool:
-        """Give back a slot of a host in trouble, leave it alone for `seconds`, and take the slot again: True.
+        """Give back a place at a host in trouble, leave it alone for `seconds`, and take the place again: True.
 
-        False when the run has no patience left for it; then the slot is given up. With `later` the others are asked first.
+        False when the run has no patience left for it; then the place is given up. With `later` the others are asked first.
         """
         host = self._host(name)
         host.troubled = True
@@ -189,14 +247,12 @@ class Frontier:
             self.leave(name)
             return False
         loop = asyncio.get_running_loop()
-        rest = _Rest(host, self._now() + seconds, later, loop.create_future())
+        rest = Rest(host, self._now() + seconds, later, loop.create_future())
         self._rests.add(rest)
-        if not host.rests:
+        if not host.shut:
             self._held += len(host.queue)
-            self._stalled += len(host.waiting)
         host.rests += 1
         timer = loop.call_later(seconds, self._consider, rest)
-        self._wake()
         self.leave(name)
         try:
             go_on = await rest.over
@@ -204,18 +260,32 @@ class Frontier:
             timer.cancel()
             self._rests.discard(rest)
             host.rests -= 1
-            if not host.rests:
+            if not host.shut:
                 self._held -= len(host.queue)
-                self._stalled -= len(host.waiting)
-                if rest.over.cancelled() or not rest.over.result():
-                    self._admit(host)
+            if not host.rests and (rest.over.cancelled() or not rest.over.result()):
+                self._admit(host)
         if go_on:
-            # The place that was given back is taken again whoever came meanwhile: one of them may be waiting for us.
-            host.active += 1
-            self._active += 1
+            host.active += 1  # whoever came meanwhile: who finds out whether the trouble is over goes first
+            await self._come_back(host)
             self._consider()
             await self._start(host)
         return go_on
+
+    async def _come_back(self, host: Host) -> None:
+        """Take one of the places that the run has in all, that at the host being ours."""
+        if self._active < self._concurrency and not self._back:
+            self._active += 1
+            return
+        turn = asyncio.get_running_loop().create_future()
+        self._back.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self.leave(host.name)
+            else:
+                host.active -= 1
+            raise
 
     def well(self, name: str) -> None:
         """The host has answered: its trouble is over."""
@@ -223,12 +293,16 @@ class Frontier:
         if host is not None and host.troubled:
             host.troubled = False
             self._admit(host)
+            self._wake()
 
     def hurry(self) -> None:
-        """Wait for no host in trouble any more."""
+        """Wait for no host in trouble any more, nor for a place where what is asked for can wait until the run is resumed."""
         self._hurried = True
         for rest in tuple(self._rests):
             rest.end(go_on=False)
+        for turn in tuple(self._may_wait):
+            if not turn.done():
+                turn.set_result(False)
 
     @property
     def hurried(self) -> bool:
@@ -240,7 +314,7 @@ class Frontier:
         """How many hosts have requests under way, or rest."""
         return sum(1 for host in self._hosts.values() if host.active or host.rests)
 
-    def _consider(self, ripe: _Rest | None = None) -> None:
+    def _consider(self, ripe: Rest | None = None) -> None:
         """Whose rest is over? What is waited for while nothing else is to do uses up the run's patience."""
         now = self._now()
         if self._active or self._queued > self._held or not (self._dry or self._held >= _MOST_HELD):
@@ -259,51 +333,69 @@ class Frontier:
             elif rest.until - now > left:
                 rest.end(go_on=False)
 
-    def _admit(self, host: _Host) -> None:
+    def _admit(self, host: Host) -> None:
         """Give what is free at the host to those who wait for it, else to its queue."""
+        self._crowded.pop(host.name, None)
         while host.waiting and not host.rests and host.active < self._room(host):
+            if self._active >= self._concurrency:
+                self._crowded[host.name] = host
+                break
             turn = host.waiting.popleft()
             if not turn.done():
                 host.active += 1
                 self._active += 1
-                turn.set_result(None)
+                turn.set_result(True)
         self._list(host)
 
-    async def _start(self, host: _Host) -> None:
-        """Wait for the host's next free moment, its slot being ours."""
+    async def _start(self, host: Host, *, again: bool = False) -> None:
+        """Wait for the host's next free moment, its place being ours."""
         start = max(self._now(), host.free_at)
         host.free_at = start + self._delay
         try:
             await asyncio.sleep(max(0.0, start - self._now()))
+            if self._turnstile is not None:
+                await self._pass(self._turnstile, host.name, again=again)
         except asyncio.CancelledError:
             self.leave(host.name)
             raise
 
+    @staticmethod
+    async def _pass(turnstile: Turnstile, name: str, *, again: bool = False) -> None:
+        wait = turnstile.again(name) if again else turnstile.enter(name)
+        while wait is None:
+            await asyncio.sleep(_LOOK_AGAIN)  # another process leaves without a word to us
+            wait = turnstile.enter(name)
+        if wait:
+            await asyncio.sleep(wait)
+
     def _refill(self) -> None:
         while not self._dry and self._queued - self._held < self._window and self._held < _MOST_HELD:
-            targets = self._take(self._window)
-            self._dry = not targets
-            for target in targets:
-                host = self._host(target.host)
-                host.queue.append(target)
-                self._queued += 1
-                if host.rests:
-                    self._held += 1
-                self._list(host)
+            self._take_some()
 
-    def _room(self, host: _Host) -> int:
+    def _take_some(self) -> None:
+        targets = self._take(self._window)
+        self._dry = not targets
+        for target in targets:
+            host = self._host(target.host)
+            host.queue.append(target)
+            self._queued += 1
+            if host.shut:
+                self._held += 1
+            self._list(host)
+
+    def _room(self, host: Host) -> int:
         return 1 if host.troubled else self._per_host
 
-    def _may_begin(self, host: _Host) -> bool:
-        return bool(host.queue) and not host.rests and not host.waiting and host.active < self._room(host)
+    def _may_begin(self, host: Host) -> bool:
+        return bool(host.queue) and not host.shut and not host.waiting and host.active < self._room(host)
 
-    def _host(self, name: str) -> _Host:
+    def _host(self, name: str) -> Host:
         host = self._hosts.get(name)
         if host is None:
-            host = self._hosts[name] = _Host(name)
+            host = self._hosts[name] = Host(name)
         return host
 
-    def _list(self, host: _Host) -> None:
+    def _list(self, host: Host) -> None:
         if (host.listed is None or host.listed > host.free_at) and self._may_begin(host):
             self._count += 1
             host.listed = host.free_at

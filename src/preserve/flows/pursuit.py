@@ -8,7 +8,9 @@ run: what else is cited from it is told so, and not asked.
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import TypeVar
 
 from preserve.flows.frontier import Frontier
 from preserve.flows.manners import Manners
@@ -16,17 +18,21 @@ from preserve.flows.once import Once
 from preserve.flows.trail import Trail
 from preserve.formats.entity import entity
 from preserve.formats.url import Url, join
-from preserve.model.web import Exchange, Outcome, Trouble
+from preserve.model.web import Exchange, Need, Outcome, Trouble
 from preserve.ports import Clock, Fetcher, Journal, Session
-from preserve.rules import redirect, requisites, retry
+from preserve.rules import redirect, retry
 from preserve.rules.robots import Answer, Robots
+
+_T = TypeVar("_T")
 
 _ROBOTS_SIZE = 1 << 19
 """Bytes of robots.txt that count; RFC 9309 section 2.5 asks for at least 500 KiB."""
 _ROBOTS_HOPS = 5
 """Redirects followed for robots.txt (RFC 9309 section 2.3.1.2)."""
 _REMEMBERED = 1024
-"""Hosts whose robots.txt is kept parsed; the journal has them all."""
+"""Hosts whose robots.txt is kept parsed; the journal has them all. A long one counts for many: parsed it is some 16 times as large."""
+_SHORT = 1 << 12
+"""Characters of a robots.txt that counts once."""
 _GIVEN_UP = 10_000
 """Hosts that are remembered as given up; the oldest is tried again."""
 _ENOUGH = 8
@@ -36,32 +42,69 @@ _ENOUGH = 8
 class Slot:
     """The one place at a host that a target holds while it asks."""
 
-    __slots__ = ("_frontier", "_host", "_unused")
+    __slots__ = ("_clock", "_frontier", "_host", "_unused", "waited")
 
-    def __init__(self, frontier: Frontier, host: str) -> None:
+    def __init__(self, frontier: Frontier, host: str, clock: Clock) -> None:
         self._frontier = frontier
         self._host: str | None = host
+        self._clock = clock
         self._unused = False
+        self.waited = 0.0
+        """Seconds that passed in queues: they are nobody's fault who is asked."""
+
+    async def begin(self) -> None:
+        """Wait until no other process that shares the run is in the way."""
+        if self._host is not None:
+            await self._frontier.begin(self._host)
 
     async def move(self, host: str) -> None:
         """Give the place back and queue up at `host` (the same one too: every request keeps the distance)."""
         self.release()
-        await self._frontier.enter(host)
+        with self._waiting():
+            await self._frontier.enter(host)
         self._host = host
+
+    async def move_on(self, host: str) -> bool:
+        """The same; False, and no place, when the run is to end before one is free there."""
+        self.release()
+        with self._waiting():
+            entered = await self._frontier.enter(host, may_wait=True)
+        self._host = host if entered else None
+        return entered
+
+    async def wait_for(self, sought: Awaitable[_T]) -> _T:
+        """Wait for what another seeks, and have no place meanwhile: that one may need it."""
+        self.unused()
+        self.release()
+        with self._waiting():
+            return await sought
+
+    def sought(self, host: str) -> AbstractContextManager[None]:
+        """Meanwhile nobody is sent to `host`, to wait there for what we are seeking."""
+        return self._frontier.sought(host)
 
     async def again(self) -> None:
         """Stay, and wait until the host may be asked once more."""
         if self._host is not None:
-            await self._frontier.again(self._host)
+            with self._waiting():
+                await self._frontier.again(self._host)
 
     async def rest(self, again: retry.Again) -> bool:
         """Leave the host alone as long as that says, then go on in the same place; False when the run does not wait for it."""
         host, self._host = self._host, None
         assert host is not None, "who asks has a place"
-        if await self._frontier.rest(host, again.seconds, later=again.later):
-            self._host = host
-            return True
-        return False
+        with self._waiting():
+            rested = await self._frontier.rest(host, again.seconds, later=again.later)
+        self._host = host if rested else None
+        return rested
+
+    @contextmanager
+    def _waiting(self) -> Iterator[None]:
+        began = self._clock.monotonic()
+        try:
+            yield
+        finally:
+            self.waited += self._clock.monotonic() - began
 
     @property
     def hurried(self) -> bool:
@@ -90,8 +133,7 @@ class Errand:
     def __init__(self, session: Session, slot: Slot, clock: Clock, seconds: float) -> None:
         self._session = session
         self._slot = slot
-        self._clock = clock
-        self._deadline = clock.monotonic() + seconds
+        self._deadline = clock.monotonic() + seconds - slot.waited
         self.cut_short = False
         """It would have been asked again, had the run not been told to end."""
 
@@ -100,12 +142,13 @@ class Errand:
     ) -> Exchange:
         """Ask, and again where that may help; `keep` is given each exchange, the last one is returned.
 
-        What is waited for a host in trouble is not counted. Without `insist` it is asked again once at most, and not at all where no
+        What is waited for a place, or for a host in trouble, is not counted. Without `insist` it is asked again once at most, and not at all where no
         connection came about.
         """
         attempt = 0
         while True:
-            exchange = await self._session.fetch(url.address, referrer=referrer, deadline=self._deadline, attempt=attempt)
+            deadline = self._deadline + self._slot.waited
+            exchange = await self._session.fetch(url.address, referrer=referrer, deadline=deadline, attempt=attempt)
             keep(exchange)
             again = retry.again(exchange, random.random())  # noqa: S311 - it spreads, it hides nothing
             if not insist and (attempt or exchange.trouble is Trouble.UNREACHABLE):
@@ -118,11 +161,9 @@ class Errand:
             if not again.seconds:
                 await self._slot.again()
                 continue
-            began = self._clock.monotonic()
             if not await self._slot.rest(again):
                 self.cut_short = self._slot.hurried
                 return exchange
-            self._deadline += self._clock.monotonic() - began
 
 
 class Pursuit:
@@ -143,8 +184,12 @@ class Pursuit:
         self._clock = clock
         self._manners = manners
         self._keep = keep
-        self._robots_known: Once[Answer | None] = Once(_REMEMBERED)
+        self._robots_known: Once[Answer | None] = Once(
+            _REMEMBERED, lambda answer: 1 + (len(answer.text) // _SHORT if answer else 0)
+        )
         self._given_up: dict[str, str] = {}
+        self._silent: dict[str, str] = {}
+        """Hosts to which the robots.txt of others led in vain; of their own addresses that says nothing yet."""
         self._unwanted: dict[str, int] = {}
 
     async def follow(self, url: Url, trail: Trail, slot: Slot) -> None:
@@ -169,8 +214,7 @@ class Pursuit:
                     return
                 if refusal and not answer.unreachable:
                     trail.signal(refusal)
-            referrer = None if need is None else requisites.referrer(need.referrer, url)
-            exchange = await errand.ask(url, trail.add, referrer=referrer)
+            exchange = await errand.ask(url, trail.add, referrer=_referrer(need, url))
             if errand.cut_short:
                 trail.cut_short = True
                 return
@@ -179,7 +223,7 @@ class Pursuit:
                 since = len(seen)
             onward = redirect.follow(exchange, url, seen, since)
             if onward is None:
-                if remark := retry.remark(exchange):
+                if remark := retry.remark(exchange) or redirect.remark(exchange):
                     trail.signal(remark)
                 return
             if onward.url is None:
@@ -187,20 +231,22 @@ class Pursuit:
                 return
             url = onward.url
             seen.append(url.address)
-            await slot.move(url.queue)
+            if not await slot.move_on(url.queue):
+                trail.cut_short = True
+                return
 
     def _learn(self, url: Url, exchange: Exchange) -> None:
         """What the end of asking one address says of its host."""
         host = url.host
         if exchange.trouble is Trouble.UNREACHABLE:
-            if len(self._given_up) >= _GIVEN_UP:
-                del self._given_up[next(iter(self._given_up))]
-            self._given_up[host] = f"{exchange.problem}: the host was given up before this address was asked"
+            _remember(self._given_up, host, f"{exchange.problem}: the host was given up before this address was asked")
         elif retry.asks_for_rest(exchange):
-            self._unwanted[host] = self._unwanted.get(host, 0) + 1
+            self._unwanted[host] = self._unwanted.pop(host, 0) + 1
+            if len(self._unwanted) > _GIVEN_UP:
+                del self._unwanted[next(iter(self._unwanted))]
             if self._unwanted[host] >= _ENOUGH:
                 told = f"it answered {exchange.status} to {_ENOUGH} addresses and asks to be left alone"
-                self._given_up[host] = f"the host was given up before this address was asked: {told}"
+                _remember(self._given_up, host, f"the host was given up before this address was asked: {told}")
         elif exchange.status is not None:
             self._unwanted.pop(host, None)
             self._given_up.pop(host, None)
@@ -213,20 +259,23 @@ class Pursuit:
         return None if answer is None else bool(answer.refusal(url.address, self._manners.user_agent))
 
     async def _robots(self, url: Url, slot: Slot) -> Answer | None:
-        """What the origin's robots.txt says; asked once a run, by the first target that needs it, in that target's slot.
+        """What the origin's robots.txt says; asked once a run, by the first target that needs it, beginning in that target's place.
 
-        None: the run was told to end while the host was waited for, and asks again when it is resumed.
+        None: the run was told to end while a host was waited for, and asks again when it is resumed.
         """
         origin = f"{url.scheme}://{url.host}"
-        if (known := self._robots_known.known(origin)) is not None:
-            return await known
-        kept = self._journal.noted(f"robots:{origin}")
-        if kept is not None:
-            return Answer.load(kept)
-        answer = await self._robots_known.ask(origin, lambda: self._ask_robots(origin, url, slot))
-        if answer is not None:
-            await slot.move(url.queue)
-        return answer
+        sought = self._robots_known.known(origin)
+        if sought is not None and sought.done():
+            return await sought
+        if sought is None:
+            kept = self._journal.noted(f"robots:{origin}")
+            if kept is not None:
+                return Answer.load(kept)
+            with slot.sought(url.queue):
+                answer = await self._robots_known.ask(origin, lambda: self._ask_robots(origin, url, slot))
+        else:
+            answer = await slot.wait_for(sought)
+        return answer if answer is not None and await slot.move_on(url.queue) else None
 
     async def _ask_robots(self, origin: str, url: Url, slot: Slot) -> Answer | None:
         errand = Errand(self._fetcher.session(), slot, self._clock, self._manners.total_timeout)
@@ -239,16 +288,43 @@ class Pursuit:
                 seen.append(place.address)
                 # A host that cannot be reached is tried again for the page's sake, not for this file's.
                 exchange = await errand.ask(place, exchanges.append, insist=False)
-                if errand.cut_short:
-                    await self._keep(f"cut-short:robots:{origin}", "", exchanges)
-                    return None
                 onward = redirect.follow(exchange, place, seen) if len(seen) <= _ROBOTS_HOPS else None
-                if onward is None or onward.url is None:
+                if errand.cut_short or onward is None or onward.url is None:
                     break
                 place = onward.url
-            answer = Answer(exchange.status, entity(exchange, _ROBOTS_SIZE).decode("utf-8", "replace"))
+                if place.host in self._silent:
+                    break
+                if not await slot.move_on(place.queue):
+                    errand.cut_short = True
+                    break
+                if place.host in self._silent:  # somebody who was before us learnt it
+                    slot.unused()
+                    break
+            slot.release()
+            if errand.cut_short:
+                await self._keep(f"cut-short:robots:{origin}", "", exchanges)
+                return None
+            if exchange.trouble is Trouble.UNREACHABLE and place.host != url.host:
+                _remember(self._silent, place.host, "")
+            status = None if place.host in self._silent else exchange.status
+            answer = Answer(status, entity(exchange, _ROBOTS_SIZE).decode("utf-8", "replace"))
             await self._keep(f"robots:{origin}", answer.dump(), exchanges)
         finally:
             for exchange in exchanges:
                 exchange.body.close()
         return answer
+
+
+def _remember(hosts: dict[str, str], host: str, why: str) -> None:
+    if len(hosts) >= _GIVEN_UP:
+        del hosts[next(iter(hosts))]
+    hosts[host] = why
+
+
+def _referrer(need: Need | None, url: Url) -> str | None:
+    """Where the request for a requisite says that it comes from."""
+    if need is None:
+        return None
+    from preserve.rules import requisites  # noqa: PLC0415 -- a run that keeps the pages alone starts faster without
+
+    return requisites.referrer(need.referrer, url)

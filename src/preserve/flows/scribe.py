@@ -21,7 +21,7 @@ from preserve.flows.originals import KnownBodies, payloads
 from preserve.formats.url import Url, parse
 from preserve.model.web import Capture, Exchange, Record, Requisite, Stored
 from preserve.ports import Journal, Originals, WarcStore
-from preserve.rules import record, requisites
+from preserve.rules import record
 
 _GATHER: Final = 0.01
 """Seconds for which the first one that ends waits for others: one transaction costs hardly more than one entry."""
@@ -31,6 +31,8 @@ _MOST_BYTES: Final = 8 << 20
 """Bytes of bodies, and of what they need, that may wait to be written, and that are written in one go."""
 _NEED: Final = 256
 """Bytes that are reckoned for each requisite that waits to be entered."""
+_REMEMBERED: Final = 1 << 14
+"""Name answers and certificates that are remembered as written; those of a host that comes back after so many others are kept again."""
 _MOST: Final = 256
 """How much else may wait, and be written in one go."""
 
@@ -176,67 +178,58 @@ class Scribe:
         """Write the records of all: for each item where its records end among them, and what the store returned."""
         records: list[Record] = []
         ends: list[int] = []
-        before = len(self._circumstances)
+        fresh: list[str] = []
         for item in batch:
             for exchange in item.exchanges:
-                records += self._records(exchange, probe=isinstance(item, _Aside) and item.probe)
+                records += self._records(exchange, fresh, probe=isinstance(item, _Aside) and item.probe)
             ends.append(len(records))
         try:
             return ends, await self._store.append(records) if records else ()
         except BaseException:
-            for name in list(self._circumstances)[before:]:
-                del self._circumstances[name]
+            for name in fresh:
+                self._circumstances.pop(name, None)
             raise
         finally:
             self._bodies.expect_no_more()
 
     def _enter(self, batch: Sequence[_Answer | _Aside], ends: Sequence[int], stored: tuple[Stored, ...]) -> None:
-        """Into the journal, in the order of the file, and tell."""
+        """Into the journal, in the order of the file, all of it or nothing, and tell."""
         # A warcinfo that was written on the way belongs to its file, not to a target.
         infos = len(stored) - ends[-1]
         info = stored[:infos]
         begin = 0
-        done: list[tuple[Capture, tuple[Stored, ...], tuple[Requisite, ...]]] = []
         captures: list[Capture] = []
         added = 0
-        promised: dict[int, int] = {}
-        for item, end in zip(batch, ends, strict=True):
-            own = stored[infos + begin : infos + end]
-            entered, info, begin = (*info, *own), (), end
-            if isinstance(item, _Answer):
-                self._bodies.learn(payloads(item.exchanges, own))
-                needed = self._admitted(item, promised)
-                done.append((item.inquiry.capture(own), entered, needed))
-                continue
-            if done:
-                added += self._journal.finish(done)
-                captures += (capture for capture, _, _ in done)
-                done, promised = [], {}
-            self._journal.note(item.name, item.value, entered)
-        if done:
-            added += self._journal.finish(done)
-            captures += (capture for capture, _, _ in done)
+        with self._journal.planning():
+            for item, end in zip(batch, ends, strict=True):
+                own = stored[infos + begin : infos + end]
+                entered, info, begin = (*info, *own), (), end
+                if isinstance(item, _Answer):
+                    added += self._need(item)
+                    captures.append(capture := item.inquiry.capture(own))
+                    self._journal.finish(capture, entered)
+                    self._bodies.learn(payloads(item.exchanges, own))
+                else:
+                    self._journal.note(item.name, item.value, entered)
         self._bodies.entered()
         self._told(captures, added, sum(place.length for place in stored))
 
-    def _admitted(self, item: _Answer, promised: dict[int, int]) -> tuple[Requisite, ...]:
-        """What it needs, as far as its page has room for it. `promised` is what goes into the journal together with it, by page.
+    def _need(self, item: _Answer) -> int:
+        """Enter what it needs, as far as its page has room for it: how many are new.
 
-        Sheets of a page may end at the same time: only here it is known what those before them have named.
+        Sheets of a page may end at the same time, in several processes: only here is it known what those before them have named.
         """
-        need = item.inquiry.target.need
         if not item.needed:
-            return ()
-        page = item.inquiry.target.id if need is None else need.page
-        taken = promised.get(page, 0) + (0 if need is None else self._journal.requisites(page))
-        room = max(0, requisites.MOST - taken)
-        if (over := len(item.needed) - room) > 0:
-            item.inquiry.counts.signal(f"its page has {requisites.MOST} requisites: {over} named here are left out")
-        promised[page] = promised.get(page, 0) + min(room, len(item.needed))
-        return item.needed[:room]
+            return 0
+        from preserve.rules import requisites  # noqa: PLC0415 -- a run that keeps the pages alone starts faster without
 
-    def _records(self, exchange: Exchange, *, probe: bool) -> list[Record]:
-        """An exchange's records and, the first time this run meets them, a host's name answer and certificates."""
+        added, left = self._journal.need(item.inquiry.target, item.needed, requisites.MOST)
+        if left:
+            item.inquiry.counts.signal(f"its page has {requisites.MOST} requisites: {left} named here are left out")
+        return added
+
+    def _records(self, exchange: Exchange, fresh: list[str], *, probe: bool) -> list[Record]:
+        """An exchange's records and, the first time this run meets them, a host's name answer and certificates, noted in `fresh`."""
         kept: list[Record] = []
         if probe:
             kept += record.probe(exchange, new_id=self._new_id)
@@ -245,18 +238,21 @@ class Scribe:
         else:
             kept += record.records(exchange, new_id=self._new_id)
             self._bodies.expect(exchange, kept)
-        if (found := exchange.resolution) is not None and self._first(f"dns:{found.host}"):
+        if (found := exchange.resolution) is not None and self._first(f"dns:{found.host}", fresh):
             kept.append(record.dns(found, new_id=self._new_id))
         if (tls := exchange.tls) is not None and tls.chain:
             asked = parse(exchange.url)
-            if isinstance(asked, Url) and self._first(f"tls:{asked.host}"):
+            if isinstance(asked, Url) and self._first(f"tls:{asked.host}", fresh):
                 kept.append(record.certificates(asked.host, tls, at=exchange.started, new_id=self._new_id))
         return kept
 
-    def _first(self, name: str) -> bool:
+    def _first(self, name: str, fresh: list[str]) -> bool:
         if name in self._circumstances:
             return False
+        if len(self._circumstances) >= _REMEMBERED:
+            del self._circumstances[next(iter(self._circumstances))]
         self._circumstances[name] = None
+        fresh.append(name)
         return True
 
     def _leave(self, items: Sequence[_Answer | _Aside]) -> None:

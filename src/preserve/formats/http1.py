@@ -30,7 +30,8 @@ _HEAD_END = re.compile(rb"\n\r?\n")
 _STATUS_LINE = re.compile(rb"(?i:HTTP)/(\d)(?:\.(\d))?[ \t]+([1-9]\d\d)(?!\d)")
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CHUNK_SIZE = re.compile(rb"[ \t]*([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\n]*)?\r?\n")
-_LENGTH = re.compile(rb"[0-9]{1,18}")
+_LONGEST_LENGTH = 18
+"""Digits of a length that anything could have."""
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -251,8 +252,11 @@ class ResponseParser:
                 lengths += [length.strip() for length in value.split(b",")]
         if self._method == "HEAD" or status in {101, 204, 304}:
             return Framing.NONE
-        if len(set(lengths)) == 1:
-            self.expected = int(lengths[0]) if _LENGTH.fullmatch(lengths[0]) else None
+        too_long = False
+        if len(set(lengths)) == 1 and lengths[0].isdigit():
+            digits = lengths[0].lstrip(b"0")
+            too_long = len(digits) > _LONGEST_LENGTH
+            self.expected = None if too_long else int(digits or b"0")
         codings = [coding for coding in codings if coding != b"identity"]
         if codings:
             if lengths:
@@ -269,6 +273,8 @@ class ResponseParser:
             return Framing.LENGTH
         if len(set(lengths)) > 1:
             self.broken = "the Content-Length fields contradict each other"
+        elif too_long:
+            self.broken = "the Content-Length is larger than any body"
         elif lengths:
             self.notes.append("Content-Length is not a number")
         return Framing.CLOSE
@@ -315,11 +321,11 @@ class ResponseParser:
                     self._chunk = _Chunk.DATA_END
                 continue
             end = data.find(b"\n", at) + 1
+            if (end or size) - at > _MAX_LINE:  # whether it came in one piece or in many
+                self._break_off("a line of the chunk framing never ends", before, at)
+                break
             if end == 0:
-                if size - at > _MAX_LINE:
-                    self._break_off("a line of the chunk framing never ends", before, at)
-                else:
-                    self._held = bytearray(data[at:])
+                self._held = bytearray(data[at:])
                 break
             if self._take_line(data[at:end], before, at):
                 return data[before:end], pieces

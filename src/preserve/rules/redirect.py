@@ -27,6 +27,17 @@ def location(exchange: Exchange) -> str | None:
     return None if value is None else printable(value.decode("utf-8", "replace"))
 
 
+def remark(exchange: Exchange) -> str:
+    """What is to be said of the answer where the reader ends up; "" when it is what was asked for.
+
+    Ranges are never asked for: a part (RFC 9110 section 15.3.7) is a whole response, and less than the page.
+    """
+    if exchange.status != 206:
+        return ""
+    part = printable((exchange.header(b"content-range") or b"").decode("latin-1"))
+    return f"the server sent a part only, unasked: {part or 'it does not say which'}"
+
+
 def follow(exchange: Exchange, asked: Url, seen: Sequence[str], since: int = 0) -> Next | None:
     """The next hop, or None when this exchange is where the reader ends up.
 

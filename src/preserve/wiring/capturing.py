@@ -142,7 +142,7 @@ def _capture(
     options: CaptureOptions, archive: Archive, journal: Journal, watcher: Watcher, tell: Tell, lock: int
 ) -> tuple[Counts, bool]:
     """How the run stands when nothing is left to ask, or when a signal ended it; and whether one came."""
-    engine = Engine(archive=archive.root, fetch=options.fetch, manners=options.manners)
+    engine = Engine(archive=archive.root, fetch=options.fetch, manners=options.manners, warc_size=options.warc_size)
     earlier = _earlier(engine, archive, tell)
     try:
         if options.workers > 1:

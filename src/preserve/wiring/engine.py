@@ -13,7 +13,7 @@ from preserve.adapters.clock import SystemClock
 from preserve.adapters.journal import Journal
 from preserve.adapters.payloads import PayloadIndex
 from preserve.adapters.reading.room import ReadingRoom
-from preserve.adapters.warcfile import WarcWriter
+from preserve.adapters.warcfile import MAX_SIZE, WarcWriter
 from preserve.adapters.web.fetcher import HttpFetcher
 from preserve.flows.capture import CaptureRun
 from preserve.flows.manners import Manners
@@ -21,6 +21,7 @@ from preserve.flows.watching import Company, Watcher
 from preserve.model.noun import dataclass
 from preserve.model.run import Counts
 from preserve.model.settings import FetchSettings
+from preserve.ports import Turnstile
 from preserve.rules import record
 from preserve.wiring import facts
 
@@ -35,6 +36,7 @@ class Engine:
     archive: Path
     fetch: FetchSettings
     manners: Manners
+    warc_size: int | None = None
 
     def run(
         self,
@@ -44,6 +46,7 @@ class Engine:
         *,
         earlier: PayloadIndex | None,
         company: Company | None = None,
+        turnstile: Turnstile | None = None,
     ) -> Counts:
         """Capture until there is nothing left, or until the run is stopped; how the run stands then.
 
@@ -54,7 +57,7 @@ class Engine:
         if not gc.get_freeze_count():
             gc.freeze()  # what was loaded stays, and need not be looked at again; once, for a process may make many runs
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            return runner.run(self._run(journal, watcher, attend, earlier, company))
+            return runner.run(self._run(journal, watcher, attend, earlier, company, turnstile))
 
     def earlier(self) -> PayloadIndex | None:
         """What the sealed runs hold; None when there are none. Raises StoreError when it cannot be known."""
@@ -69,6 +72,7 @@ class Engine:
         attend: Callable[[CaptureRun, asyncio.Task[Counts]], None],
         earlier: PayloadIndex | None,
         company: Company | None,
+        turnstile: Turnstile | None,
     ) -> Counts:
         clock, archive, identity, settings = SystemClock(), Archive(self.archive), journal.identity(), journal.settings()
         assert identity is not None, "the run was begun"
@@ -79,6 +83,7 @@ class Engine:
             archive.staging(identity.name).folder,
             f"{archive.slug}-{identity.name}",
             warcinfo=lambda name: facts.warcinfo(name, identity, settings, clock),
+            max_size=self.warc_size or MAX_SIZE,
         )
         work = CaptureRun(
             journal=journal,
@@ -92,6 +97,7 @@ class Engine:
             earlier=earlier,
             company=company,
             archives=archives,
+            turnstile=turnstile,
         )
         task = asyncio.create_task(work.run())
         attend(work, task)

@@ -37,6 +37,8 @@ class CaptureOptions:
     resume: bool = False
     workers: int = 1
     """Processes that share the run, each with its part of the hosts."""
+    warc_size: int | None = None
+    """Bytes at which a WARC file is followed by the next; None: as usual."""
     egress_ip: str | None = None
     """The public address of this machine, where the user tells it."""
 

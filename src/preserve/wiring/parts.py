@@ -23,6 +23,7 @@ from typing import Protocol
 
 from preserve.adapters.archive import Archive
 from preserve.adapters.journal import Journal
+from preserve.adapters.turnstile import SharedTurnstile, shared_file
 from preserve.errors import PreserveError, StoreError
 from preserve.flows.capture import CaptureRun
 from preserve.flows.watching import Watcher
@@ -80,9 +81,14 @@ def capture_in_parts(engine: Engine, journal: Journal, watcher: Watcher, count: 
 
     `lock` is the handle of the archive's lock. Raises the first PreserveError of a part, StoreError when one was lost.
     """
-    manners = replace(engine.manners, concurrency=-(-engine.manners.concurrency // count))
-    with _signals() as came:
-        _Parts(replace(engine, manners=manners), journal, watcher, count, lock).follow(came)
+    # One that may ask nobody is of no use; the others share what may be asked at once.
+    count = min(count, engine.manners.concurrency)
+    file = shared_file()
+    try:
+        with _signals() as came:
+            _Parts(engine, journal, watcher, count, lock, file).follow(came)
+    finally:
+        os.close(file)
     return journal.counts(), bool(came)
 
 
@@ -105,14 +111,14 @@ class _Part:
 class _Parts:
     """All of them, from start to end."""
 
-    def __init__(self, engine: Engine, journal: Journal, watcher: Watcher, count: int, lock: int) -> None:
+    def __init__(self, engine: Engine, journal: Journal, watcher: Watcher, count: int, lock: int, file: int) -> None:
         self._journal = journal
         self._watcher = watcher
         self._problem: PreserveError | None = None
         self._counts = self._begun = journal.counts()
         journal.divide(count)
         with _held():
-            self._parts = [_start(engine, number, lock) for number in range(count)]
+            self._parts = [_start(_with_share(engine, number, count), number, lock, file) for number in range(count)]
 
     def follow(self, came: Sequence[int]) -> None:
         """Pass on what they say until the last one has ended."""
@@ -197,11 +203,17 @@ def _held() -> Iterator[None]:
 # ------------------------------------------------------------------------------------------------------- in the part's process
 
 
-def _start(engine: Engine, number: int, lock: int) -> _Part:
+def _with_share(engine: Engine, number: int, count: int) -> Engine:
+    """The same, with the part's share of what may be asked at once."""
+    share, more = divmod(engine.manners.concurrency, count)
+    return replace(engine, manners=replace(engine.manners, concurrency=share + (number < more)))
+
+
+def _start(engine: Engine, number: int, lock: int, file: int) -> _Part:
     context = multiprocessing.get_context("spawn")
     heard, say = context.Pipe(duplex=False)
     listen, told = context.Pipe(duplex=False)
-    process = context.Process(target=_Share(engine, number, lock), args=(say, listen), name=f"part {number}", daemon=True)
+    process = context.Process(target=_Share(engine, number, lock, file), args=(say, listen), name=f"part {number}", daemon=True)
     process.start()
     say.close()
     listen.close()
@@ -209,25 +221,29 @@ def _start(engine: Engine, number: int, lock: int) -> _Part:
 
 
 class _Share:
-    """What a part's process is started with; the lock's handle goes along."""
+    """What a part's process is started with; the handles of the lock and of the turnstile's file go along."""
 
-    def __init__(self, engine: Engine, number: int, lock: int) -> None:
+    def __init__(self, engine: Engine, number: int, lock: int, file: int) -> None:
         self._engine = engine
         self._number = number
         self._lock = lock
+        self._file = file
 
-    def __getstate__(self) -> tuple[Engine, int, _Inherited]:
-        return self._engine, self._number, DupFd(self._lock)
+    def __getstate__(self) -> tuple[Engine, int, _Inherited, _Inherited]:
+        return self._engine, self._number, DupFd(self._lock), DupFd(self._file)
 
-    def __setstate__(self, state: tuple[Engine, int, _Inherited]) -> None:
-        self._engine, self._number, handle = state
-        self._lock = handle.detach()  # held until this process ends, whatever its end is
+    def __setstate__(self, state: tuple[Engine, int, _Inherited, _Inherited]) -> None:
+        self._engine, self._number, lock, file = state
+        self._lock = lock.detach()  # held until this process ends, whatever its end is
+        self._file = file.detach()
 
     def __call__(self, say: Connection, listen: Connection) -> None:
         for number in _ENDS:
             signal.signal(number, signal.SIG_IGN)  # a terminal sends them to everybody; we are told what to do
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDS)
         teller = _Teller(say, listen)
+        manners = self._engine.manners
+        turnstile = SharedTurnstile(self._file, per_host=manners.per_host, delay=manners.delay)
         journal = Journal(Archive(self._engine.archive).journal_file, self._number)
         try:
             try:
@@ -235,7 +251,7 @@ class _Share:
             except StoreError:
                 earlier = None  # it was said once, by the process that started us
             try:
-                self._engine.run(journal, teller, teller.attend, earlier=earlier, company=teller)
+                self._engine.run(journal, teller, teller.attend, earlier=earlier, company=teller, turnstile=turnstile)
             finally:
                 if earlier is not None:
                     earlier.close()

@@ -44,10 +44,11 @@ def _cut(parser: ResponseParser, end: End, limit: float) -> tuple[Truncation, st
     """Why a body is not whole."""
     if parser.cut:
         return Truncation.LENGTH, f"the body was cut at the size limit of {parser.size} bytes"
+    before = f"{parser.broken}, then " if parser.broken else ""
     if end.ending is Ending.SILENT:
-        return Truncation.TIME, f"no byte for {limit:g} s inside the body"
+        return Truncation.TIME, f"{before}no byte for {limit:g} s inside the body"
     if end.ending is Ending.OVERDUE:
-        return Truncation.TIME, "the time limit was reached inside the body"
+        return Truncation.TIME, f"{before}the time limit was reached inside the body"
     if parser.broken:
         return Truncation.UNSPECIFIED, parser.broken
     how = {Ending.RESET: "the connection was reset", Ending.BROKEN: end.detail}.get(end.ending, "the connection closed")

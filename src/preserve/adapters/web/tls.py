@@ -57,6 +57,7 @@ def context(cacert: PurePath | None, *, verify: bool = True, http2: bool = False
         made.check_hostname = False
         made.verify_mode = ssl.CERT_NONE
         return made
+    made.hostname_checks_common_name = False  # RFC 9110 section 4.3.4; Python's default looks there for want of anything better
     file = str(cacert) if cacert else certifi.where()
     try:
         made.load_verify_locations(cafile=file)
@@ -148,8 +149,8 @@ class TlsLayer:
 def describe(error: ssl.SSLError) -> str:
     """An OpenSSL error in words a person can use: `TLS: wrong version number`."""
     reason = (error.reason or "").replace("_", " ").lower()
-    if "alert" in reason:
-        return f"TLS: the server refused ({reason.partition('alert ')[2] or reason})"
+    if "alert" in reason or reason.startswith("tlsv1 "):  # OpenSSL names some alerts with the word and some without
+        return f"TLS: the server refused ({reason.partition('alert ')[2] or reason.removeprefix('tlsv1 ')})"
     if reason in {"wrong version number", "packet length too long", "http request", "record layer failure"}:
         return "TLS: the server does not speak TLS on this port"
     return f"TLS: {reason or 'the connection failed'}"

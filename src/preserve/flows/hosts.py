@@ -1,0 +1,53 @@
+"""What the frontier remembers of each host while something is to be asked there. asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+from preserve.model.web import Target
+
+
+class Host:
+    """One host: what is to be asked there, who asks and waits, and when it may be asked next."""
+
+    __slots__ = ("active", "cooling", "free_at", "listed", "name", "queue", "rests", "sought", "troubled", "waiting")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.queue: deque[Target] = deque()
+        self.waiting: deque[asyncio.Future[bool]] = deque()
+        self.active = 0
+        self.free_at = 0.0
+        self.listed: float | None = None
+        self.rests = 0
+        self.sought = 0
+        self.troubled = False
+        self.cooling = False
+
+    @property
+    def idle(self) -> bool:
+        """Whether nobody asks or waits there, and nothing is to be asked."""
+        return not (self.active or self.queue or self.waiting or self.shut)
+
+    @property
+    def shut(self) -> bool:
+        """Whether nothing of its queue is handed out, and that not for the sake of others of the host."""
+        return bool(self.rests or self.sought)
+
+
+class Rest:
+    """One request that waits for its host: until when, whether for all others too, and what it will be told."""
+
+    __slots__ = ("host", "later", "over", "until")
+
+    def __init__(self, host: Host, until: float, later: bool, over: asyncio.Future[bool]) -> None:
+        self.host = host
+        self.until = until
+        self.later = later
+        self.over = over
+
+    def end(self, go_on: bool) -> None:
+        """Let it go on, or give it up."""
+        if not self.over.done():
+            self.over.set_result(go_on)
