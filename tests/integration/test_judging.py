@@ -412,7 +412,7 @@ def test_an_archive_on_a_private_address_may_be_asked_and_nothing_beside_it(
         assert cited.lines[0]["outcome"] == "refused"
 
 
-KEPT_ALL_THE_SAME = {"an error page as a copy", "another date than its address", "no date"}
+KEPT_ALL_THE_SAME = {"an error page as a copy", "another date than its address", "no date", "another page by its header"}
 """What is doubtful but is a copy: it is taken, and the doubt is told."""
 Lie = Callable[[WebArchive, Request], Reply | None]
 
@@ -447,6 +447,19 @@ LIES: dict[str, tuple[Lie, str]] = {
             respond(b"", status="302 Found", fields=[("Location", "/web/20190601000000/http://other.example/")]),
         ),
         "the copy is of another address: http://other.example/",
+    ),
+    "another page by its header": (
+        _lie_by(
+            r"/web/\d",
+            page(
+                TITLE,
+                fields=(
+                    ("Memento-Datetime", "Sat, 01 Jun 2019 00:00:00 GMT"),
+                    ("Link", '<http://other.example/>; rel="original"'),
+                ),
+            ),
+        ),
+        "the copy's address says that it is of http://tides.example/lie/8, its header of http://other.example/",
     ),
     "nothing at all": (_lie_by("."), "fails"),
     "an error": (_lie_by(".", page("Down", status="503 Busy")), "status 503"),

@@ -200,9 +200,10 @@ def test_a_schedule_does_not_keep_a_password(preserve: Run, tmp_path: Path) -> N
 def _knows(names: dict[str, list[str]]) -> Any:
     real = socket.getaddrinfo
 
-    def getaddrinfo(host: str, *arguments: Any, **options: Any) -> Any:
-        if host in names:
-            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 0)) for address in names[host]]
+    def getaddrinfo(host: str | bytes, *arguments: Any, **options: Any) -> Any:
+        name = host if isinstance(host, str) else host.decode("ascii")
+        if name in names:
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 0)) for address in names[name]]
         return real(host, *arguments, **options)
 
     return getaddrinfo

@@ -169,9 +169,9 @@ def test_a_name_is_resolved_once_and_cannot_change_its_mind(
 def test_a_name_without_an_answer(
     code: int, problem: str, times: int, loop: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[str] = []
+    asked: list[bytes] = []
 
-    def fail(host: str, *_: object, **__: object) -> list[Any]:
+    def fail(host: bytes, *_: object, **__: object) -> list[Any]:
         asked.append(host)
         raise socket.gaierror(code, "as it happens")
 
@@ -179,7 +179,7 @@ def test_a_name_without_an_answer(
     exchanges = run(loop, fetch(_settings(), tmp_path, "http://site.example/", "http://site.example/"))
     assert [exchange.problem for exchange in exchanges] == [problem, problem]
     assert {exchange.outcome for exchange in exchanges} == {Outcome.FAILED}
-    assert asked == ["site.example"] * times
+    assert asked == [b"site.example"] * times
 
 
 def test_a_name_that_no_resolver_takes(loop: str, tmp_path: Path) -> None:
@@ -193,11 +193,12 @@ def _answers(known: dict[str, list[str]], asked: list[str] | None = None) -> Any
     """A stand-in for the system's resolver that knows these names; addresses pass through it, as event loops ask it for those too."""
     real = socket.getaddrinfo
 
-    def getaddrinfo(host: str, *arguments: Any, **options: Any) -> Any:
-        if host not in known:
+    def getaddrinfo(host: str | bytes, *arguments: Any, **options: Any) -> Any:
+        name = host if isinstance(host, str) else host.decode("ascii")
+        if name not in known:
             return real(host, *arguments, **options)
         if asked is not None:
-            asked.append(host)
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 0)) for address in known[host]]
+            asked.append(name)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 0)) for address in known[name]]
 
     return getaddrinfo

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
-import socket
-import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -13,11 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from browsing import PYWB
 from running import Run
-from sites import AnyHostSite, chunked, redirect, text, wait_until
+from sites import AnyHostSite, chunked, redirect, text
+from wayback import WAYBACK, collection
 
-WAYBACK = shutil.which("wayback", path=PYWB)
 pytestmark = pytest.mark.skipif(WAYBACK is None, reason="pywb is not here: make replay-assets fetches it")
 
 PAGE = "<!doctype html><link rel=stylesheet href=/s.css><img src=/one.png><img src=/two.png><img src=/moved.png><iframe src=/frame></iframe><iframe src=/frame?again></iframe>"
@@ -28,7 +24,6 @@ FRAME = b"<p>in a frame" * 100
 @pytest.fixture
 def replay(preserve: Run, site: AnyHostSite, tmp_path: Path) -> Iterator[str]:
     """The address of a collection that holds two runs."""
-    assert WAYBACK is not None
     site.route("/page", text(PAGE, media_type="text/html"))
     site.route("/s.css", text('@import "t.css";', media_type="text/css"))
     site.route("/t.css", text("p { background: url(three.png) }" * 60, media_type="text/css"))
@@ -42,30 +37,8 @@ def replay(preserve: Run, site: AnyHostSite, tmp_path: Path) -> Iterator[str]:
     for _ in range(2):
         done = preserve("capture", *options, "--url", "http://a.example/page")
         assert done.code == 0, done.stderr
-    home = tmp_path / "pywb"
-    home.mkdir()
-    manager = str(Path(WAYBACK).with_name("wb-manager"))
-    subprocess.run([manager, "init", "t"], cwd=home, check=True, capture_output=True)
-    for number, warc in enumerate(sorted((tmp_path / "archive").glob("runs/*/data/*.warc.gz"))):
-        shutil.copy(warc, home / f"{number}.warc.gz")
-        subprocess.run([manager, "add", "t", f"{number}.warc.gz"], cwd=home, check=True, capture_output=True)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = subprocess.Popen(
-        [WAYBACK, "-b", "127.0.0.1", "-p", str(port)], cwd=home, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-
-    def answers() -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", port)) == 0
-
-    try:
-        wait_until(answers, timeout=30)
-        yield f"http://127.0.0.1:{port}/t"
-    finally:
-        server.terminate()
-        server.wait()
+    with collection(tmp_path / "pywb", sorted((tmp_path / "archive").glob("runs/*/data/*.warc.gz"))) as address:
+        yield address
 
 
 def test_everything_replays_byte_for_byte(replay: str, site: AnyHostSite) -> None:

@@ -5,19 +5,15 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-import shutil
-import socket
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from browsing import PYWB
 from running import Run
-from sites import AnyHostSite, not_found, wait_until
+from sites import AnyHostSite, not_found
+from wayback import WAYBACK, collection
 
-WAYBACK = shutil.which("wayback", path=PYWB)
 pytestmark = [pytest.mark.long, pytest.mark.skipif(WAYBACK is None, reason="pywb is not here: make replay-assets fetches it")]
 
 URL = "http://tides.example/reports/crossings?year=1904"
@@ -52,36 +48,15 @@ def warc(path: Path) -> None:
 
 
 @pytest.fixture
-def collection(tmp_path: Path) -> Iterator[str]:
+def archive(tmp_path: Path) -> Iterator[str]:
     """The address of a collection that holds the copies."""
-    assert WAYBACK is not None
-    home = tmp_path / "pywb"
-    home.mkdir()
-    warc(home / "copies.warc.gz")
-    manager = str(Path(WAYBACK).with_name("wb-manager"))
-    subprocess.run([manager, "init", "t"], cwd=home, check=True, capture_output=True)
-    subprocess.run([manager, "add", "t", "copies.warc.gz"], cwd=home, check=True, capture_output=True)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = subprocess.Popen(
-        [WAYBACK, "-b", "127.0.0.1", "-p", str(port)], cwd=home, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-
-    def answers() -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", port)) == 0
-
-    try:
-        wait_until(answers, timeout=30)
-        yield f"http://127.0.0.1:{port}/t"
-    finally:
-        server.terminate()
-        server.wait()
+    warc(tmp_path / "copies.warc.gz")
+    with collection(tmp_path / "pywb", [tmp_path / "copies.warc.gz"]) as address:
+        yield address
 
 
 def test_the_copy_before_the_access_date_is_taken_and_its_bytes_are_those_of_the_page(
-    preserve: Run, site: AnyHostSite, collection: str, tmp_path: Path
+    preserve: Run, site: AnyHostSite, archive: str, tmp_path: Path
 ) -> None:
     site.otherwise(not_found)
     row = {
@@ -99,7 +74,7 @@ def test_the_copy_before_the_access_date_is_taken_and_its_bytes_are_those_of_the
     }
     empty = dict.fromkeys(("note_inferred", "page", "line", "problem", "refers_to"))
     (tmp_path / "plan.jsonl").write_text(json.dumps({**empty, **row}) + "\n")
-    for number, prefix in enumerate((f"{collection}/", f"{collection}/cdx?url=")):
+    for number, prefix in enumerate((f"{archive}/", f"{archive}/cdx?url=")):
         done = preserve(
             "capture",
             "plan.jsonl",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser
@@ -9,9 +11,9 @@ from selectolax.lexbor import LexborHTMLParser
 from pagetexts import TONGUES
 from preserve.formats.html import pieces
 from preserve.model.page import Answer, Described, Evidence, Media, Page, Presence
-from preserve.pages.reading import read
+from preserve.pages.reading import outlined, read
 from preserve.rules.fit import fit, quote_present
-from preserve.rules.verdict import judge
+from preserve.rules.verdict import cleared, judge
 from preserve.rules.words import normal, tokens
 
 _SNIPPETS = st.sampled_from(
@@ -66,6 +68,22 @@ def test_any_body_is_read_and_judged(data: bytes, said: str) -> None:
     judged = judge(Evidence(asked="https://a.example/x?y", answer=answer, page=page, described=wanted))
     assert all(judged.signals)
     assert 0 <= fit(page, wanted).score <= 100
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    text=_HTML,
+    final=st.sampled_from(["https://a.example/x", "https://login.a.example/?next=/x", "https://a.example/404"]),
+    share=st.integers(0, 3),
+)
+def test_a_longer_main_text_accuses_nobody(text: str, final: str, share: int) -> None:
+    """What lets a page that nobody describes be cleared before its main text is looked for."""
+    bare = outlined(text.encode("utf-8", "replace"), content_type="text/html", address=final)
+    answer = Answer(address=final, status=200, size=len(text) + 1)
+    before = Evidence(asked="https://a.example/x", answer=answer, described=Described(), page=bare)
+    if cleared(before):
+        longer = replace(bare, main_text=bare.main_text + "main " * 400 * share)
+        assert cleared(replace(before, page=longer))
 
 
 @given(text=_HTML)

@@ -32,7 +32,7 @@ from preserve.ports import Clock, Fetcher, Journal, Reader
 from preserve.rules.choice import Attempt, choose, forms, go_on, in_doubt, in_words
 from preserve.rules.described import described
 from preserve.rules.fit import fit
-from preserve.rules.verdict import judge
+from preserve.rules.verdict import cleared, judge
 from preserve.rules.verdict_head import answer, needs_page, wants_probe
 
 _NOTHING: Final = Described()
@@ -110,7 +110,7 @@ class Judging:
             trail.judged = judge(evidence)
             return None
         wanted = self._manners.probe and wants_probe(evidence)
-        page = await self._read(last, always=about.judgeable)
+        page = await self._read(last, evidence, always=about.judgeable)
         if page is not None:
             evidence = replace(evidence, page=page)
         place = parse(last.url)
@@ -123,34 +123,35 @@ class Judging:
         """What an archive's copy is worth: as if it had come from the page's own address."""
         evidence = Evidence(asked=address, answer=replace(answer(exchange), address=address), described=about)
         if needs_page(evidence):
-            evidence = replace(evidence, page=await self._read(exchange, always=True))
+            evidence = replace(evidence, page=await self._read(exchange, evidence, always=True))
         return judge(evidence)
 
-    async def _read(self, exchange: Exchange, *, always: bool) -> Page | None:
-        """The page that a response shows; None when nothing asks for it to be read."""
+    async def _read(self, exchange: Exchange, evidence: Evidence, *, always: bool) -> Page | None:
+        """The page that a response shows; None when nothing asks for it to be read. `evidence` is what is known without it."""
         if why := obstacle(exchange):
             return Page(address=exchange.url, media=Media.OTHER, unread=why) if always else None
+        kind = (exchange.header(b"content-type") or b"").decode("latin-1")
 
-        def decoded() -> bytes:
-            return entity(exchange, reading.LIMIT)
-
-        def look(data: bytes) -> Page | None:
-            if not always and not suspicious(data):
-                return None
-            kind = (exchange.header(b"content-type") or b"").decode("latin-1")
+        def look() -> Page | None:
+            data = entity(exchange, reading.LIMIT)
             cut = len(data) >= reading.LIMIT
-            # The beginning of a PDF is none: how to read it stands at its end.
+            if not always and (
+                not suspicious(data)
+                or cleared(replace(evidence, page=reading.outlined(data, content_type=kind, address=exchange.url, cut=cut)))
+            ):
+                return None
             return reading.read(
                 data,
                 content_type=kind,
                 address=exchange.url,
                 cut=cut,
+                # The beginning of a PDF is none: how to read it stands at its end.
                 pdf=self._reader.pdf_text if always and not cut else None,
                 main=self._reader.main_text,
             )
 
         async with self._reading:  # one at a time: what is read lies in memory
-            return await asyncio.to_thread(lambda: look(decoded()))
+            return await asyncio.to_thread(look)
 
     # The other forms of a doubtful address
 

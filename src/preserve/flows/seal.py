@@ -20,6 +20,7 @@ from typing import BinaryIO, Protocol
 from preserve.errors import TrustError
 from preserve.formats import lines, manifest, recordindex
 from preserve.formats import seal as seal_format
+from preserve.formats.gzipmember import crc32
 from preserve.formats.merkle import Frontier, leaf_hash
 from preserve.model.finding import Result
 from preserve.model.noun import dataclass
@@ -281,7 +282,11 @@ def _kept_foreign(staging: Staging, entry: FileEntry) -> FileEntry:
 
 
 def _close_warc(journal: Account, staging: Staging, warc: str) -> tuple[FileEntry, FileEntry]:
-    """Read one WARC file back, check it record by record, and write its record index."""
+    """Read one WARC file back, check it record by record, and write its record index.
+
+    The file is hashed as it lies there; that a record is the one that was written is told by its CRC-32, which finds what disks and
+    programs do to bytes. Who forges it gains nothing: the hash that is signed is the one that was taken when the record was written.
+    """
     index = warc.removesuffix(".warc.gz") + ".records"
     whole, size, room = hashlib.sha256(), 0, memoryview(bytearray(_CHUNK))
     files: list[FileEntry] = []
@@ -289,17 +294,19 @@ def _close_warc(journal: Account, staging: Staging, warc: str) -> tuple[FileEntr
     def rows() -> Iterable[bytes]:
         nonlocal size
         with staging.open(warc) as file:
-            for record in journal.records(warc):
-                if not _as_written(file, record, whole, room):
+            for records in _together(journal.records(warc), len(room)):
+                changed = _changed(file, records, whole, room)
+                if changed is not None:
                     raise TrustError(
-                        f"{warc}: record {record.index} at offset {record.offset}: {_CHANGED}",
+                        f"{warc}: record {changed.index} at offset {changed.offset}: {_CHANGED}",
                         "the disk or another program changed it; nothing was signed."
                         " `preserve capture --resume` captures what is lost again",
                     )
-                size += record.length
-                yield recordindex.leaf(
-                    RecordLine(index=record.index, offset=record.offset, length=record.length, sha256=record.sha256)
-                )
+                for record in records:
+                    size += record.length
+                    yield recordindex.leaf(
+                        RecordLine(index=record.index, offset=record.offset, length=record.length, sha256=record.sha256)
+                    )
             if file.read(1):
                 raise TrustError(f"{warc}: there are bytes after the last record", "do not write into an open run")
 
@@ -308,14 +315,47 @@ def _close_warc(journal: Account, staging: Staging, warc: str) -> tuple[FileEntr
     return entry, files[0]
 
 
-def _as_written(file: BinaryIO, record: Stored, whole: hashlib._Hash, room: memoryview) -> bool:
-    """Whether the record that comes next in `file` has the bytes that it was written with. They are added to `whole`."""
-    digest, left = hashlib.sha256(), record.length
-    while left and (count := file.readinto(room[: min(left, len(room))])):  # type: ignore[attr-defined] # every binary file has it
-        left -= count
-        digest.update(room[:count])
-        whole.update(room[:count])
-    return digest.hexdigest() == record.sha256
+def _together(records: Iterable[Stored], room: int) -> Iterator[list[Stored]]:
+    """Records that follow each other, as many as fit into `room` bytes; one that does not fit alone."""
+    batch: list[Stored] = []
+    length = 0
+    for record in records:
+        if batch and length + record.length > room:
+            yield batch
+            batch, length = [], 0
+        batch.append(record)
+        length += record.length
+    if batch:
+        yield batch
+
+
+def _changed(file: BinaryIO, records: Sequence[Stored], whole: hashlib._Hash, room: memoryview) -> Stored | None:
+    """The first of these records, which come next in `file`, that is not as it was written; the bytes are added to `whole`."""
+    left = sum(record.length for record in records)
+    if left > len(room):
+        (large,) = records
+        crc = 0
+        while left and (count := _fill(file, room[: min(left, len(room))])):
+            whole.update(room[:count])
+            crc = crc32(room[:count], crc)
+            left -= count
+        return None if not left and crc == large.crc32 else large
+    read, begin = _fill(file, room[:left]), 0
+    whole.update(room[:read])
+    for record in records:
+        end = begin + record.length
+        if end > read or crc32(room[begin:end]) != record.crc32:
+            return record
+        begin = end
+    return None
+
+
+def _fill(file: BinaryIO, room: memoryview) -> int:
+    """Read as many bytes as there is room for, or as there are."""
+    filled = 0
+    while filled < len(room) and (count := file.readinto(room[filled:])):  # type: ignore[attr-defined] # every binary file has it
+        filled += count
+    return filled
 
 
 def _sha256(staging: Staging, path: str) -> str:

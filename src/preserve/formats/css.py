@@ -10,12 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from preserve.model.pattern import pattern
+
 _STRING = r'"(?:[^"\\\n\r\f]|\\[\s\S])*+(?:"|\Z)|\'(?:[^\'\\\n\r\f]|\\[\s\S])*+(?:\'|\Z)'
 _COMMENT = r"/\*[\s\S]*?(?:\*/|\Z)"
 _ESCAPED = r"\\(?:[0-9A-Fa-f]{1,6}\s?|[^\n\r\f])"
 _GAP = rf"(?:\s|{_COMMENT})*+"
 _URL = rf"url\(\s*+(?:(?:{_STRING})|(?:[^\"'()\\\s]|{_ESCAPED})*+)\s*+(?:\)|\Z)"
-_TOKEN = re.compile(
+_TOKEN = pattern(
     rf"{_COMMENT}|\\[\s\S]"
     rf"|(?P<url>(?<![\w-]){_URL})"
     rf"|@import{_GAP}(?P<imported>{_URL}|{_STRING})"
@@ -25,8 +27,8 @@ _TOKEN = re.compile(
     rf"|{_STRING}",
     re.IGNORECASE,
 )
-_CHOICE = re.compile(rf"type\(\s*+(?:{_STRING})|{_COMMENT}|(?P<choice>{_URL}|{_STRING})", re.IGNORECASE)
-_ESCAPE = re.compile(r"\\(?:([0-9A-Fa-f]{1,6})(?:\r\n|\s)?|(\r\n|[\n\r\f])|([\s\S]))")
+_CHOICE = pattern(rf"type\(\s*+(?:{_STRING})|{_COMMENT}|(?P<choice>{_URL}|{_STRING})", re.IGNORECASE)
+_ESCAPE = pattern(r"\\(?:([0-9A-Fa-f]{1,6})(?:\r\n|\s)?|(\r\n|[\n\r\f])|([\s\S]))")
 _SIGNS = ("url(", "@import", "image-set(")
 
 

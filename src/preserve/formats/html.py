@@ -14,20 +14,22 @@ from html import unescape
 from html.entities import html5
 from typing import NamedTuple
 
+from preserve.model.pattern import pattern
+
 _ATTRIBUTE = r"(?:=[^\s/>=]*+|[^\s/>=]++)(?:\s*+=\s*+(?:\"[^\"]*+(?:\"|\Z)|'[^']*+(?:'|\Z)|(?![\"'])[^\s>]*+))?+"
-_MARKUP = re.compile(
+_MARKUP = pattern(
     rf"<(?:([A-Za-z][^\s/>]*+)((?:[\s/]++|{_ATTRIBUTE})*+)(>?)|/([A-Za-z][^\s/>]*+)(?:[\s/]++|{_ATTRIBUTE})*+(>?)|(!--|[!?/]))"
 )
 """Of a start tag: name, attributes, ">"; of an end tag: name, ">"; else how something begins that is neither."""
-_COMMENT_END = re.compile(r"-?>|[\s\S]*?--!?>")
-_PAIR = re.compile(
+_COMMENT_END = pattern(r"-?>|[\s\S]*?--!?>")
+_PAIR = pattern(
     r"(?P<name>=[^\s/>=]*+|[^\s/>=]++)(?:\s*+=\s*+(?:\"(?P<double>[^\"]*+)\"|'(?P<single>[^']*+)'|(?P<bare>(?![\"'])[^\s>]*+)))?+"
 )
-_REFERENCE = re.compile(
+_REFERENCE = pattern(
     r"&(?:#(?:[xX](?P<hex>[0-9A-Fa-f]+)|(?P<decimal>[0-9]+));?|(?P<name>[A-Za-z][A-Za-z0-9]*;?)(?P<equals>=?))"
 )
 _RAW_TEXT = frozenset({"script", "style", "textarea", "title", "xmp", "iframe", "noembed", "noframes"})
-_RAW_END = {name: re.compile(rf"</{name}(?=[\s/>])", re.IGNORECASE) for name in _RAW_TEXT}
+_RAW_END = {name: pattern(rf"</{name}(?=[\s/>])", re.IGNORECASE) for name in _RAW_TEXT}
 _FOREIGN = frozenset({"svg", "math"})
 _SPECIAL = _RAW_TEXT | _FOREIGN | {"plaintext"}
 

@@ -14,10 +14,11 @@ from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 
 from preserve.model.noun import dataclass
+from preserve.model.pattern import pattern
 
-_TARGET = re.compile(r"[\s,]*<([^<>]*)>")
-_PARAMETER = re.compile(r'\s*;\s*([!#$%&\'*+.^_`|~0-9A-Za-z-]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s",;<>]*)))?', re.DOTALL)
-_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_TARGET = pattern(r"[\s,]*<([^<>]*)>")
+_PARAMETER = pattern(r'\s*;\s*([!#$%&\'*+.^_`|~0-9A-Za-z-]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s",;<>]*)))?', re.DOTALL)
+_ESCAPE = pattern(r"\\(.)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ from preserve.errors import FormatError
 from preserve.formats import publickey
 from preserve.formats.publickey import Algorithm, PublicKey
 from preserve.model.noun import dataclass
+from preserve.model.pattern import pattern
 
 NAMESPACE = "preserve-manifest-v1"
 """What a signature over a manifest is made for: it counts for nothing else, and nothing else counts for it."""
@@ -25,9 +26,9 @@ ED25519 = "ssh-ed25519"
 P256 = "ecdsa-sha2-nistp256"
 _CURVE = b"nistp256"
 _SPKI_P256 = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d030107034200")
-_OTHERS = re.compile(r"(?:ssh-|ecdsa-|rsa-|sk-|webauthn-)[a-z0-9@.-]+")
-_OPTION = re.compile(r'([a-z][a-z-]*)(?:="([^"]*)")?(?:,|$)')
-_MOMENT = re.compile(r"(\d{4})(\d\d)(\d\d)(?:(\d\d)(\d\d)(\d\d)?)?Z", re.ASCII)
+_OTHERS = pattern(r"(?:ssh-|ecdsa-|rsa-|sk-|webauthn-)[a-z0-9@.-]+")
+_OPTION = pattern(r'([a-z][a-z-]*)(?:="([^"]*)")?(?:,|$)')
+_MOMENT = pattern(r"(\d{4})(\d\d)(\d\d)(?:(\d\d)(\d\d)(\d\d)?)?Z", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

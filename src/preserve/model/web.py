@@ -11,19 +11,9 @@ from enum import StrEnum
 from typing import Protocol
 
 from preserve.model.noun import dataclass
-
-
-class Outcome(StrEnum):
-    """How asking for one target ended."""
-
-    CAPTURED = "captured"
-    """A complete response, whatever its status."""
-    TRUNCATED = "truncated"
-    """A response that was cut; what came is kept."""
-    FAILED = "failed"
-    """No usable response."""
-    REFUSED = "refused"
-    """Policy forbids it; it was never asked."""
+from preserve.model.outcome import Outcome as Outcome  # noqa: PLC0414 -- these three are found here too, with the others
+from preserve.model.outcome import Truncation as Truncation  # noqa: PLC0414
+from preserve.model.outcome import Verdict as Verdict  # noqa: PLC0414
 
 
 class Trouble(StrEnum):
@@ -33,27 +23,6 @@ class Trouble(StrEnum):
     """The connection closed, or was reset, before the first byte of an answer."""
     UNREACHABLE = "unreachable"
     """No connection came about."""
-
-
-class Verdict(StrEnum):
-    """What a captured response is worth as evidence."""
-
-    OK = "ok"
-    GONE = "gone"
-    SOFT_404 = "soft-404"
-    CHALLENGE = "challenge"
-    LOGIN_WALL = "login-wall"
-    EMPTY_SHELL = "empty-shell"
-    MISMATCH = "mismatch"
-
-
-class Truncation(StrEnum):
-    """Why a response was cut, in the words of WARC/1.1 section 5.13 (`WARC-Truncated`)."""
-
-    LENGTH = "length"
-    TIME = "time"
-    DISCONNECT = "disconnect"
-    UNSPECIFIED = "unspecified"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,13 +210,17 @@ class Record:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """Where a record lies: the run-relative WARC path, its index in that file, and the stored (compressed) bytes."""
+    """Where a record lies: the run-relative WARC path, its index in that file, and the stored (compressed) bytes.
+
+    `crc32` is of these bytes too: by it they are known again when the file is read back, at a tenth of what the hash costs.
+    """
 
     warc: str
     index: int
     offset: int
     length: int
     sha256: str
+    crc32: int
     type: str
     record_id: str
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 import codecs
 import re
 
+from preserve.model.pattern import pattern
+
 _MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
-_IN_HEADER = re.compile(r"charset\s*=\s*[\"']?\s*([\w.:-]{2,40})", re.IGNORECASE)
-_IN_PAGE = re.compile(
+_IN_HEADER = pattern(r"charset\s*=\s*[\"']?\s*([\w.:-]{2,40})", re.IGNORECASE)
+_IN_PAGE = pattern(
     rb"""(?:<meta[^>]{0,200}?\bcharset\s*=\s*["']?|<\?xml[^>]{0,100}?\bencoding\s*=\s*["'])\s*([\w.:-]{2,40})""", re.IGNORECASE
 )
 _LABELS = {
@@ -26,9 +28,9 @@ _LABELS = {
     # A page cannot say in ASCII that it is not in ASCII (WHATWG HTML section 13.2.3.2).
     **dict.fromkeys(("utf-16", "utf-16le", "utf-16be", "unicode", "utf8"), "utf-8"),
 }
-_SINGLE = re.compile(r"cp125\d|iso8859|cp874|koi8|mac")
-_TAG = re.compile(rb"<[^<>]{0,2000}>")
-_NOT_LATIN = re.compile("[\u0370-\u1dff\u2c00-\uffff]")
+_SINGLE = pattern(r"cp125\d|iso8859|cp874|koi8|mac")
+_TAG = pattern(rb"<[^<>]{0,2000}>")
+_NOT_LATIN = pattern("[\u0370-\u1dff\u2c00-\uffff]")
 _GUESSED = 6000
 """Bytes of text that a guess is made from: more makes it slow, not better."""
 

@@ -18,13 +18,23 @@ _MAX_SIZE, _MAX_DEPTH, _MAX_ELEMENTS = 600_000, 200, 12_000
 _SHORT = 200
 
 
+_SHARE = 3
+"""What is found is believed when it is this part, or more, of what the markup itself calls the main part."""
+
+
 def with_main_text(reading: Reading, text: str, extract: Callable[[str], Extract]) -> Page:
     """The page of `reading` with its main text; `text` is its markup, `extract` what looks for it with `extracted`."""
     page = reading.page
     own = plain_main(reading.blocks)
     found = extract(text) if len(page.text) >= _SHORT and _sane(page, text) else Extract()
-    main = found.text if len(found.text) * 3 >= len(own) else own
+    main = found.text if len(found.text) * _SHARE >= len(own) else own
     return dataclasses.replace(page, main_text=main, remark=found.problem)
+
+
+def with_least_main_text(reading: Reading) -> Page:
+    """The page with so many letters in place of its main text as that has at the least, whatever `with_main_text` would find."""
+    least = -(-len(plain_main(reading.blocks)) // _SHARE)
+    return dataclasses.replace(reading.page, main_text="x" * least)
 
 
 def here(text: str) -> Extract:

@@ -13,6 +13,7 @@ from preserve.formats import url as urls
 from preserve.formats.html import EndTag, Tag, pieces, resolve
 from preserve.model.noun import dataclass
 from preserve.model.page import Markup, Media, Page
+from preserve.model.pattern import pattern
 from preserve.pages.metadata import KINDS, linked
 
 
@@ -37,15 +38,15 @@ _ASIDE = frozenset({"nav", "footer", "aside", "dialog", "menu"})
 _ASIDE_ROLES = frozenset(
     {"navigation", "banner", "contentinfo", "search", "dialog", "alertdialog", "complementary", "menu", "menubar"}
 )
-_ASIDE_NAMES = re.compile(
+_ASIDE_NAMES = pattern(
     r"(?:\A|[\s_-])(?:nav(?:bar|igation)?|menu|footer|side-?bar|cookies?|consent|gdpr|breadcrumbs?|share|sharing|social|related|comments?"
     r"|adverts?|advertisement|ads?|banner|newsletter|promo|skip|toolbar|pagination|widget)(?:\Z|[\s_-])",
     re.IGNORECASE,
 )
-_FURNITURE = re.compile(r"header|top-?bar|quick|modal|drop-?down|pop-?up|tool-?bar|widget|side-?bar", re.IGNORECASE)
+_FURNITURE = pattern(r"header|top-?bar|quick|modal|drop-?down|pop-?up|tool-?bar|widget|side-?bar", re.IGNORECASE)
 """Names of the places where a site keeps a field to log in on all of its pages."""
-_HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
-_REFRESH = re.compile(r"\s*(\d{1,9})(?:\.\d*)?\s*(?:[;,\s]\s*(?:url\s*=\s*)?[\"']?\s*([^\"']+))?", re.IGNORECASE)
+_HIDDEN = pattern(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
+_REFRESH = pattern(r"\s*(\d{1,9})(?:\.\d*)?\s*(?:[;,\s]\s*(?:url\s*=\s*)?[\"']?\s*([^\"']+))?", re.IGNORECASE)
 _DEEP, _BACK = 512, 64
 _MANY, _LONG = 400, 400
 _MAX_INLINE = 1 << 16

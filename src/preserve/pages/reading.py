@@ -12,18 +12,19 @@ import re
 from collections.abc import Callable
 
 from preserve.model.page import Extract, Media, Page
+from preserve.model.pattern import pattern
 from preserve.pages import charset, content
-from preserve.pages.markup import read_markup
+from preserve.pages.markup import Reading, read_markup
 
 LIMIT = 4 << 20
 """Bytes of a body that are read."""
 _MAX_TEXT = 2_000_000
 _MAGIC = (
-    (re.compile(rb"\s{0,64}%PDF-"), Media.PDF),
-    (re.compile(rb"\x89PNG\r\n|\xff\xd8\xff|GIF8[79]a|RIFF....WEBP|BM....\0\0\0\0|II\*\0|MM\0\*|....ftyp(?:avif|heic|mif1)", re.DOTALL), Media.IMAGE),
-    (re.compile(rb"PK\x03\x04|\x1f\x8b\x08|Rar!\x1a|7z\xbc\xaf|OggS|ID3|....ftyp|\xd0\xcf\x11\xe0", re.DOTALL), Media.OTHER),
+    (pattern(rb"\s{0,64}%PDF-"), Media.PDF),
+    (pattern(rb"\x89PNG\r\n|\xff\xd8\xff|GIF8[79]a|RIFF....WEBP|BM....\0\0\0\0|II\*\0|MM\0\*|....ftyp(?:avif|heic|mif1)", re.DOTALL), Media.IMAGE),
+    (pattern(rb"PK\x03\x04|\x1f\x8b\x08|Rar!\x1a|7z\xbc\xaf|OggS|ID3|....ftyp|\xd0\xcf\x11\xe0", re.DOTALL), Media.OTHER),
 )  # fmt: skip
-_HTML = re.compile(
+_HTML = pattern(
     rb"(?:\xef\xbb\xbf)?\s{0,512}(?:<\?xml[^>]{0,200}>\s{0,512})?(?:<!--[\s\S]{0,2000}?-->\s{0,512})*"
     rb"<(?:!doctype\s+html|html|head|body|title|meta|script|div|table|frameset|h1|p|a|style|center|b|font|iframe|br)[\s/>]",
     re.IGNORECASE,
@@ -49,8 +50,7 @@ def read(
     media = media_of(data, content_type)
     size = len(data)
     if media is Media.HTML:
-        text, encoding = charset.decode(data, content_type)
-        reading = read_markup(text, address=address, size=size, cut=cut, encoding=encoding)
+        reading, text = _markup(data, content_type, address, cut=cut)
         return reading.page if main is None else content.with_main_text(reading, text, main)
     if media is Media.TEXT:
         text, encoding = charset.decode(data, content_type)
@@ -62,6 +62,19 @@ def read(
         media, "it has no text that is read here"
     )
     return Page(address=address, media=media, size=size, cut=cut, unread=unread)
+
+
+def outlined(data: bytes, *, content_type: str = "", address: str = "", cut: bool = False) -> Page:
+    """As `read`, but the main text is not looked for: as many letters stand for it as it has at the least."""
+    data, cut = data[:LIMIT], cut or len(data) > LIMIT
+    if media_of(data, content_type) is not Media.HTML:
+        return read(data, content_type=content_type, address=address, cut=cut, main=None)
+    return content.with_least_main_text(_markup(data, content_type, address, cut=cut)[0])
+
+
+def _markup(data: bytes, content_type: str, address: str, *, cut: bool) -> tuple[Reading, str]:
+    text, encoding = charset.decode(data, content_type)
+    return read_markup(text, address=address, size=len(data), cut=cut, encoding=encoding), text
 
 
 def media_of(data: bytes, content_type: str) -> Media:

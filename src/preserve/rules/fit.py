@@ -8,20 +8,18 @@ quotation marks, dashes, spaces, ellipses, and a misspelled letter are.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
-from rapidfuzz import fuzz
-
 from preserve.model.page import Described, Fit, Page, Presence
+from preserve.model.pattern import pattern
 from preserve.rules.words import coverage, foreign, language, normal, scripts, telling, tokens, vocabulary
 
 _MAX_TEXT = 400_000
-_GAP = re.compile(
+_GAP = pattern(
     r"\s*(?:\[\s*(?:…|\.\s?\.\s?\.)\s*\]|\(\s*(?:…|\.\s?\.\s?\.)\s*\)|…|\.\s?\.\s?\.(?:\s?\.)?|\[[^\]\[]{2,200}\])\s*"
 )
-_LETTER = re.compile(r"\[(\w)\]")
-_PARTS = re.compile(r"\s+[|\u2013\u2014\u00b7\u2022»«:/-]+\s+|\s*[|\u00b7»«]\s*|:\s+")
+_LETTER = pattern(r"\[(\w)\]")
+_PARTS = pattern(r"\s+[|\u2013\u2014\u00b7\u2022»«:/-]+\s+|\s*[|\u00b7»«]\s*|:\s+")
 
 
 def fit(page: Page, described: Described) -> Fit:
@@ -151,7 +149,7 @@ def _same(wanted: str, title: str, candidate: str, site: str) -> bool:
         return len(wanted) >= 5 and wanted in name and len(wanted) * 3 >= len(name)
     if _numbers(mine) != _numbers(its) and _numbers(mine) and _numbers(its):
         return False
-    if fuzz.ratio(wanted, name) >= 85:
+    if _ratio(wanted, name) >= 85:
         return True
     shorter, longer = (mine, its) if len(mine) <= len(its) else (its, mine)
     # A title without its subtitle, or with the site's name at its end.
@@ -206,6 +204,8 @@ def _nearly(piece: str, hay: str) -> bool:
     """Whether the words of `piece` stand in `hay` in a row, one word in eight misspelled by a letter or two; never a number."""
     if len(piece) < 24 or len(piece) > 600 or " " not in piece or coverage(tuple(piece.split()), vocabulary(hay)) < 0.8:
         return False
+    from rapidfuzz import fuzz  # noqa: PLC0415 -- most pages are read without it
+
     place = fuzz.partial_ratio_alignment(piece, hay, score_cutoff=92)
     if place is None:
         return False
@@ -216,8 +216,15 @@ def _nearly(piece: str, hay: str) -> bool:
         if len(window) == len(words):
             odd = [(mine, its) for mine, its in zip(words, window, strict=True) if mine != its]
             if len(odd) * 8 <= len(words) and all(
-                not any(char.isdigit() for char in mine + its) and min(len(mine), len(its)) >= 5 and fuzz.ratio(mine, its) >= 80
+                not any(char.isdigit() for char in mine + its) and min(len(mine), len(its)) >= 5 and _ratio(mine, its) >= 80
                 for mine, its in odd
             ):
                 return True
     return False
+
+
+def _ratio(one: str, other: str) -> float:
+    """How alike two texts are, of 100."""
+    from rapidfuzz import fuzz  # noqa: PLC0415 -- most pages are read without it
+
+    return fuzz.ratio(one, other)

@@ -114,7 +114,7 @@ class Catalogue:
             if (original := self._ids.get(sighting.refers_to)) is not None:
                 found[original.index] = original.type, original.id
         return tuple(
-            Stored(warc=self.kept.path, index=index, offset=0, length=0, sha256="", type=type_, record_id=name)
+            Stored(warc=self.kept.path, index=index, offset=0, length=0, sha256="", crc32=0, type=type_, record_id=name)
             for index, (type_, name) in sorted(found.items())
         )
 

@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 from preserve.model.noun import dataclass
 from preserve.model.page import Answer, Media, Page
+from preserve.model.pattern import pattern
 from preserve.rules.words import normal, shorter
 
 _LITTLE = 900
@@ -89,7 +90,7 @@ _GUARDS = (
         inline=r"submitCallback\s*=\s*function\(response\)[^}]*captcha-form",
     ),
 )
-_CAPTCHA = re.compile(
+_CAPTCHA = pattern(
     r"//(?:www\.)?(?:google\.com|recaptcha\.net)/recaptcha/|//(?:js\.|newassets\.)?hcaptcha\.com/|//challenges\.cloudflare\.com/turnstile/"
     r"|//(?:client-api\.)?arkoselabs\.com/|//static\.geetest\.com/|//smartcaptcha\.yandexcloud\.net/|/captcha\.js\b",
     re.IGNORECASE,
@@ -97,18 +98,18 @@ _CAPTCHA = re.compile(
 _CAPTCHA_NAMES = frozenset(
     {"g-recaptcha", "h-captcha", "cf-turnstile", "geetest_captcha", "smart-captcha", "captcha", "captcha-form", "captcha-box"}
 )
-_SORRY = re.compile(
+_SORRY = pattern(
     r"//(?:[^/]+\.)?google\.[a-z.]+/sorry/|//validate\.perfdrive\.com/|//wappass\.baidu\.com/static/captcha|/showcaptcha\?|/splashui/captcha"
 )
-_LOGIN_PATH = re.compile(
+_LOGIN_PATH = pattern(
     r"(?:\A|/)(?:log-?in|sign-?in|log-?on|sign-?on|sso|auth(?:enticate|orize|entication)?|oauth2?|cas|saml2?|idp|shibboleth|account/login|users/sign_in"
     r"|wp-login\.php|anmelden|anmeldung|connexion|iniciar-?sesion|accedi|entrar|logowanie|prihlaseni|inloggen|kirjaudu|logga-in|giris|vhod)"
     r"(?:\.\w{2,5})?(?:/|\Z)|\blogin\b",
     re.IGNORECASE,
 )
-_LOGIN_HOST = re.compile(r"\A(?:login|signin|sso|auth|accounts?|idp|id|cas|passport|secure-?login)\.", re.IGNORECASE)
-_CONSENT_HOST = re.compile(r"\A(?:consent|guce|cmp|privacy-?(?:gate|wall)?|cookie-?wall|datenschutz)\.", re.IGNORECASE)
-_CONSENT_PATH = re.compile(
+_LOGIN_HOST = pattern(r"\A(?:login|signin|sso|auth|accounts?|idp|id|cas|passport|secure-?login)\.", re.IGNORECASE)
+_CONSENT_HOST = pattern(r"\A(?:consent|guce|cmp|privacy-?(?:gate|wall)?|cookie-?wall|datenschutz)\.", re.IGNORECASE)
+_CONSENT_PATH = pattern(
     r"(?:\A|/)(?:consent|collectConsent|cookie-?(?:wall|consent|check)|privacy-?(?:gate|wall)|gdpr-?consent|zustimmung)(?:/|\.|\Z)",
     re.IGNORECASE,
 )
@@ -116,13 +117,13 @@ _RETURN = _words(
     "next return returnurl return_url returnto return_to redirect redirect_to redirecturl redirect_url redirect_uri continue service goto dest"
     " destination target url back backurl back_url from ref referer relaystate origurl done came_from callback r u rurl"
 )
-_CONSENT_NAMES = re.compile(
+_CONSENT_NAMES = pattern(
     r"\A(?:onetrust-[\w-]+|ot-sdk-[\w-]+|didomi-[\w-]+|sp_message_[\w-]+|usercentrics-[\w-]+|qc-cmp2?-[\w-]+|cmpbox\w*|cmpwrapper|CybotCookiebot\w*"
     r"|truste-[\w-]+|fc-consent-[\w-]+|iubenda-[\w-]+|cc-window|cookie-?wall|cookie-?consent|consent-?(?:wall|page|form|box|dialog)|gdpr-?(?:wall|consent)"
     r"|privacy-?wall)\Z",
     re.IGNORECASE,
 )
-_CONSENT_SCRIPT = re.compile(
+_CONSENT_SCRIPT = pattern(
     r"cookielaw\.org|onetrust\.com|sdk\.privacy-center\.org|usercentrics\.eu|consensu\.org|consentmanager\.net|cookiebot\.com|privacy-mgmt\.com"
     r"|sourcepoint|trustarc\.com|fundingchoicesmessages|iubenda\.com|quantcast\.mgr",
     re.IGNORECASE,
@@ -131,13 +132,13 @@ _ROOTS = _words(
     "root app __next __nuxt ___gatsby svelte app-root main-app react-root q-app mount application ember-application ember-app reactroot app-container"
     " app-mount vue-app page-app js-app react-app single-spa-application:app flutter-view"
 )
-_PARKING = re.compile(
+_PARKING = pattern(
     r"//(?:[^/]+\.)?(?:sedoparking\.com|parkingcrew\.net|bodis\.com|parklogic\.com|above\.com|skenzo\.com|dan\.com|afternic\.com|hugedomains\.com"
     r"|undeveloped\.com|buydomains\.com|domainmarket\.com|namebright\.com|sedo\.com|park\.io|parkweb\.[a-z.]+|domaincntrol\.com|uniregistry\.com|epik\.com"
     r"|d38psrni17bvxu\.cloudfront\.net|img1\.wsimg\.com/parking-lander|c\.parkingcrew\.net|parking\.[\w-]+\.[a-z]+)(?:[/:?]|\Z)",
     re.IGNORECASE,
 )
-_PARKED_INLINE = re.compile(
+_PARKED_INLINE = pattern(
     r"\bwindow\.park\s*=|/(?:parking-)?lander[\"'?]|parkingcrew|sedoparking|\bdomain_?parking\b|google\.ads\.domains\.Caf|LANDER_SYSTEM",
     re.IGNORECASE,
 )

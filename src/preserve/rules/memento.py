@@ -25,14 +25,15 @@ from preserve.errors import UsageError
 from preserve.formats.linkformat import Link, http_date
 from preserve.formats.url import BadUrl, Url, join, parse, surt
 from preserve.model.noun import dataclass
+from preserve.model.pattern import pattern
 
 BEFORE: Final = 3
 AFTER: Final = 2
 """How many copies on either side are asked for until one has status 200."""
 _ROWS: Final = 100
 """Rows of an index that are asked for, nearest first."""
-_STAMP: Final = re.compile(r"/(\d{14})([a-z]{2}_)?/(?=.)")
-_DAY: Final = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?")
+_STAMP: Final = pattern(r"/(\d{14})([a-z]{2}_)?/(?=.)")
+_DAY: Final = pattern(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?")
 _OK: Final = frozenset({200})
 _EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
 _LATEST: Final = datetime.max.replace(tzinfo=UTC)

@@ -13,8 +13,9 @@ from pathlib import PurePath
 from preserve.errors import UsageError
 from preserve.formats.url import BadUrl, parse
 from preserve.model.digest import MailSecurity, Receiver, ToCommand, ToMail, ToWebhook
+from preserve.model.pattern import pattern
 
-NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
+NAME = pattern(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
 _MEMBERS = {
     "command": frozenset({"command"}),
     "webhook": frozenset({"webhook", "secret_file"}),
@@ -22,8 +23,8 @@ _MEMBERS = {
 }
 TEXTS = frozenset({"name", "webhook", "secret_file", "smtp", "security", "user", "password_file", "from"})
 LISTS = frozenset({"command", "to"})
-_MAIL = re.compile(r"[^\s<>()\[\],;:\\\"@]+@[^\s<>()\[\],;:\\\"@]+")
-_PLACE = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:/@\[\]]+)(?::(?P<port>[0-9]{1,5}))?")
+_MAIL = pattern(r"[^\s<>()\[\],;:\\\"@]+@[^\s<>()\[\],;:\\\"@]+")
+_PLACE = pattern(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:/@\[\]]+)(?::(?P<port>[0-9]{1,5}))?")
 _PORTS = {MailSecurity.STARTTLS: 587, MailSecurity.TLS: 465, MailSecurity.NONE: 25}
 
 

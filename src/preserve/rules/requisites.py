@@ -18,6 +18,7 @@ from preserve.formats import css, html
 from preserve.formats.printable import printable
 from preserve.formats.url import BadUrl, Url, parse, reference
 from preserve.model.noun import dataclass
+from preserve.model.pattern import pattern
 from preserve.model.web import Exchange, Outcome, Requisite
 
 MOST = 2000
@@ -51,7 +52,7 @@ _SETS = {
 }
 """Attributes that name several, with widths or densities."""
 _ANYWHERE = ("background", "data-bg", "data-background", "data-background-image")
-_BEYOND = re.compile(r"style|background|data-bg", re.IGNORECASE)
+_BEYOND = pattern(r"style|background|data-bg", re.IGNORECASE)
 """What the attributes of an element without a line above must hold to be worth reading."""
 _LINKS = frozenset({"stylesheet", "icon", "apple-touch-icon", "apple-touch-icon-precomposed", "mask-icon", "modulepreload"})
 _PRELOADS = frozenset({"audio", "font", "image", "script", "style", "track", "video"})
@@ -70,10 +71,10 @@ _SIGNS = (
     "refresh",
 )
 """A page without any of these, in small letters, needs nothing."""
-_PARKED = re.compile(r"[^\s{}<>\"|\\^`]+")
+_PARKED = pattern(r"[^\s{}<>\"|\\^`]+")
 """What a parking attribute must look like to be an address: scripts keep other things there too."""
-_REFRESH = re.compile(r"\s*[\d.]*\s*[;,]?\s*(?:url\s*=\s*)?[\"']?([^\"']*)", re.IGNORECASE)
-_CHARSET = re.compile(
+_REFRESH = pattern(r"\s*[\d.]*\s*[;,]?\s*(?:url\s*=\s*)?[\"']?([^\"']*)", re.IGNORECASE)
+_CHARSET = pattern(
     rb"""<meta[^>]{0,200}?charset\s*=\s*["']?([\w.:-]{2,40})|\A@charset "([\w.:-]{2,40})";|<\?xml[^>]{0,100}?encoding\s*=\s*["']([\w.:-]{2,40})""",
     re.IGNORECASE,
 )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from enum import StrEnum
-
-from protego import Protego
+from typing import TYPE_CHECKING
 
 from preserve.errors import FormatError
+
+if TYPE_CHECKING:
+    from protego import Protego
 
 
 class Robots(StrEnum):
@@ -28,7 +30,7 @@ class Answer:
     def __init__(self, status: int | None, text: str) -> None:
         self._status = status
         self.text = text
-        self._rules = Protego.parse(text) if status is not None and 200 <= status < 300 else None
+        self._rules = _rules(text) if status is not None and 200 <= status < 300 else None
 
     @property
     def unreachable(self) -> bool:
@@ -58,3 +60,9 @@ class Answer:
         if not newline:
             raise FormatError("not a kept answer of robots.txt")
         return cls(int(status) if status else None, text)
+
+
+def _rules(text: str) -> Protego:
+    from protego import Protego  # noqa: PLC0415 -- a run that asks for no robots.txt starts faster without
+
+    return Protego.parse(text)

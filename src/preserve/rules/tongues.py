@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from preserve.model.pattern import pattern
+
 OF_ONE = {
     "kana": "ja",
     "hangul": "ko",
@@ -52,7 +54,7 @@ LETTERS = {
     "fa": "پچژگیک",
 }
 """Letters that speak for a language among those that share its script."""
-NOT_FOUND = re.compile(
+NOT_FOUND = pattern(
     r"\b(?:404|410)\b|not found|(?:doesn.?t|does not|no longer) exists?|(?:no longer|not) available|can.?t be found|cannot be found|nothing (?:was )?found"
     r"|nicht gefunden|existiert nicht|nicht (?:mehr )?verfügbar|introuvable|n.existe (?:pas|plus)|no (?:se )?(?:ha )?(?:sido )?encontrad[ao]|no existe"
     r"|não (?:foi )?encontrad[ao]|não existe|non (?:è stata )?trovat[ao]|non esiste|niet gevonden|bestaat niet|hittades inte|finns inte|ikke fundet|ikke funnet"

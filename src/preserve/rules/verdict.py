@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import re
 
-from rapidfuzz import fuzz
-
 from preserve.model.page import Evidence, Fit, Judgement, Media, NotFound, Page, Presence
+from preserve.model.pattern import pattern
 from preserve.model.web import Verdict
 from preserve.rules import guards
 from preserve.rules.fit import authored, dated, fit, named
@@ -20,12 +19,12 @@ from preserve.rules.tongues import NOT_FOUND
 from preserve.rules.verdict_head import by_head, glance, sent_home, split, told
 from preserve.rules.words import coverage, normal, shorter, telling, vocabulary
 
-_ERROR = re.compile(
+_ERROR = pattern(
     r"(?:\A|[/_.?=&-])(?:404|410|error-?404|404-?error|not-?found|page-?not-?found|file-?not-?found|pagenotfound|notfound|error-?pages?|errors?|oops|missing|nicht-gefunden"
     r"|introuvable|no-encontrad[ao]|nao-encontrad[ao]|non-trovata)(?:\Z|[/_.?=&-])",
     re.IGNORECASE,
 )
-_PARTS = re.compile(r"\s+[|\u2013\u2014\u00b7\u2022-]+\s+|\s+::\s+")
+_PARTS = pattern(r"\s+[|\u2013\u2014\u00b7\u2022-]+\s+|\s+::\s+")
 _SHORT, _VERY_SHORT = 700, 250
 """Extents of main text below which a page that calls itself "not found" may be just that."""
 
@@ -38,6 +37,17 @@ def judge(evidence: Evidence) -> Judgement:
     judged = by_head(evidence.answer) or _by_page(page, evidence)
     remark = (page.remark,) if page.remark else ()
     return told(Judgement(verdict=judged.verdict, signals=(*judged.signals, *remark)))
+
+
+def cleared(evidence: Evidence) -> bool:
+    """Whether nothing speaks against a page that nobody describes, of which no main text was looked for yet.
+
+    Every test here and in `guards` asks for a main text shorter than something, so that finding one only takes suspicions away.
+    """
+    assert evidence.page is not None
+    assert not evidence.described.judgeable
+    judged = judge(evidence)
+    return judged.verdict is Verdict.OK and not judged.signals
 
 
 def _by_page(page: Page, evidence: Evidence) -> Judgement:
@@ -164,6 +174,8 @@ def _alike(page: Page, probe: NotFound) -> tuple[str, ...]:
     if min(len(mine), len(its)) < 40:
         mine, its = page.text, other.text
     mine, its = _comparable(_without_names(mine, page)), _comparable(_without_names(its, other))
+    from rapidfuzz import fuzz  # noqa: PLC0415 -- only where a host was asked for what it does not have
+
     share = fuzz.ratio(mine, its) if mine and its else 0.0
     same_title = _comparable(page.title) == _comparable(other.title)
     if share >= (90 if same_title else 97):

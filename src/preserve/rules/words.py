@@ -8,28 +8,28 @@ smallest words, which is enough to know when *not* to compare.
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable
 from functools import lru_cache, wraps
 from typing import TypeVar
 
+from preserve.model.pattern import pattern
 from preserve.rules.tongues import LETTERS, OF_ONE, SMALL
 
-_MARKS = re.compile(
+_MARKS = pattern(
     "[\u0300-\u036f\u0483-\u0487\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20f0]"
 )
-_CROWD = re.compile(r"([^\w\s\x00-\x7f]{30})[^\w\s\x00-\x7f]+")
-_DROPPED = re.compile("['\u2019\u2018\u02bc\u02b9\u00b4`\u0640\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u05f3\u05f4]")
-_GROUPED = re.compile("(?<=\\d)[,.\u066c\u00a0\u202f](?=\\d{3}(?!\\d))")
-_DANDA = re.compile("[\u0964\u0965\u0970\u0df4\u0e2f\u0e4f\u0e5a\u0e5b\u104a-\u104f\u17d4-\u17da_]+")
-_BETWEEN = re.compile("[^\\w\u0900-\u0dff\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff]+")
+_CROWD = pattern(r"([^\w\s\x00-\x7f]{30})[^\w\s\x00-\x7f]+")
+_DROPPED = pattern("['\u2019\u2018\u02bc\u02b9\u00b4`\u0640\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u05f3\u05f4]")
+_GROUPED = pattern("(?<=\\d)[,.\u066c\u00a0\u202f](?=\\d{3}(?!\\d))")
+_DANDA = pattern("[\u0964\u0965\u0970\u0df4\u0e2f\u0e4f\u0e5a\u0e5b\u104a-\u104f\u17d4-\u17da_]+")
+_BETWEEN = pattern("[^\\w\u0900-\u0dff\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff]+")
 _LETTERS = str.maketrans("\u0131\u0649\u06cc\u06a9\u0629", "i\u064a\u064a\u0643\u0647")
 _SPACELESS = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff"
-_RUN_OF_SPACELESS = re.compile(f"[{_SPACELESS}]")
-_DENSE = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\U00020000-\U0003ffff]+")
-_RUN = re.compile(f"[{_SPACELESS}]+|[^{_SPACELESS} ]+")
+_RUN_OF_SPACELESS = pattern(f"[{_SPACELESS}]")
+_DENSE = pattern("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\U00020000-\U0003ffff]+")
+_RUN = pattern(f"[{_SPACELESS}]+|[^{_SPACELESS} ]+")
 _SCRIPTS = {
     "latin": "a-z\u00c0-\u024f\u1e00-\u1eff",
     "cyrillic": "\u0400-\u052f",
@@ -46,7 +46,7 @@ _SCRIPTS = {
     "kana": "\u3040-\u30ff",
     "han": "\u3400-\u4dbf\u4e00-\u9fff",
 }
-_OF_SCRIPT = {name: re.compile(f"[{letters}]") for name, letters in _SCRIPTS.items()}
+_OF_SCRIPT = {name: pattern(f"[{letters}]") for name, letters in _SCRIPTS.items()}
 
 
 _Answer = TypeVar("_Answer")

@@ -1,7 +1,8 @@
-"""The web, byte for byte: a Fetcher over httpx whose transport, sockets, TLS and names are our own (docs/adr/0010, 0011).
+"""The web, byte for byte: a Fetcher whose transport, sockets, TLS and names are our own (docs/adr/0010, 0011, 0012, 0245).
 
 fetcher      one Session for each target: its request headers, its cookies                     ports.Fetcher
-transport    the httpx transport: one request, one exchange; keeps connections alive
+cookies      those of one session, in httpx's jar
+transport    one request, one exchange; keeps connections alive
 connector    routes, names, the address rule, TCP, TLS, the operator's proxy
 tunnel       what is said to a proxy
 plainhttpx   httpx without the command line that its package brings along

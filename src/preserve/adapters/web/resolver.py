@@ -84,5 +84,6 @@ class Resolver:
 
 
 def _addresses(host: str) -> tuple[str, ...]:
-    found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    # As bytes, for it is ASCII already: a str would be taken through Python's IDNA, which knows less than what made it ASCII.
+    found = socket.getaddrinfo(host.encode("ascii"), None, type=socket.SOCK_STREAM)
     return tuple(dict.fromkeys(str(address[0]) for *_, address in found))[:_MOST_ADDRESSES]

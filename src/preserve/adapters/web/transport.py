@@ -1,15 +1,13 @@
-"""The httpx transport: one request out, one Exchange back, whatever the network does.
+"""The transport: one request out, one Exchange back, whatever the network does.
 
 For each request: a kept-alive connection of the same origin or a new one, the bytes, the conclusion what they amount to. Nothing is sent
 a second time here: who asks decides that (rules/retry.py), and then no kept connection is used, which may have gone stale like the last.
-
-httpx wants a response or an exception: an Exchange with a status travels in `response.extensions["exchange"]`, one without in
-`Unanswered`. The httpx response carries no header fields, for httpx would act on them: read a Location, store a cookie.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,7 +16,6 @@ from typing import NamedTuple
 from preserve.adapters.web.conclusion import conclude
 from preserve.adapters.web.connection import Connection, End, Ending
 from preserve.adapters.web.connector import Connector, NotConnected
-from preserve.adapters.web.plainhttpx import httpx
 from preserve.adapters.web.pool import Pool
 from preserve.adapters.web.receiver import Receiver
 from preserve.errors import ConfigError
@@ -29,15 +26,6 @@ from preserve.ports import Clock
 
 REPRESENTATION = "a representation: the bytes of HTTP/2 frames are not kept as they crossed the wire"
 _GONE = frozenset({Ending.CLOSED, Ending.RESET})
-_NO_BODY = httpx.ByteStream(b"")
-
-
-class Unanswered(httpx.TransportError):
-    """There is no response; `exchange` says what there is."""
-
-    def __init__(self, exchange: Exchange) -> None:
-        super().__init__(exchange.problem)
-        self.exchange = exchange
 
 
 class _Asked(NamedTuple):
@@ -47,7 +35,7 @@ class _Asked(NamedTuple):
     retries: int
 
 
-class Transport(httpx.AsyncBaseTransport):
+class Transport:
     """Owns the sockets. It lives in one event loop."""
 
     def __init__(self, settings: FetchSettings, clock: Clock, spool: Path) -> None:
@@ -60,17 +48,11 @@ class Transport(httpx.AsyncBaseTransport):
         self._connector = Connector(settings, clock)
         self._pool = Pool(settings.per_host)
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Ask once. Beside the request: `extensions["url"]` (a Url), `["deadline"]` (a time of the clock or None), `["attempt"]`."""
-        url: Url = request.extensions["url"]
+    async def ask(self, url: Url, fields: Sequence[tuple[bytes, bytes]], *, deadline: float | None, attempt: int) -> Exchange:
+        """GET `url` once, with these header fields; `deadline` is a time of the clock. Raises nothing for what the network does."""
         target = url.address.encode("ascii") if self._connector.absolute(url) else url.target
-        lines = [b"%b %b HTTP/1.1\r\n" % (request.method.encode("ascii"), target)]
-        lines += [b"%b: %b\r\n" % field for field in request.headers.raw]
-        lines.append(b"\r\n")
-        exchange = await self._exchange(url, b"".join(lines), request.extensions["deadline"], request.extensions["attempt"])
-        if exchange.status is None:
-            raise Unanswered(exchange)
-        return httpx.Response(exchange.status, stream=_NO_BODY, extensions={"exchange": exchange})
+        request = b"GET %b HTTP/1.1\r\n%b\r\n" % (target, b"".join([b"%b: %b\r\n" % field for field in fields]))
+        return await self._exchange(url, request, deadline, attempt)
 
     async def aclose(self) -> None:
         self._pool.close()
