@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import sys
-import textwrap
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -32,17 +30,25 @@ _TIMES = {
 def show(report: Report, path: Path, *, as_json: bool, verbose: bool, quiet: bool, timed: bool = True) -> ExitCode:
     """Print it; the exit code. `timed`: what was checked has a time that can be proven."""
     lines = json_lines(report, timed=timed) if as_json else text_lines(report, path, verbose=verbose, quiet=quiet, timed=timed)
-    width = 0 if as_json or not sys.stdout.isatty() else shutil.get_terminal_size().columns
+    width = 0 if as_json or not sys.stdout.isatty() else _columns()
     for line in lines:
         for part in line.split("\n"):
             click.echo(wrapped(part, width))
     return report.exit_code
 
 
+def _columns() -> int:
+    import shutil
+
+    return shutil.get_terminal_size().columns
+
+
 def wrapped(line: str, width: int, below: int = 18) -> str:
     """A finding's line as the terminal is wide, its rest `below` its beginning; whole where there is none (`width` 0)."""
     if not 0 < width < len(line):
         return line
+    import textwrap
+
     indent = " " * (below if line.startswith("  ") else 0)
     return textwrap.fill(
         line, max(width, 40), subsequent_indent=indent, drop_whitespace=True, break_long_words=False, break_on_hyphens=False
