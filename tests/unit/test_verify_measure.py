@@ -139,6 +139,23 @@ def test_an_index_that_is_not_one(line: bytes) -> None:
     assert any(segment.problem for segment in _measure(index, stored + bytes(5)))
 
 
+def test_what_was_read_before_stands_for_no_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    (first, size) = (_MEMBERS[0], len(_MEMBERS[0]))
+    nothing = RecordLine(index=1, offset=size, length=size, sha256=hashlib.sha256(b"").hexdigest())
+    for block in (size, 2 * size, 3 * size):
+        monkeypatch.setattr(measure, "BLOCK", block)
+        (segment,) = _measure(record_index([first]) + recordindex.leaf(nothing) + b"\n", first)
+        assert segment.beyond
+        assert _spoiled([segment]) == [(1, size, ODD)]
+
+
+def test_hashes_of_other_lengths_that_read_the_same_in_a_row_are_not_the_same() -> None:
+    rows = [row.split(b" ") for row in record_index(_MEMBERS).splitlines()]
+    rows[3][4], rows[4][4] = rows[3][4][:-1], rows[3][4][-1:] + rows[4][4]
+    (segment,) = _measure(b"".join(b" ".join(row) + b"\n" for row in rows), b"".join(_MEMBERS))
+    assert segment.problem or [record.index for record in segment.spoiled] == [3, 4]
+
+
 @given(
     lengths=st.lists(st.integers(1, 10**6), min_size=1, max_size=40),
     batch=st.integers(200, 2000),
@@ -154,7 +171,9 @@ def test_the_index_is_read_as_its_format_reads_it(lengths: list[int], batch: int
         patch.setattr(measure, "BATCH", batch)
         job = SegmentJob(path="w", weight=0, data=data, start=0, end=len(data), thorough=False)
         read = [
-            RecordLine(index=start + place, offset=bounds[place], length=bounds[place + 1] - bounds[place], sha256=digest)
+            RecordLine(
+                index=start + place, offset=bounds[place], length=bounds[place + 1] - bounds[place], sha256=digest.decode()
+            )
             for start, bounds, digests in measure._batches(job)
             for place, digest in enumerate(digests)
         ]

@@ -89,15 +89,16 @@ class DiskFolder:
     def read(self, path: str, limit: int) -> bytes:
         """The whole of a file of at most `limit` bytes, from one descriptor."""
         with self.open(path) as file:
-            data = bytearray()
+            pieces, size = [], 0
             try:
-                while len(data) <= limit and (piece := file.read(limit + 1 - len(data))):
-                    data += piece
+                while size <= limit and (piece := file.read(limit + 1 - size)):
+                    pieces.append(piece)
+                    size += len(piece)
             except OSError as problem:
                 raise StoreError(f"{self._root / path}: {problem.strerror}") from problem
-        if len(data) > limit:
+        if size > limit:
             raise FormatError(f"{self._root / path}: longer than {limit} bytes")
-        return bytes(data)
+        return b"".join(pieces)
 
     def _enter(self, folder: str) -> int:
         """A descriptor of a folder below the root, no component of its path a link. The caller closes it.

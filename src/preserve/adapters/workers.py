@@ -8,7 +8,6 @@ kilobytes they spend their time handing the interpreter's lock to each other.
 from __future__ import annotations
 
 import os
-import pickle
 import signal
 import struct
 from collections.abc import Callable, Sequence
@@ -73,6 +72,8 @@ class ForkedWorkers:
             return
         code = 1
         try:
+            import pickle  # noqa: PLC0415 -- one process alone starts faster without, and this one loads it beside the parent
+
             try:
                 message = pickle.dumps(_work(task, items, numbers, parent))
             except PreserveError as problem:
@@ -96,6 +97,8 @@ def _work(task: Callable[[_T], _R], items: Sequence[_T], numbers: int, parent: i
 def _received(message: bytes) -> dict[int, _R]:
     if not message:
         return {}
+    import pickle  # noqa: PLC0415 -- as above
+
     answers = pickle.loads(message)  # noqa: S301 -- written by our own child
     if isinstance(answers, PreserveError):
         raise answers

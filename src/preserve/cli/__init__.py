@@ -99,7 +99,9 @@ def main() -> NoReturn:
         if getattr(sys, name) is None:  # it was closed when we were started
             setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - stays open as long as we run
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # whatever is under way ends as after Ctrl-C
-    sys.exit(_run())
+    code = _run()
+    gc.freeze()  # what is left goes with the process; to look through it for cycles first would take longer than some commands do
+    sys.exit(code)
 
 
 def _abandon_stdout() -> None:

@@ -16,6 +16,7 @@ from preserve.cli.findings import show
 from preserve.errors import ExitCode, FormatError, UsageError
 from preserve.formats.printable import printable
 from preserve.model.finding import Claim, Report, Result
+from preserve.model.pattern import pattern
 
 if TYPE_CHECKING:
     from preserve.flows.measure import Sample
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from preserve.ports import Folder, Workers
     from preserve.rules.verify_witness import Demand
 
-_PERCENT = re.compile(r"(\d{1,3}(?:\.\d{1,6})?) ?%?", re.ASCII)
+_PERCENT = pattern(r"(\d{1,3}(?:\.\d{1,6})?) ?%?", re.ASCII)
 FOUND = {
     ExitCode.DONE: "nothing altered, missing or forged; every needed claim established",
     ExitCode.ALTERED: "something altered, missing or forged",
@@ -199,11 +200,13 @@ def _sample(text: str | None, seed: str | None) -> Sample | None:
 
 def _is_packet(path: Path) -> bool:
     """Whether it is an evidence packet, or what was unpacked from one, rather than a bundle, an archive or a run."""
-    from preserve.adapters.packets import begins
-    from preserve.formats.packet import CAPTURE, MARKER, is_packet
+    from preserve.model.packet import CAPTURE, MARKER
 
     if path.is_dir():
         return (path / MARKER).is_file() or ((path / CAPTURE).is_file() and not (path / "archive.toml").exists())
+    from preserve.adapters.packets import begins
+    from preserve.formats.packet import is_packet
+
     return path.is_file() and is_packet(begins(path))
 
 

@@ -16,25 +16,28 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import accumulate, pairwise
-from typing import TYPE_CHECKING, BinaryIO
+from itertools import accumulate, pairwise, repeat
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from preserve.errors import FormatError, StoreError
 from preserve.formats import merkle, recordindex
 from preserve.formats.gzipmember import HEADER
 from preserve.formats.strictjson import MAX_INTEGER
-from preserve.formats.warc import MemberCheck
 from preserve.model.noun import dataclass
 from preserve.rules.verify_content import CHANGED, ENDS, ODD, Lines, Sampled, Segment, Spoiled, Whole
 from preserve.rules.verify_lines import LineReader
 
 if TYPE_CHECKING:  # only annotations need them, and `verify` starts faster without
+    from io import RawIOBase
+
     from preserve.ports import Folder, Workers
 
 BLOCK = 1 << 18
 """Bytes read at a time: what fits the processor's second cache was fastest."""
-BATCH = 1 << 17
-"""Bytes of a record index taken apart at a time."""
+BATCH = 1 << 15
+"""Bytes of a record index taken apart at a time: what comes of them should still be in the cache when its records have been read."""
+_SEGMENT = 1 << 23
+"""Bytes of a WARC file that are one job: few enough for several processes to end at about the same time."""
 _WORTH_SHARING = 1 << 26
 """Bytes to read from which on other processes are worth starting."""
 MAX_SPOILED = 100
@@ -143,7 +146,10 @@ def measure_all(folder: Folder, jobs: Sequence[Job], workers: Workers | None) ->
     """Do the jobs, with the help of other processes when there is enough to read. Answers in their order."""
     if workers is None or sum(job.weight for job in jobs) < _WORTH_SHARING:
         return [measure(folder, job) for job in jobs]
-    return workers.map(partial(measure, folder), jobs)
+    # The largest first: then no process is left with one when the others have ended.
+    order = sorted(range(len(jobs)), key=lambda place: -jobs[place].weight)
+    found = dict(zip(order, workers.map(partial(measure, folder), [jobs[place] for place in order]), strict=True))
+    return [found[place] for place in range(len(jobs))]
 
 
 def measure(folder: Folder, job: Job) -> Measured:
@@ -168,10 +174,10 @@ def _measure(folder: Folder, job: Job) -> Measured:
                 return _lines(file, job)
         case SegmentJob():
             with folder.open(job.path) as file:
-                return _segment(file, job)
+                return _segment(cast("RawIOBase", file), job)
         case SampleJob():
             with folder.open(job.path) as file:
-                return _sample(file, job)
+                return _sample(cast("RawIOBase", file), job)
 
 
 def stored_sha256(folder: Folder, path: str, offset: int, length: int) -> str:
@@ -200,8 +206,8 @@ def sample(path: str, data: bytes, size: int, chosen: Sample, *, thorough: bool,
 
 
 def segments(path: str, data: bytes, size: int, *, thorough: bool, spare: int = 0) -> Iterator[SegmentJob]:
-    """Cut the index `data` of a WARC file of `size` bytes into jobs of some 32 MiB. Each line says itself where its record lies."""
-    parts = min(max(1, size >> 25), max(1, len(data) >> 10))
+    """Cut the index `data` of a WARC file of `size` bytes into jobs of some 8 MiB. Each line says itself where its record lies."""
+    parts = min(max(1, size // _SEGMENT), max(1, len(data) >> 10))
     start = 0
     for part in range(1, parts + 1):
         end = data.find(b"\n", len(data) * part // parts - 1) + 1 if part < parts else len(data)
@@ -233,13 +239,15 @@ def _lines(file: BinaryIO, job: LinesJob) -> Lines:
     while block := file.read(BLOCK):
         whole.update(block)
         size += len(block)
-        rows, newline, rest = (rest + block).rpartition(b"\n")
-        if not newline:
+        end = block.rfind(b"\n") + 1
+        if not end:
+            rest += block
             continue
+        rows, rest = rest + block[:end], block[end:]
         if job.tree:
-            for row in rows.split(b"\n"):
+            for row in rows.removesuffix(b"\n").split(b"\n"):
                 tree.add(merkle.leaf_hash(row))
-        reader.read(rows + b"\n")
+        reader.read(rows)
     if rest:
         reader.stop("no newline at the end")
     root = tree.root().hex() if job.tree else ""
@@ -249,13 +257,14 @@ def _lines(file: BinaryIO, job: LinesJob) -> Lines:
 # ------------------------------------------------------------------------------------------------------------------- records
 
 
-def _segment(file: BinaryIO, job: SegmentJob) -> Segment:
+def _segment(file: RawIOBase, job: SegmentJob) -> Segment:
     """Raises nothing for what the bytes are: that is in the Segment."""
     first: tuple[int, int] | None = None
     number = offset = lost = 0
     spoiled: list[Spoiled] = []
     types: list[str] = []
     problem = ""
+    room = bytearray(BLOCK)
     check = _check_thoroughly if job.thorough else _check
     try:
         for start, bounds, digests in _batches(job):
@@ -264,7 +273,7 @@ def _segment(file: BinaryIO, job: SegmentJob) -> Segment:
             if (start, bounds[0]) != (number, offset):
                 raise FormatError(f"record index: does not tile: record {start}")
             file.seek(offset)
-            for place, why, type_ in check(file, bounds, digests):
+            for place, why, type_ in check(file, room, bounds, digests):
                 if type_:
                     types.append(type_)
                 if why and len(spoiled) < MAX_SPOILED + job.spare:
@@ -287,15 +296,16 @@ def _segment(file: BinaryIO, job: SegmentJob) -> Segment:
     )
 
 
-def _sample(file: BinaryIO, job: SampleJob) -> Sampled:
+def _sample(file: RawIOBase, job: SampleJob) -> Sampled:
     spoiled: list[Spoiled] = []
     read = lost = 0
+    room = bytearray(BLOCK)
     check = _check_thoroughly if job.thorough else _check
     for row in merkle.lines(job.data):
         line = recordindex.parse_leaf(row)
         read += 1
         file.seek(line.offset)
-        for _, why, _ in check(file, [line.offset, line.offset + line.length], [line.sha256]):
+        for _, why, _ in check(file, room, [line.offset, line.offset + line.length], [line.sha256.encode()]):
             if why and len(spoiled) < MAX_SPOILED + job.spare:
                 spoiled.append(Spoiled(index=line.index, offset=line.offset, why=why))
             elif why:
@@ -303,7 +313,7 @@ def _sample(file: BinaryIO, job: SampleJob) -> Sampled:
     return Sampled(path=job.path, read=read, total=job.total, size=file.seek(0, 2), spoiled=tuple(spoiled), more=lost)
 
 
-def _batches(job: SegmentJob) -> Iterator[tuple[int, list[int], list[str]]]:
+def _batches(job: SegmentJob) -> Iterator[tuple[int, list[int], list[bytes]]]:
     """(index of the first record, where each begins and the last one ends, hashes) of some thousand records at a time.
 
     The lines are not matched one by one: writing the numbers found into the one form that a line has must give the same bytes.
@@ -314,74 +324,87 @@ def _batches(job: SegmentJob) -> Iterator[tuple[int, list[int], list[str]]]:
         if end == 0:
             raise FormatError("record index: no newline at the end")
         text = job.data[place:end]
-        words = text.decode("ascii", "replace").split()
+        words = text.split()
         if len(words) % 5:
             raise FormatError("record index: bad line")
         try:
-            lengths = [int(word) for word in words[3::5]]
+            lengths = [*map(int, words[3::5])]
             start, offset = int(words[1]), int(words[2])
         except ValueError:
             raise FormatError("record index: bad line") from None
-        bounds = list(accumulate(lengths, initial=offset))
-        rows = zip(range(start, start + len(lengths)), bounds, lengths, words[4::5], strict=False)
-        whole = "".join(map("preserve-record/v1 %d %d %d %s\n".__mod__, rows)).encode() == text
+        bounds, digests = list(accumulate(lengths, initial=offset)), words[4::5]
+        rows = zip(range(start, start + len(lengths)), bounds, lengths, digests, strict=False)
+        whole = text.isascii() and b"".join(map(b"preserve-record/v1 %d %d %d %b\n".__mod__, rows)) == text
         if not whole or min(lengths) < 1 or bounds[-1] > MAX_INTEGER:
             for line in merkle.lines(text):
                 recordindex.parse_leaf(line)
             raise FormatError("record index: does not tile: the lines do not count or the records do not follow each other")
-        yield start, bounds, words[4::5]
+        yield start, bounds, digests
         place = end
 
 
-def _check(file: BinaryIO, bounds: list[int], digests: list[str]) -> Iterator[tuple[int, str, str]]:
+def _check(file: RawIOBase, room: bytearray, bounds: list[int], digests: list[bytes]) -> Iterator[tuple[int, str, str]]:
     """(place in the batch, what is wrong, "") of each record that is not as it should be.
 
-    As many whole records as fit a block are read and hashed together; one that is larger than a block streams by alone.
+    As many whole records as fit the room are read and hashed together; one that is larger streams by alone.
     """
-    sha256, place = hashlib.sha256, 0
+    sha256, view, place = hashlib.sha256, memoryview(room), 0
     while place < len(digests):
         start = bounds[place]
-        stop = bisect_right(bounds, start + BLOCK) - 1
-        if stop <= place:
-            if why := _check_large(file, bounds[place + 1] - start, digests[place]):
+        stop = bisect_right(bounds, start + len(room), place) - 1
+        if stop == place:
+            if why := _check_large(file, room, bounds[place + 1] - start, digests[place]):
                 yield place, why, ""
             place += 1
             continue
-        block = file.read(bounds[stop] - start)
-        view, cuts = memoryview(block), [bound - start for bound in bounds[place : stop + 1]]
-        found = [sha256(view[begin:end]).hexdigest() for begin, end in pairwise(cuts)]
+        cuts = [bound - start for bound in bounds[place : stop + 1]]
+        size = cuts[-1]
+        block = _fill(file, view[:size])
+        found = [sha256(block[begin:end]).hexdigest().encode() for begin, end in pairwise(cuts)]
         cuts.pop()
-        if found != digests[place:stop] or {block[begin : begin + len(_FIXED)] for begin in cuts} != {_FIXED}:
+        if len(block) < size or found != digests[place:stop] or not all(map(room.startswith, repeat(_FIXED), cuts)):
             for at, begin in enumerate(cuts):
                 if found[at] != digests[place + at]:
                     yield place + at, CHANGED if begin < len(block) else ENDS, ""
-                elif not block.startswith(_FIXED, begin):
+                elif block[begin : begin + len(_FIXED)] != _FIXED:
                     yield place + at, ODD, ""
         place = stop
 
 
-def _check_large(file: BinaryIO, length: int, digest: str) -> str:
+def _check_large(file: RawIOBase, room: bytearray, length: int, digest: bytes) -> str:
     """What is wrong with one record of `length` bytes; "" when nothing is."""
-    record, head = hashlib.sha256(), b""
-    while length and (piece := file.read(min(BLOCK, length))):
+    record, view, head = hashlib.sha256(), memoryview(room), b""
+    while length and (piece := _fill(file, view[:length])):
         head += piece[: len(_FIXED) - len(head)]
         record.update(piece)
         length -= len(piece)
     if length:
         return ENDS
-    if record.hexdigest() != digest:
+    if record.hexdigest().encode() != digest:
         return CHANGED
     return "" if head == _FIXED else ODD
 
 
-def _check_thoroughly(file: BinaryIO, bounds: list[int], digests: list[str]) -> Iterator[tuple[int, str, str]]:
+def _check_thoroughly(
+    file: RawIOBase, room: bytearray, bounds: list[int], digests: list[bytes]
+) -> Iterator[tuple[int, str, str]]:
     """(place, what is wrong, WARC-Type) of every record: the plain twin of `_check`, which opens each member as well."""
+    from preserve.formats.warc import MemberCheck  # noqa: PLC0415 -- `verify` starts faster without what opens members
+
     for place, digest in enumerate(digests):
         record, member, left = hashlib.sha256(), MemberCheck(), bounds[place + 1] - bounds[place]
-        while left and (piece := file.read(min(BLOCK, left))):
+        while left and (piece := file.read(min(len(room), left))):
             record.update(piece)
             member.feed(piece)
             left -= len(piece)
         found = member.result()
-        why = ENDS if left else CHANGED if record.hexdigest() != digest else found.problem
+        why = ENDS if left else CHANGED if record.hexdigest().encode() != digest else found.problem
         yield place, why, found.header.type if found.header else ""
+
+
+def _fill(file: RawIOBase, room: memoryview) -> memoryview:
+    """What the file gives to fill `room`: less only where it ends. The same room is used again and again: new memory costs the kernel time."""
+    filled = file.readinto(room) or 0
+    while filled < len(room) and (count := file.readinto(room[filled:])):
+        filled += count
+    return room[:filled]

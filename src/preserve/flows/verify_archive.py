@@ -6,7 +6,7 @@ Runs are checked in windows, so that several processes have enough to read and m
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -14,14 +14,10 @@ from typing import TYPE_CHECKING
 from preserve.errors import FormatError
 from preserve.flows import verify_run
 from preserve.flows.measure import Sample, WholeJob, measure_all
-from preserve.flows.verify_events import PLACE, STAGED, Events, read_events, read_rotations
 from preserve.flows.verify_log import LogCheck, Memory
-from preserve.flows.verify_run import RunCheck
-from preserve.flows.verify_told import check_renewals, told
+from preserve.flows.verify_run import RunCheck, Told
 from preserve.formats import description as description_format
-from preserve.formats import sshsig
 from preserve.model.archive import Description
-from preserve.model.event import EventKind
 from preserve.model.finding import Claim, Finding, failed, passed, unchecked
 from preserve.model.tree import Entry, Kind
 from preserve.model.trust import Manifest, TrustedKey
@@ -30,11 +26,14 @@ from preserve.rules import verify_log as log_rules
 from preserve.rules import verify_signed as signed_rules
 from preserve.rules import verify_tree as tree
 from preserve.rules.verify_content import Whole
-from preserve.rules.verify_event import Logged
+from preserve.rules.verify_order import Logged, judge_order
 from preserve.rules.verify_witness import Demand
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # `verify` starts faster without what events are made of, and most archives have none
+    from preserve.flows.verify_events import EventCheck, Events
+    from preserve.model.event import Statement
     from preserve.ports import Folder, Workers
+    from preserve.rules.succession import Rotated
 
 _RUN = re.compile(r"runs/((\d{6,})-\d{8}t\d{6}z)/", re.ASCII)
 _WINDOW_BYTES = 1 << 28
@@ -80,17 +79,21 @@ def check_archive(
     described, problems = describe(folder, layout)
     findings += problems
     used = bool(layout.runs or layout.events)
-    rotations = read_rotations(folder, {**layout.events, **layout.stated})
+    rotations = _rotations(folder, layout)
     log = LogCheck(folder, layout.log, described, trusted, memories, now, runs=used, demand=demand, rotations=rotations)
-    events = read_events(folder, layout.events, layout.stated, trusted, described, log, now)
+    events = _events(folder, layout, trusted, described, log, now)
     findings += log.findings
-    findings += log.judge_memory(rollback for rollback, _ in events.established(EventKind.ROLLBACK))
-    runs = _Runs(folder, layout, log, events, described, events.trusted, now, workers, thorough=thorough, sample=sample)
+    told, rollbacks = _told(events)
+    findings += log.judge_memory(rollbacks)
+    runs = _Runs(folder, layout, log, events, told, described, now, workers, thorough=thorough, sample=sample)
     findings += runs.check()
     findings += events.findings(runs.logged, runs.seals)
     findings += events.judge_countersignatures(runs.countersigned)
     present = {entry.path for entry in layout.every() if entry.kind is Kind.FILE}
-    findings += check_renewals(folder, present, events, runs.told, runs.sealed, thorough=thorough)
+    if not isinstance(events, NoEvents):
+        from preserve.flows.verify_told import check_renewals  # noqa: PLC0415 -- as above
+
+        findings += check_renewals(folder, present, events, told, runs.sealed, thorough=thorough)
     if sample is None or not sample.lists_alone:
         findings += _check_documents(folder, layout, runs, workers)
     findings += log.conclude([finding for finding in findings if finding.claim is Claim.LOG_CONSISTENCY])
@@ -104,7 +107,7 @@ def lay_out(folder: Folder) -> Layout:
         first, _, rest = entry.path.partition("/")
         if not rest:
             layout.top.append(entry)
-        runs, events = _RUN.match(entry.path + "/"), PLACE.match(entry.path + "/")
+        runs, events = _RUN.match(entry.path + "/"), first == "events" and _event(entry.path + "/")
         if match := runs or events:
             held = (layout.runs if runs else layout.events).setdefault(match[0], [])
             if entry.path + "/" != match[0]:
@@ -117,7 +120,7 @@ def lay_out(folder: Folder) -> Layout:
             layout.documents.append(entry)
         elif first == "journal" and "/" in rest:
             at = f"journal/{rest.partition('/')[0]}/"
-            (layout.stated if STAGED.fullmatch(at) else layout.staged).setdefault(at, []).append(entry)
+            (layout.stated if _is_staged_event(at) else layout.staged).setdefault(at, []).append(entry)
         elif first in {"runs", "events"} and rest:
             layout.top.append(entry)
     return layout
@@ -133,6 +136,75 @@ def describe(folder: Folder, layout: Layout) -> tuple[Description | None, list[F
         return None, [failed(Claim.INTEGRITY, description_format.NAME, f"altered: {problem.message}")]
 
 
+# -------------------------------------------------------------------------------------------------------------------- events
+
+
+class NoEvents:
+    """What `Events` is for an archive that has none."""
+
+    indexes: frozenset[int] = frozenset()
+    countersigned: frozenset[int] = frozenset()
+
+    def __init__(self, trusted: Sequence[TrustedKey]) -> None:
+        self.trusted = tuple(trusted)
+
+    def staged(self, _index: int) -> EventCheck | None:
+        return None
+
+    def findings(self, runs: Sequence[Logged], _seals: Mapping[int, str]) -> list[Finding]:
+        """About the order of the log."""
+        return list(judge_order(runs))
+
+    def judge_countersignatures(self, _runs: Mapping[int, tuple[str, Mapping[str, bytes]]]) -> Iterable[Finding]:
+        return ()
+
+
+def _event(path: str) -> re.Match[str] | None:
+    from preserve.flows.verify_events import PLACE  # noqa: PLC0415 -- as above
+
+    return PLACE.match(path)
+
+
+def _is_staged_event(at: str) -> bool:
+    from preserve.flows.verify_events import STAGED  # noqa: PLC0415 -- as above
+
+    return STAGED.fullmatch(at) is not None
+
+
+def _rotations(folder: Folder, layout: Layout) -> tuple[Rotated, ...]:
+    """What events say of the log's key."""
+    if not (layout.events or layout.stated):
+        return ()
+    from preserve.flows.verify_events import read_rotations  # noqa: PLC0415 -- as above
+
+    return read_rotations(folder, {**layout.events, **layout.stated})
+
+
+def _events(
+    folder: Folder,
+    layout: Layout,
+    trusted: Sequence[TrustedKey],
+    described: Description | None,
+    log: LogCheck,
+    now: datetime,
+) -> Events | NoEvents:
+    if not (layout.events or layout.stated):
+        return NoEvents(trusted)
+    from preserve.flows.verify_events import read_events  # noqa: PLC0415 -- as above
+
+    return read_events(folder, layout.events, layout.stated, trusted, described, log, now)
+
+
+def _told(events: Events | NoEvents) -> tuple[Told, Sequence[Statement]]:
+    """What the events say of runs, and the rollbacks of the log that they accept."""
+    if isinstance(events, NoEvents):
+        return Told(), ()
+    from preserve.flows.verify_told import told  # noqa: PLC0415 -- as above
+    from preserve.model.event import EventKind  # noqa: PLC0415
+
+    return told(events), [statement for statement, _ in events.established(EventKind.ROLLBACK)]
+
+
 # ---------------------------------------------------------------------------------------------------------------------- runs
 
 
@@ -144,16 +216,15 @@ class _Runs:
         folder: Folder,
         layout: Layout,
         log: LogCheck,
-        events: Events,
+        events: Events | NoEvents,
+        told: Told,
         described: Description | None,
-        trusted: Sequence[TrustedKey],
         now: datetime,
         workers: Workers | None,
         *,
         thorough: bool,
         sample: Sample | None = None,
     ) -> None:
-        self.told = told(events)
         self.sealed: dict[str, str] = {}
         """The SHA-256 of each run's SEAL, by the run's folder."""
         self._sample = sample
@@ -162,7 +233,7 @@ class _Runs:
         self._log = log
         self._events = events
         self._described = described
-        self._trusted = trusted
+        self._told = told
         self._now = now
         self._workers = workers
         self._thorough = thorough
@@ -198,11 +269,11 @@ class _Runs:
             self._folder,
             at,
             entries,
-            self._trusted,
+            self._events.trusted,
             self._now,
             thorough=self._thorough,
             staged=staged,
-            told=self.told,
+            told=self._told,
             sample=self._sample,
         )
         self.sealed[at] = check.seal_sha256
@@ -237,6 +308,8 @@ class _Runs:
         self.logged.append(Logged(index=manifest.log.size_before, created=manifest.created, subject=check.subject, event=False))
         self.seals[manifest.archive.sequence] = check.seal_sha256
         if manifest.archive.sequence in self._events.countersigned:
+            from preserve.formats import sshsig  # noqa: PLC0415 -- as above
+
             self.countersigned[manifest.archive.sequence] = check.subject, sshsig.digests_of(check.document)
         check.findings += verify_run.judge_log(check, self._log.keys, self._log.history, self._log.remembered)
 

@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING, Protocol
 
 from preserve.errors import FormatError
 from preserve.formats import description as description_format
-from preserve.formats import note, statement, tlog
+from preserve.formats import note, tlog
 from preserve.formats.counted import counted
 from preserve.formats.note import SignedNote, VerifierKey
 from preserve.model.archive import Description
-from preserve.model.event import Statement
 from preserve.model.finding import Claim, Finding, Result, failed, passed, unchecked
 from preserve.model.tree import Entry, Kind
 from preserve.model.trust import TrustedKey
 from preserve.rules import verify_log as log_rules
 from preserve.rules import verify_tree as tree
-from preserve.rules.succession import Rotated
 from preserve.rules.verify_witness import Demand
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # `verify` starts faster without what events are made of, and most archives have none
+    from preserve.model.event import Statement
     from preserve.ports import Folder
+    from preserve.rules.succession import Rotated
 
 
 class Memory(Protocol):
@@ -197,7 +197,10 @@ class LogCheck:
         if self.history is None:
             return []
         accepted = list(rollbacks)
-        self._stated = frozenset(map(statement.digest, accepted))
+        if accepted:
+            from preserve.formats import statement  # noqa: PLC0415 -- as above
+
+            self._stated = frozenset(map(statement.digest, accepted))
         found = list(log_rules.judge_memory(self._seen, self.history, accepted, "log"))
         self._given_up = bool(found)
         return found

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import field
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -28,15 +28,14 @@ from preserve.model.trust import FileEntry, Manifest, Revocation, Role, SourceLi
 from preserve.rules import verify_content as content
 from preserve.rules import verify_lines as listed
 from preserve.rules import verify_log as log_rules
-from preserve.rules import verify_redaction as redaction_rules
 from preserve.rules import verify_signed as signed_rules
 from preserve.rules import verify_time as time_rules
 from preserve.rules import verify_tree as tree
 from preserve.rules import verify_witness as witness_rules
-from preserve.rules.verify_redaction import Removal
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # `verify` starts faster without what removals are made of, and most archives have none
     from preserve.ports import Folder
+    from preserve.rules.verify_redaction import Removal
 
 PROOF = "log/seal.tlog-proof"
 _LIMITS = {"SEAL": seal.MAX_SIZE, seal.MANIFEST: manifest_format.MAX_SIZE, PROOF: MAX_PROOF}
@@ -258,7 +257,10 @@ def _plan(folder: Folder, check: RunCheck, entries: Iterable[Entry], manifest: M
     if lists_alone:
         readers = dict.fromkeys(readers, (False, listed.LineCounter))
     stated = check.told.removals.get(check.seal_sha256, ())
-    check.findings += redaction_rules.elsewhere(stated, (entry.path for entry in manifest.files if entry.records is not None))
+    if stated:
+        from preserve.rules.verify_redaction import elsewhere  # noqa: PLC0415 -- as above
+
+        check.findings += elsewhere(stated, (entry.path for entry in manifest.files if entry.records is not None))
     for entry in manifest.files:
         path = check.at + entry.path
         if path not in present or entry.role is Role.RECORD_INDEX:
@@ -297,7 +299,9 @@ def _plan_warc(folder: Folder, check: RunCheck, warc: FileEntry, present: Collec
             check.jobs.append(TreeJob(path=check.at + index.path, data=data))
         stated = [removal for removal in check.told.removals.get(check.seal_sha256, ()) if removal.record.file == warc.path]
         if stated:
-            data, check.removed[path], strangers = redaction_rules.amend(data, stated)
+            from preserve.rules.verify_redaction import amend  # noqa: PLC0415 -- as above
+
+            data, check.removed[path], strangers = amend(data, stated)
             check.findings += strangers
         spare = len(check.removed.get(path, ()))
         if check.sample is None:
@@ -345,46 +349,22 @@ def finish(folder: Folder, check: RunCheck, measured: Sequence[Measured]) -> Non
         check.findings += findings
         if spoiled:
             damaged[path] = spoiled
-    gone = {path: _sort_out(folder, check, path, damaged) for path in check.removed if path in segments or path in samples}
+    gone: dict[str, dict[int, Removal]] = {}
+    if check.removed:
+        from preserve.flows.verify_removed import sort_out  # noqa: PLC0415 -- as above
+
+        gone = {path: sort_out(folder, check, path, damaged) for path in check.removed if path in segments or path in samples}
     wanted = [(path.removeprefix(check.at), record.index) for path, spoiled in damaged.items() for record in spoiled]
     wanted += [(path.removeprefix(check.at), index) for path, removed in gone.items() for index in removed]
     owners = _owners(folder, check, manifest, wanted) if check.at + manifest.captures.file in lists else None
-    for path, removed in gone.items():
-        check.findings += redaction_rules.judge_removed(files[path].path, path, removed, owners)
+    if gone:
+        from preserve.rules.verify_redaction import judge_removed  # noqa: PLC0415 -- as above
+
+        for path, removed in gone.items():
+            check.findings += judge_removed(files[path].path, path, removed, owners)
     for path, broken in damaged.items():
         check.findings += content.describe_damage(files[path].path, path, broken, owners)
     _conclude(check, manifest, samples, sum(len(removed) for removed in gone.values()))
-
-
-def _sort_out(folder: Folder, check: RunCheck, path: str, damaged: dict[str, Sequence[content.Spoiled]]) -> dict[int, Removal]:
-    """The records of a WARC file that were removed, each with the statement that it stands by; those that stand by one are not damaged.
-
-    In a sample, a removed record that was not read is looked at all the same: there are few of them.
-    """
-    spoiled = {record.index: record for record in damaged.get(path, ())}
-    gone: dict[int, Removal] = {}
-    back: dict[int, Removal] = {}
-    for index, stated in check.removed[path].items():
-        broken, record = spoiled.get(index), stated[-1].record
-        if broken is None and check.sample is None:
-            gone[index] = stated[-1]
-            continue
-        found = measure.stored_sha256(folder, path, record.offset, record.length)
-        by = next((removal for removal in reversed(stated) if removal.record.replacement_sha256 == found), None)
-        if by is not None:
-            gone[index] = by
-        elif found == record.sha256:
-            back[index] = stated[-1]
-        else:
-            broken = broken or content.Spoiled(index=index, offset=record.offset, why=content.CHANGED)
-            spoiled[index] = replace(broken, why=broken.why + redaction_rules.unexplained(stated[-1]))
-            continue
-        spoiled.pop(index, None)
-    check.findings += redaction_rules.judge_restored(path, back)
-    damaged.pop(path, None)
-    if spoiled:
-        damaged[path] = [spoiled[index] for index in sorted(spoiled)]
-    return gone
 
 
 def _judge_lists(

@@ -12,13 +12,6 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
 from preserve.errors import FormatError
 
-try:
-    from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
-except ImportError:  # ML-DSA came to `cryptography` after the oldest version we accept
-    _KEY: type[MLDSA44PublicKey] | None = None
-else:
-    _KEY = MLDSA44PublicKey
-
 PUBLIC_SIZE = 1312
 SIGNATURE_SIZE = 2420
 _SPKI = bytes.fromhex("30820532300b06096086480165030403110382052100")
@@ -39,10 +32,12 @@ def verify(raw: bytes, message: bytes, signature: bytes) -> bool | None:
     """Whether `signature` was made over `message` with an empty context; None when this cannot be found out here."""
     if len(signature) != SIGNATURE_SIZE:
         return False
-    if _KEY is None:
+    try:
+        from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey  # noqa: PLC0415 -- few logs have such a witness
+    except ImportError:  # ML-DSA came to `cryptography` after the oldest version we accept
         return None
     try:
-        _KEY.from_public_bytes(raw).verify(signature, message)
+        MLDSA44PublicKey.from_public_bytes(raw).verify(signature, message)
     except UnsupportedAlgorithm:
         return None
     except (InvalidSignature, ValueError):

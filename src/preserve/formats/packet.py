@@ -14,17 +14,17 @@ from datetime import UTC, datetime
 from typing import Final, TypeAlias
 
 from preserve.errors import FormatError
+from preserve.model import packet as model
 from preserve.model.noun import dataclass
 
 Read: TypeAlias = Callable[[int, int], bytes]
 """`read(offset, length)`: those bytes of the file, fewer only at its end."""
 
-MARKER: Final = "packet"
-"""The first file: what this is."""
+MARKER: Final = model.MARKER
 MARK: Final = b"preserve-packet/v1\n"
 README: Final = "README.md"
 VERIFIER: Final = "verify.py"
-CAPTURE: Final = "proofs/capture.proof"
+CAPTURE: Final = model.CAPTURE
 CITATIONS: Final = "proofs/citations.proof"
 RECORDS: Final = "proofs/records.proof"
 PROOF: Final = "log/seal.tlog-proof"

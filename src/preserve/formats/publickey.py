@@ -10,28 +10,23 @@ gives, byte for byte. The key id is the SHA-256 of the DER, so `openssl pkey -pu
 Ed25519 as libraries check it is too lenient for evidence: under a key of small order one signature fits every message, and a
 non-canonical encoding gives one key two ids. Both are refused here, as are signatures with a second spelling (RFC 8032 section 5.1.7,
 S >= L; an R that is no canonical point).
+
+An Ed25519 key has a fixed form, which is compared here; keys of the other algorithms are read by preserve.formats.spki, loaded when there is one.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hashlib
 from enum import StrEnum
 from functools import lru_cache
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, utils
-from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from preserve.errors import FormatError
 from preserve.model.noun import dataclass
-
-try:
-    from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PublicKey
-except ImportError:  # ML-DSA came to `cryptography` after the oldest version we accept
-    _ML_DSA_65: tuple[type[MLDSA65PublicKey], ...] = ()
-else:
-    _ML_DSA_65 = (MLDSA65PublicKey,)
 
 MAX_PEM = 8192
 """Bytes; an ML-DSA-65 key is about 2,800."""
@@ -40,6 +35,10 @@ _P = 2**255 - 19
 _L = 2**252 + 27742317777372353535851937790883648493
 _D = -121665 * pow(121666, -1, _P) % _P
 _SPKI_ED25519 = bytes.fromhex("302a300506032b6570032100")
+"""What stands before the 32 bytes of every Ed25519 key in DER (RFC 8410 section 4)."""
+_RAW_SIZE = 32
+_RAW_IN_PEM = slice(43, 87)
+"""Where the base64 of the 32 bytes stands in PEM: the 12 bytes before them fill 16 characters."""
 
 
 class Algorithm(StrEnum):
@@ -65,25 +64,19 @@ class PublicKey:
     @property
     def pem(self) -> bytes:
         """The one PEM form of this key."""
-        return _load(self.der).public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+        if self.algorithm is Algorithm.ED25519:
+            return _pem(self.der)
+        from preserve.formats import spki  # noqa: PLC0415 -- see there
+
+        return spki.to_pem(self.der)
 
     def verify(self, message: bytes, signature: bytes) -> bool:
         """Whether `signature` was made with this key's private half over exactly `message`."""
         if self.algorithm is Algorithm.ED25519:
             return ed25519_verify(self.der[len(_SPKI_ED25519) :], message, signature)
-        key = _load(self.der)
-        try:
-            if isinstance(key, ec.EllipticCurvePublicKey):
-                if utils.encode_dss_signature(*utils.decode_dss_signature(signature)) != signature:
-                    return False
-                key.verify(signature, message, ec.ECDSA(hashes.SHA256()))
-            elif isinstance(key, _ML_DSA_65):
-                key.verify(signature, message)
-            else:
-                return False
-        except (InvalidSignature, ValueError):
-            return False
-        return True
+        from preserve.formats import spki  # noqa: PLC0415 -- see there
+
+        return spki.verify(self.der, message, signature)
 
 
 def decode(pem: bytes) -> PublicKey:
@@ -91,36 +84,28 @@ def decode(pem: bytes) -> PublicKey:
     if len(pem) > MAX_PEM:
         raise FormatError(f"public key: too long: {len(pem)} bytes")
     try:
-        key = serialization.load_pem_public_key(pem)
-        der = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-        canonical = key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-    except UnsupportedAlgorithm as problem:
-        raise FormatError(f"public key: unknown algorithm: {problem}") from None
-    except ValueError as problem:
-        raise FormatError(f"public key: not a public key in PEM: {problem}") from None
-    if canonical != pem:
-        raise FormatError("public key: not canonical: re-encoding the key gives other bytes")
-    return from_der(der)
+        raw = base64.b64decode(pem[_RAW_IN_PEM])
+    except binascii.Error:
+        raw = b""
+    if len(raw) == _RAW_SIZE and _pem(_SPKI_ED25519 + raw) == pem:
+        return from_ed25519(raw)
+    from preserve.formats import spki  # noqa: PLC0415 -- see there
+
+    return from_der(spki.to_der(pem))
 
 
 def from_der(der: bytes) -> PublicKey:
     """The key in a DER SubjectPublicKeyInfo, by the same rules."""
-    try:
-        key = _load(der)
-    except UnsupportedAlgorithm as problem:
-        raise FormatError(f"public key: unknown algorithm: {problem}") from None
-    except ValueError as problem:
-        raise FormatError(f"public key: not a public key in DER: {problem}") from None
-    if key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo) != der:
-        raise FormatError("public key: not canonical: re-encoding the key gives other bytes")
-    if isinstance(key, ed25519.Ed25519PublicKey):
-        check_ed25519(der[len(_SPKI_ED25519) :])
-        return PublicKey(algorithm=Algorithm.ED25519, der=der)
-    if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1):
-        return PublicKey(algorithm=Algorithm.ECDSA_P256_SHA256, der=der)
-    if isinstance(key, _ML_DSA_65):
-        return PublicKey(algorithm=Algorithm.ML_DSA_65, der=der)
-    raise FormatError("public key: unknown algorithm: only Ed25519, ECDSA on P-256 and ML-DSA-65 are accepted")
+    if len(der) == len(_SPKI_ED25519) + _RAW_SIZE and der.startswith(_SPKI_ED25519):
+        return from_ed25519(der[len(_SPKI_ED25519) :])
+    from preserve.formats import spki  # noqa: PLC0415 -- see there
+
+    return PublicKey(algorithm=Algorithm(spki.algorithm(der)), der=der)
+
+
+def _pem(der: bytes) -> bytes:
+    """RFC 7468 section 13, for keys whose base64 fits one line."""
+    return b"-----BEGIN PUBLIC KEY-----\n%b\n-----END PUBLIC KEY-----\n" % base64.b64encode(der)
 
 
 def from_ed25519(raw: bytes) -> PublicKey:
@@ -178,7 +163,3 @@ def _has_large_order(raw: bytes) -> bool:
         y = (y * y + x_squared) * pow(1 - product, -1, _P) % _P
         x_squared = x_doubled_squared
     return not (x_squared == 0 and y == 1)
-
-
-def _load(der: bytes) -> PublicKeyTypes:
-    return serialization.load_der_public_key(der)

@@ -10,14 +10,14 @@ without its newline is a leaf of the Merkle tree whose root the manifest signs.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 
 from preserve.errors import FormatError
 from preserve.formats import merkle
+from preserve.model.pattern import pattern
 from preserve.model.trust import RecordLine
 
-_LINE = re.compile(rb"preserve-record/v1 (0|[1-9][0-9]{0,15}) (0|[1-9][0-9]{0,15}) ([1-9][0-9]{0,15}) ([0-9a-f]{64})")
+_LINE = pattern(rb"preserve-record/v1 (0|[1-9][0-9]{0,15}) (0|[1-9][0-9]{0,15}) ([1-9][0-9]{0,15}) ([0-9a-f]{64})")
 
 
 def leaf(line: RecordLine) -> bytes:

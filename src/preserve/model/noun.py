@@ -1,8 +1,8 @@
 """`dataclass` for the nouns of the model: the standard one in every respect, but cheap to define and to make.
 
 The standard library generates six functions for a frozen dataclass and compiles each by itself: half a millisecond a class, and there are a
-hundred of them to define before a command can say anything. Here one is compiled (`__init__`); comparing, hashing, showing and refusing to
-change are the same few lines for all. For a type checker it *is* `dataclasses.dataclass`; `fields`, `replace`, `asdict`, `match`, copying
+hundred of them to define before a command can say anything. Here one is compiled (`__init__`), when the first object is made: most of the
+nouns that a command loads it never makes. Comparing, hashing, showing and refusing to change are the same few lines for all. For a type checker it *is* `dataclasses.dataclass`; `fields`, `replace`, `asdict`, `match`, copying
 and pickle work as ever, and tests/unit/test_noun.py holds the two against each other. Measured in docs/adr/0240.
 """
 
@@ -54,6 +54,16 @@ def _getter(names: Any) -> Any:
 
 
 def _init(cls: type[Any], fields: tuple[dataclasses.Field[Any], ...]) -> Any:
+    """`__init__` of a class of which none was made yet: it puts the real one in its place."""
+
+    def __init__(self: Any, *given: Any, **named: Any) -> None:  # noqa: N807 - that is what it becomes
+        cls.__init__ = _compiled(cls, fields)
+        cls.__init__(self, *given, **named)
+
+    return __init__
+
+
+def _compiled(cls: type[Any], fields: tuple[dataclasses.Field[Any], ...]) -> Any:
     """`__init__`, which fills the slots directly: an attribute that nobody may set cannot be set by it either."""
     given: dict[str, Any] = {"_made_anew": object()}
     plain: list[str] = []

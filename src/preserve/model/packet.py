@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from preserve.model.noun import dataclass
+
+MARKER: Final = "packet"
+"""The first file: what this is."""
+CAPTURE: Final = "proofs/capture.proof"
+"""The file that shows the capture; a folder that has one of these two, and is no archive, is an unpacked packet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,6 @@ that lines have, so that what is spelled otherwise counts as missing; it is for 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import field
 from typing import Protocol
@@ -14,6 +13,7 @@ from typing import Protocol
 from preserve.errors import FormatError
 from preserve.formats import lines
 from preserve.model.noun import dataclass
+from preserve.model.pattern import pattern
 from preserve.model.trust import CaptureLine, SourceLine
 
 FEW = 1000
@@ -157,8 +157,8 @@ class CitationsReader(_Reader):
 class CitationsScanner(CitationsReader):
     """Looks for the number and the reason only, in the one spelling they have: an unescaped quote cannot stand inside a string."""
 
-    _NUMBER = re.compile(rb',"citation":(0|[1-9][0-9]*),"date":')
-    _REASON = re.compile(rb',"not_captured":(null|")')
+    _NUMBER = pattern(rb',"citation":(0|[1-9][0-9]*),"date":')
+    _REASON = pattern(rb',"not_captured":(null|")')
 
     def read(self, rows: bytes) -> None:
         count = rows.count(b"\n")
@@ -202,7 +202,7 @@ class CapturesReader(_Reader):
 class CapturesScanner(_Reader):
     """Looks for the citations named only, in the one spelling they have; not even for these where there are no citations."""
 
-    _CITED = re.compile(rb',"citation":(0|[1-9][0-9]*),"document_sha256":"')
+    _CITED = pattern(rb',"citation":(0|[1-9][0-9]*),"document_sha256":"')
 
     def __init__(self, *, cited: bool) -> None:
         super().__init__()

@@ -8,19 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from preserve.errors import FormatError
-from preserve.formats import merkle, note, statement, tlog
+from preserve.formats import merkle, note, tlog
 from preserve.formats.counted import counted
 from preserve.formats.note import COSIGNATURES, Checkpoint, NoteSignature, SignedNote, VerifierKey
 from preserve.formats.publickey import fingerprint_groups
-from preserve.model.event import Rollback, Statement
 from preserve.model.finding import Claim, Finding, failed, passed, unchecked
 from preserve.model.noun import dataclass
 from preserve.model.trust import Manifest, Revocation, TrustedKey, TrustRole
-from preserve.rules.succession import Rotated, Tenure, tenures
 from preserve.rules.verify_signed import distrust
 from preserve.rules.verify_witness import Demand, judge_lines
+
+if TYPE_CHECKING:  # `verify` starts faster without what events are made of, and most archives have none
+    from preserve.model.event import Statement
+    from preserve.rules.succession import Rotated, Tenure
 
 _REPLACED = "if the log's key was replaced, its archive shows by what, or its keeper tells you its vkey: preserve trust add"
 
@@ -101,7 +104,7 @@ def log_keys(
     pinned = [(key, vkey) for key, vkey in keys if key.role is TrustRole.LOG and vkey.name == origin]
     good = [vkey for key, vkey in pinned if not doubted(key)]
     good += [vkey for vkey in added if vkey.type not in COSIGNATURES and vkey.name == origin]
-    if line := tenures(origin, said, [vkey for _, vkey in pinned] + good, rotations):
+    if line := _line(origin, said, [vkey for _, vkey in pinned] + good, tuple(rotations)):
         doubt = _doubt(origin, line, pinned, good)
         return LogKeys(origin=origin, log=line[-1].key, doubt=doubt, witnesses=witnesses, demand=demand, line=line, alone=alone)
     given_up = [key for key, vkey in pinned if vkey == said and said not in good and key.reason is Revocation.SUPERSEDED]
@@ -118,6 +121,16 @@ def log_keys(
     doubt = f"UNKNOWN LOG KEY: no key is trusted for the log {origin}{named}"
     known = said if said is not None and said.name == origin else None
     return LogKeys(origin=origin, log=known, doubt=doubt, witnesses=witnesses, demand=demand)
+
+
+def _line(
+    origin: str, said: VerifierKey | None, pinned: Collection[VerifierKey], rotations: Sequence[Rotated]
+) -> tuple[Tenure, ...]:
+    if not rotations:
+        return ()
+    from preserve.rules.succession import tenures  # noqa: PLC0415 -- as above
+
+    return tenures(origin, said, pinned, rotations)
 
 
 def _doubt(
@@ -249,11 +262,16 @@ class Remembered:
     rollbacks: frozenset[str] = frozenset()
 
 
-def acceptance(old: Remembered, rollbacks: Iterable[Statement]) -> Statement | None:
+def acceptance(old: Remembered, rollbacks: Collection[Statement]) -> Statement | None:
     """The one of `rollbacks` that says that this log, seen before, was given up; None when none does.
 
     One that was in the log already when it was seen gives up what was before it, and nothing that came after.
     """
+    if not rollbacks:
+        return None
+    from preserve.formats import statement  # noqa: PLC0415 -- as above
+    from preserve.model.event import Rollback  # noqa: PLC0415
+
     for said in rollbacks:
         if (
             isinstance(said.body, Rollback)
