@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import ParameterSource
 
+from preserve.cli import whicharchive
 from preserve.errors import ConfigError, FormatError, UsageError
 from preserve.model.noun import dataclass
 
@@ -61,15 +62,7 @@ DOCUMENT_TIMEOUT = 120.0
 
 _INPUTS = (
     click.argument("documents", nargs=-1, metavar="[DOC]..."),
-    click.option(
-        "--archive",
-        envvar="PRESERVE_ARCHIVE",
-        default="archive",
-        show_default="$PRESERVE_ARCHIVE, else ./archive",
-        metavar="DIR",
-        type=click.Path(path_type=Path, file_okay=False),
-        help="Where captures are kept; made when it is not there.",
-    ),
+    whicharchive.option("Where captures are kept; made when it is not there."),
     click.option("--url", "urls", multiple=True, metavar="U", help="Capture this address too; repeatable."),
     click.option(
         "--url-list", "lists", multiple=True, metavar="FILE", help="Capture the addresses in FILE, one a line; - is stdin."

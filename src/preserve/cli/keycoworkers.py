@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from preserve.cli import whicharchive
 from preserve.cli.custodyoptions import say, settle, signing, stating, tell_of
 from preserve.errors import ExitCode, UsageError
 from preserve.formats.printable import printable
@@ -23,15 +24,7 @@ DRAFT = click.option(
     metavar="FILE",
     help="enter nothing: write to FILE what the co-workers are to agree to, each with preserve key agree",
 )
-_ARCHIVE = click.option(
-    "--archive",
-    envvar="PRESERVE_ARCHIVE",
-    default="archive",
-    show_default="$PRESERVE_ARCHIVE, else ./archive",
-    metavar="DIR",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="the archive in whose log it is stated",
-)
+_ARCHIVE = whicharchive.option("the archive in whose log it is stated")
 
 
 @click.command()

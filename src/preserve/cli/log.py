@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from preserve.cli import whicharchive
 from preserve.errors import ExitCode, FormatError, PreserveError, UsageError
 from preserve.formats.counted import counted
 from preserve.formats.printable import printable
@@ -29,13 +30,7 @@ def command() -> None:
 
 
 @command.command()
-@click.argument(
-    "archive",
-    envvar="PRESERVE_ARCHIVE",
-    default="archive",
-    metavar="[ARCHIVE]",
-    type=click.Path(path_type=Path, file_okay=False),
-)
+@whicharchive.argument
 @click.option(
     "--witness",
     "given",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from preserve.cli import captureoptions
+from preserve.cli import captureoptions, whicharchive
 from preserve.errors import ExitCode, FormatError, UsageError
 from preserve.formats.printable import printable
 
@@ -19,15 +19,7 @@ if TYPE_CHECKING:
     from preserve.flows.schedule import Standing
     from preserve.model.schedule import Schedule
 
-_ARCHIVE = click.option(
-    "--archive",
-    envvar="PRESERVE_ARCHIVE",
-    default="archive",
-    show_default="$PRESERVE_ARCHIVE, else ./archive",
-    metavar="DIR",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Whose schedules.",
-)
+_ARCHIVE = whicharchive.option("Whose schedules.")
 
 
 @click.group()

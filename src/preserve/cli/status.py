@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from preserve.cli import whicharchive
 from preserve.errors import ExitCode, FormatError, UsageError
 from preserve.formats.counted import counted
 from preserve.formats.printable import printable
@@ -23,13 +24,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument(
-    "archive",
-    envvar="PRESERVE_ARCHIVE",
-    default="archive",
-    metavar="[ARCHIVE]",
-    type=click.Path(path_type=Path, file_okay=False),
-)
+@whicharchive.argument
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON line for each citation, with --history for each run.")
 @click.option("--history", is_flag=True, help="Say run by run how many citations stood well: the link rot of the collection.")
 @click.option("--svg", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="With --history: draw it.")

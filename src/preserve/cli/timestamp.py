@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from preserve.cli import whicharchive
 from preserve.errors import ExitCode, FormatError, TrustError, UsageError
 from preserve.formats.counted import counted
 from preserve.formats.printable import printable
@@ -19,13 +20,7 @@ if TYPE_CHECKING:
 
 
 @click.command("timestamp")
-@click.argument(
-    "archive",
-    envvar="PRESERVE_ARCHIVE",
-    default="archive",
-    metavar="[ARCHIVE]",
-    type=click.Path(path_type=Path, file_okay=False),
-)
+@whicharchive.argument
 @click.option(
     "--tsa",
     multiple=True,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from preserve.cli import whicharchive
 from preserve.cli.custodyoptions import signing
 from preserve.cli.moments import moment
 from preserve.cli.trustfiles import export, import_
@@ -219,15 +220,7 @@ def revoke(key: str, reason: str, since: datetime | None) -> None:
 @command.command("accept-rollback")
 @click.argument("origin", metavar="ORIGIN")
 @click.option("--reason", required=True, metavar="TEXT", help="why there is no newer one; signed and logged")
-@click.option(
-    "--archive",
-    envvar="PRESERVE_ARCHIVE",
-    default="archive",
-    show_default="$PRESERVE_ARCHIVE, else ./archive",
-    metavar="DIR",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="the archive with that log, as it is now",
-)
+@whicharchive.option("the archive with that log, as it is now")
 @signing
 def accept_rollback(
     origin: str,
