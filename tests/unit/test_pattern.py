@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import re
 
 import pytest
@@ -44,6 +46,14 @@ def test_a_mistake_is_told_when_it_is_used() -> None:
     late = pattern("(")
     with pytest.raises(re.error):
         late.search("")
+
+
+def test_it_may_be_copied_before_and_after_it_was_used() -> None:
+    late = pattern("ferry")
+    for _ in range(2):
+        assert copy.copy(late).search("a ferry")
+        assert pickle.loads(pickle.dumps(late)).search("a ferry")
+        assert late.search("a ferry")
 
 
 def _shown(answer: object) -> object:

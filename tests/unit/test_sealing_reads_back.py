@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from hashlib import sha256
 from typing import BinaryIO, cast
 from zlib import crc32
@@ -39,11 +40,19 @@ class Journal:
                 offset=offset,
                 length=len(piece),
                 sha256=sha256(piece).hexdigest(),
-                crc32=crc32(piece),
+                crc32=crc32(sha256(piece).hexdigest().encode(), crc32(piece)),
                 type="response",
                 record_id=f"urn:{index}",
             )
             offset += len(piece)
+
+
+class DamagedJournal(Journal):
+    """One that lost what it knew of a record's hash."""
+
+    def records(self, warc: str) -> Iterator[Stored]:
+        for record in super().records(warc):
+            yield replace(record, sha256="0" * 64) if record.index == 1 else record
 
 
 class Disk:
@@ -77,9 +86,9 @@ def _little_room(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(seal, "_CHUNK", 64)
 
 
-def close(data: bytes, pieces: tuple[bytes, ...] = PIECES) -> tuple[FileEntry, bytes]:
+def close(data: bytes, pieces: tuple[bytes, ...] = PIECES, journal: type[Journal] = Journal) -> tuple[FileEntry, bytes]:
     disk = Disk(data)
-    entry, index = seal._close_warc(cast("seal.Account", Journal(pieces)), cast("Staging", disk), WARC)
+    entry, index = seal._close_warc(cast("seal.Account", journal(pieces)), cast("Staging", disk), WARC)
     return entry, disk.made[index.path]
 
 
@@ -101,6 +110,11 @@ def test_every_changed_byte_is_told_with_its_record() -> None:
         changed[at] ^= 1 << at % 8
         with pytest.raises(TrustError, match=rf"record {owner} at offset {sum(map(len, PIECES[:owner]))}: its bytes changed"):
             close(bytes(changed))
+
+
+def test_a_journal_that_holds_another_hash_is_not_believed() -> None:
+    with pytest.raises(TrustError, match="record 1 at offset 40"):
+        close(b"".join(PIECES), journal=DamagedJournal)
 
 
 @pytest.mark.parametrize("left", [0, 1, 41, 42, 341, 406, 469])

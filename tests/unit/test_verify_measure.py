@@ -149,6 +149,15 @@ def test_what_was_read_before_stands_for_no_record(monkeypatch: pytest.MonkeyPat
         assert _spoiled([segment]) == [(1, size, ODD)]
 
 
+@pytest.mark.parametrize("size", range(1, 12))
+def test_a_last_record_that_is_shorter_than_a_header_is_not_read_beyond_its_end(size: int) -> None:
+    """What stands behind it in memory could make a header of it."""
+    short = b"\x1f\x8b\x08\0\0\0\0\0\0\xff\0"[:size]
+    members = [_MEMBERS[0], short]
+    (segment,) = _measure(record_index(members), b"".join(members))
+    assert _spoiled([segment]) == ([] if size >= 8 else [(1, len(_MEMBERS[0]), ODD)])
+
+
 def test_hashes_of_other_lengths_that_read_the_same_in_a_row_are_not_the_same() -> None:
     rows = [row.split(b" ") for row in record_index(_MEMBERS).splitlines()]
     rows[3][4], rows[4][4] = rows[3][4][:-1], rows[3][4][-1:] + rows[4][4]

@@ -17,6 +17,7 @@ import threading
 import tracemalloc
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -341,6 +342,25 @@ async def test_sync_reaches_a_file_that_becomes_full_meanwhile(folder: Path, mon
     monkeypatch.setattr(os, "fsync", fsync)
     await asyncio.to_thread(store.sync)
     assert {path.stat().st_ino for path in data.iterdir()} <= set(synced)
+    store.close()
+
+
+async def test_two_may_sync_at_the_same_time(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The end of a run does not wait for the thread that syncs every second."""
+    store = writer(folder, max_size=1)
+    for number in range(3):
+        await store.append([record(Memory(b"x"), number)])
+    synced: list[int] = []
+    both = threading.Barrier(2)
+
+    def fsync(handle: int) -> None:
+        with suppress(threading.BrokenBarrierError):  # nobody else gets here while the first does
+            both.wait(0.1)
+        synced.append(os.fstat(handle).st_ino)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    await asyncio.gather(*(asyncio.to_thread(store.sync) for _ in range(2)))
+    assert {path.stat().st_ino for path in (folder / "data").iterdir()} <= set(synced)
     store.close()
 
 

@@ -17,6 +17,7 @@ import asyncio
 import errno
 import os
 import re
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from hashlib import sha256
@@ -151,7 +152,7 @@ class WarcFile:
             offset=self.size,
             length=length,
             sha256=digest,
-            crc32=crc,
+            crc32=crc32(digest.encode(), crc),
             type=record.type,
             record_id=record.id,
         )
@@ -193,6 +194,7 @@ class WarcWriter:
         self._file: WarcFile | None = None
         self._full: list[WarcFile] = []
         self._turn = asyncio.Lock()
+        self._syncing = threading.Lock()
 
     async def append(self, records: Sequence[Record]) -> tuple[Stored, ...]:
         """Write the records one after the other; when that began a file, its warcinfo stands first in what is returned.
@@ -220,7 +222,11 @@ class WarcWriter:
             return stored
 
     def sync(self) -> None:
-        """fsync what was written."""
+        """fsync what was written. May be called while another thread does; it returns when all that was there is on the disk."""
+        with self._syncing:
+            self._sync()
+
+    def _sync(self) -> None:
         while self._full:  # another one may become full meanwhile: it comes last
             self._full[0].sync()
             self._full.pop(0).close()
@@ -229,11 +235,12 @@ class WarcWriter:
 
     def close(self) -> None:
         """Flush everything to the disk and close it."""
-        try:
-            self.sync()
-        finally:
-            for file in (*self._full, *((self._file,) if self._file else ())):
-                file.close()
+        with self._syncing:
+            try:
+                self._sync()
+            finally:
+                for file in (*self._full, *((self._file,) if self._file else ())):
+                    file.close()
             self._full, self._file = [], None
 
     def _begin(self) -> tuple[Path, WarcFile]:

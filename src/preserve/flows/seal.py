@@ -339,15 +339,20 @@ def _changed(file: BinaryIO, records: Sequence[Stored], whole: hashlib._Hash, ro
             whole.update(room[:count])
             crc = crc32(room[:count], crc)
             left -= count
-        return None if not left and crc == large.crc32 else large
+        return None if not left and _fits(large, crc) else large
     read, begin = _fill(file, room[:left]), 0
     whole.update(room[:read])
     for record in records:
         end = begin + record.length
-        if end > read or crc32(room[begin:end]) != record.crc32:
+        if end > read or not _fits(record, crc32(room[begin:end])):
             return record
         begin = end
     return None
+
+
+def _fits(record: Stored, crc: int) -> bool:
+    """Whether bytes with this CRC-32, and the hash that is known of them, are those that were written."""
+    return crc32(record.sha256.encode(), crc) == record.crc32
 
 
 def _fill(file: BinaryIO, room: memoryview) -> int:

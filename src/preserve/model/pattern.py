@@ -28,6 +28,8 @@ else:
 
         def __getattr__(self, name: str) -> Any:
             """Only asked for what is not there yet: the methods, before the first of them is used, and the rest of a pattern."""
+            if name.startswith("_"):  # what copying and pickling ask for, of one that has nothing yet
+                raise AttributeError(name)
             compiled = re.compile(self._source, self._flags)
             for method in _METHODS:
                 setattr(self, method, getattr(compiled, method))

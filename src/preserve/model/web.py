@@ -212,7 +212,8 @@ class Record:
 class Stored:
     """Where a record lies: the run-relative WARC path, its index in that file, and the stored (compressed) bytes.
 
-    `crc32` is of these bytes too: by it they are known again when the file is read back, at a tenth of what the hash costs.
+    `crc32` is of these bytes and of the 64 digits of their hash: by it both are known again when the file is read back, at a tenth of
+    what the hash costs.
     """
 
     warc: str
