@@ -18,7 +18,7 @@ import tracemalloc
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -343,6 +343,21 @@ async def test_sync_reaches_a_file_that_becomes_full_meanwhile(folder: Path, mon
     await asyncio.to_thread(store.sync)
     assert {path.stat().st_ino for path in data.iterdir()} <= set(synced)
     store.close()
+
+
+@pytest.mark.parametrize("at", [0, MIB, 40 * len(NOISE) - 1])
+async def test_a_large_body_that_changed_while_it_waited_is_not_kept(at: int, folder: Path) -> None:
+    """Its digests were taken when it came, and the header says them."""
+    store, new_id = writer(folder), ids()
+    kept = await store.append(records(exchange(b"first"), new_id=new_id))
+    whole = bytearray(NOISE * 40)
+    whole[at] ^= 1
+    answer, *others = sorted(records(exchange(NOISE * 40), new_id=new_id), key=lambda one: one.type != "response")
+    with pytest.raises(StoreError, match="is not that record: WARC-Block-Digest does not hold"):
+        await store.append([replace(answer, body=Memory(bytes(whole))), *others])
+    again = await store.append(records(exchange(NOISE * 40), new_id=new_id))
+    store.close()
+    assert_tiles(folder, [*kept, *again])
 
 
 async def test_two_may_sync_at_the_same_time(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

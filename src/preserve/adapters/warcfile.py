@@ -119,7 +119,7 @@ class WarcFile:
     async def _append_large(self, record: Record, head: bytes) -> Stored:
         pieces = _pieces(record.body)
         first = next(pieces, b"")
-        packer, check = Packer(deflate=shrinks(first)), MemberCheck()
+        packer, check = Packer(deflate=shrinks(first)), MemberCheck(ours=True)
         digest, crc, length, read, turn = sha256(), 0, 0, len(first), 0
 
         def put(data: bytes) -> None:

@@ -222,12 +222,14 @@ class MemberCheck:
     """Whether the bytes of one stored slice are exactly one gzip member holding exactly one sound WARC record.
 
     `feed` the slice in pieces of any size, then ask for the `result`. `sink` receives the record's block, piece by piece, before it is known to be sound.
-    `payload` names a hash ("sha1", "sha256") that the Member is to have of its payload. Neither call raises for what the bytes are: that is the
-    Member's `problem`.
+    `payload` names a hash ("sha1", "sha256") that the Member is to have of its payload. `ours` says that whoever asks took both digests of
+    the header himself, of the same bytes: then the block's says all, and the payload is not hashed beside it. Neither call raises for what
+    the bytes are: that is the Member's `problem`.
     """
 
-    def __init__(self, sink: Callable[[bytes], object] | None = None, *, payload: str = "") -> None:
+    def __init__(self, sink: Callable[[bytes], object] | None = None, *, payload: str = "", ours: bool = False) -> None:
         self._sink = sink
+        self._ours = ours
         self._asked = payload
         self._other: _Payload | None = None
         self._unpacker = Unpacker()
@@ -301,7 +303,8 @@ class MemberCheck:
         self._start = b""
         self._left = self._header.length
         http = (self._header.get("Content-Type") or "").lower().startswith("application/http")
-        if self._header.payload_digest is not None and self._header.type != "revisit":
+        told = self._ours and self._header.block_digest is not None
+        if self._header.payload_digest is not None and self._header.type != "revisit" and not told:
             self._payload = _Payload("sha256", http=http)
         if self._asked:
             self._other = _Payload(self._asked, http=http)
