@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
@@ -124,6 +126,44 @@ def test_a_dead_host_to_which_many_robots_txt_lead_is_asked_once(
     assert kept.count("http://h7.example/robots.txt") == 2, "what led there is kept, request and response"
 
 
+def test_a_host_to_which_a_robots_txt_led_in_vain_speaks_for_itself(preserve: Run, site: AnyHostSite, watch: Watch) -> None:
+    """It was down then, and answers when its own addresses are asked: what it says is what counts."""
+    with socket.socket() as unheard:  # bound, and not listening yet: nobody is reached there
+        unheard.bind(("127.0.0.1", 0))
+        port = unheard.getsockname()[1]
+        asked: list[str] = []
+
+        def answer() -> None:
+            while True:
+                try:
+                    connection, _ = unheard.accept()
+                except OSError:
+                    return
+                with connection:
+                    line, *_ = connection.recv(1 << 16).split(b"\r\n")
+                    asked.append(line.split()[1].decode())
+                    body = _ROBOTS.encode() if asked[-1] == "/robots.txt" else b"<title>One</title><p>It is up.</p>"
+                    connection.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+
+        def begin(request: Request) -> Reply:
+            unheard.listen()
+            threading.Thread(target=answer, daemon=True).start()
+            return page(request)
+
+        site.route("/robots.txt", redirect(f"http://late.example:{port}/robots.txt"), host="a.example")
+        site.route("/robots.txt", text("User-agent: *\n"), host="b.example")
+        site.route("/begin", begin, host="b.example")
+        urls = ["http://a.example/", "http://b.example/begin", f"http://late.example:{port}/page"]
+        told = ("--delay", "0", "--concurrency", "1", "--robots", "obey", "--resolve", f"late.example:{port}:127.0.0.1")
+        done = preserve(*args(site, urls, *told))
+        with suppress(OSError):  # nobody listened
+            unheard.shutdown(socket.SHUT_RDWR)
+    assert asked == ["/robots.txt", "/page"]
+    outcomes = {line["url"]: line["outcome"] for line in done.lines if "url" in line}
+    assert outcomes[urls[0]] == "refused", "of a.example nobody knows what its robots.txt says"
+    assert outcomes[urls[2]] == "captured"
+
+
 def test_no_more_are_asked_at_once_than_the_run_may(preserve: Run, site: AnyHostSite, watch: Watch) -> None:
     """Hosts that rested together come back together, and keep the limit of the run all the same."""
     seen: set[str] = set()
@@ -179,6 +219,29 @@ def test_who_queues_up_at_a_slow_host_does_not_keep_the_others_from_being_asked(
     last = max(watch.began[f"b{number}.example"][0] for number in range(12))
     assert sum(moment < last for moment in watch.began["slow.example"]) < 6
     assert watch.most_of_all <= 4
+
+
+def test_who_waits_for_a_robots_txt_does_not_keep_the_others_from_being_asked(
+    preserve: Run, site: AnyHostSite, watch: Watch
+) -> None:
+    """Twice as many as may be asked at once wait for one answer, which comes when all others were asked."""
+    others = {f"b{number}.example" for number in range(12)}
+    seen: list[bool] = []
+
+    def slow(request: Request) -> Reply:
+        deadline = time.monotonic() + 5
+        while not others <= watch.began.keys() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        seen.append(others <= watch.began.keys())
+        return text(_ROBOTS)(request)
+
+    site.route("/there", watch.over(redirect("http://slow.example/")))
+    site.route("/robots.txt", text("User-agent: *\n"))
+    site.route("/robots.txt", slow, host="slow.example")
+    urls = [*(f"http://a{number}.example/there" for number in range(10)), *(f"http://{host}/" for host in sorted(others))]
+    done = preserve(*args(site, urls, "--delay", "0", "--per-host", "4", "--concurrency", "4"))
+    assert done.code == 0, done.stderr
+    assert seen == [True]
 
 
 @pytest.mark.long

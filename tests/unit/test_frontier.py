@@ -7,10 +7,14 @@ import random
 import time
 from collections import Counter
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from itertools import pairwise
 
 import pytest
 
+from preserve.errors import StoreError
 from preserve.flows.frontier import Frontier
+from preserve.flows.pursuit import Slot
 from preserve.model.web import Target
 
 
@@ -23,6 +27,16 @@ class Turns:
     def __call__(self, limit: int) -> Sequence[Target]:
         taken, self.targets = self.targets[:limit], self.targets[limit:]
         return taken
+
+
+class LoopClock:
+    """The clock of the tests that wait."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return time.monotonic()
 
 
 class Time:
@@ -65,9 +79,10 @@ def test_who_asks_nothing_keeps_nobody_waiting() -> None:
     assert frontier.poll() is not None
     time.seconds = 0.5
     for _ in range(6):
-        assert frontier.poll() is not None
+        target = frontier.poll()
+        assert target is not None
         assert frontier.poll() is None
-        frontier.leave("a", unused=True)
+        frontier.leave("a", unused_by=target)
     assert frontier.poll() is not None, "the first of the host, which was asked, is the only one to keep a distance from"
     frontier.leave("a")
     assert frontier.poll() is None
@@ -75,6 +90,27 @@ def test_who_asks_nothing_keeps_nobody_waiting() -> None:
     time.seconds = 1.0
     assert frontier.poll() is not None
     assert frontier.exhausted
+
+
+def test_a_moment_is_not_given_back_once_a_later_one_is_reserved() -> None:
+    async def scene() -> list[float]:
+        starts = []
+        asker, first, second, third = Turns("aaaa").targets
+        frontier = Frontier(Turns(""), time.monotonic, per_host=3, delay=0.2, window=10)
+
+        async def come(who: Target, after: float, *, asks: bool = True) -> None:
+            await asyncio.sleep(after)
+            await frontier.enter("a", by=who)
+            if asks:
+                starts.append(time.monotonic())
+            else:
+                frontier.leave("a", unused_by=who)
+
+        await asyncio.gather(come(asker, 0), come(first, 0.02, asks=False), come(second, 0.04), come(third, 0.25))
+        return starts
+
+    starts = asyncio.run(scene())
+    assert min(after - before for before, after in pairwise(starts)) > 0.1
 
 
 def test_hosts_that_are_done_with_are_forgotten() -> None:
@@ -146,6 +182,166 @@ def test_a_cancelled_hop_gives_its_slot_on() -> None:
         hop.cancel()
         await asyncio.gather(hop, return_exceptions=True)
         assert frontier.poll() is not None
+
+    asyncio.run(scene())
+
+
+# -- places are given back once, whatever happens ----------------------------------------------------------------------------
+
+
+class Gate:
+    """A turnstile that fails where it is told to, and counts who is inside."""
+
+    def __init__(self, *, fails: str = "") -> None:
+        self.fails = fails
+        self.inside: Counter[str] = Counter()
+        self.given_back: list[bool] = []
+
+    def _used(self, what: str) -> None:
+        if what == self.fails:
+            raise StoreError("the turnstile cannot be used", "do without")
+
+    def enter(self, host: str) -> float | None:
+        self._used("enter")
+        self.inside[host] += 1
+        return 0.0
+
+    def again(self, host: str) -> float:
+        self._used("again")
+        return 0.0
+
+    def leave(self, host: str, *, unused: bool = False) -> None:
+        self._used("leave")
+        self.inside[host] -= 1
+        self.given_back.append(unused)
+
+
+def _gated(gate: Gate, hosts: str = "", *, per_host: int = 1, concurrency: int = 1, delay: float = 0) -> Frontier:
+    return Frontier(
+        Turns(hosts),
+        time.monotonic,
+        per_host=per_host,
+        delay=delay,
+        window=10,
+        concurrency=concurrency,
+        patience=5,
+        turnstile=gate,
+    )
+
+
+@pytest.mark.parametrize("fails", ["enter", "leave"])
+def test_a_turnstile_that_fails_keeps_nobody_waiting_for_a_place(fails: str) -> None:
+    async def scene() -> None:
+        gate = Gate(fails=fails)
+        frontier = _gated(gate, "c")
+        assert frontier.poll() is not None
+        waiting = [asyncio.create_task(frontier.enter(host)) for host in "ab"]
+        await asyncio.sleep(0)
+        if fails == "leave":
+            with pytest.raises(StoreError):
+                frontier.leave("c")
+        else:
+            frontier.leave("c")
+        await asyncio.sleep(0.02)
+        gate.fails = ""
+        if fails == "leave":
+            frontier.leave("a")
+        first, second = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 1)
+        assert (first is True) == (fails == "leave")
+        assert second is True or isinstance(second, StoreError)
+        if second is True:
+            frontier.leave("b")
+        assert (frontier.full, frontier.busy) == (False, 0)
+
+    asyncio.run(scene())
+
+
+def test_a_turnstile_that_fails_while_a_host_rests_leaves_no_rest() -> None:
+    async def scene() -> None:
+        frontier = _gated(Gate(fails="leave"), "aa")
+        assert frontier.poll() is not None
+        with pytest.raises(StoreError):
+            await frontier.rest("a", 30)
+        assert (frontier.resting, frontier.full, frontier.busy) == (0, False, 0)
+
+    asyncio.run(scene())
+
+
+def test_a_slot_that_fails_to_be_released_is_released_all_the_same() -> None:
+    async def scene() -> None:
+        frontier = _gated(Gate(fails="leave"), "a")
+        assert frontier.poll() is not None
+        slot = Slot(frontier, "a", LoopClock())
+        with pytest.raises(StoreError):
+            slot.release()
+        slot.release()
+        assert (frontier.full, frontier.busy) == (False, 0)
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize("how", ["cancelled", "fails"])
+@pytest.mark.parametrize("delay", [0, 30])
+def test_who_is_kept_from_asking_again_gives_the_place_back_once(how: str, delay: float) -> None:
+    async def scene() -> None:
+        gate = Gate()
+        frontier = _gated(gate, "a", per_host=2, concurrency=2, delay=delay)
+        assert frontier.poll() is not None
+        await frontier.begin("a")
+        gate.inside["a"] += 1  # somebody else's
+        slot = Slot(frontier, "a", LoopClock())
+
+        async def ask_again() -> None:
+            try:
+                await slot.again()
+            finally:
+                slot.release()
+
+        if how == "fails":
+            gate.fails = "again"
+        task = asyncio.create_task(ask_again())
+        await asyncio.sleep(0)
+        if how == "cancelled" or delay:
+            task.cancel()
+        (end,) = await asyncio.gather(task, return_exceptions=True)
+        assert isinstance(end, asyncio.CancelledError if how == "cancelled" or delay else StoreError)
+        assert (frontier.busy, gate.inside["a"]) == (0, 1)
+
+    asyncio.run(scene())
+
+
+def test_the_turnstile_is_given_a_moment_back_by_one_who_is_alone() -> None:
+    """It does not know in which order those of one process went through."""
+
+    async def scene() -> None:
+        gate = Gate()
+        frontier = _gated(gate, per_host=2, concurrency=4)
+        first, second = Turns("aa").targets
+        await frontier.enter("a", by=first)
+        await frontier.enter("a", by=second)
+        frontier.leave("a", unused_by=second)
+        frontier.leave("a", unused_by=first)
+        await frontier.enter("a", by=first)
+        frontier.leave("a", unused_by=first)
+        assert gate.given_back == [False, False, True]
+
+    asyncio.run(scene())
+
+
+def test_who_waits_for_anothers_answer_counts_as_waiting() -> None:
+    async def scene() -> None:
+        woken = asyncio.Event()
+        frontier = Frontier(Turns("a"), time.monotonic, per_host=1, delay=0, window=10, wake=woken.set)
+        assert frontier.poll() is not None
+        slot = Slot(frontier, "a", LoopClock())
+        slot.release()
+        woken.clear()
+        answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        waiting = asyncio.create_task(slot.wait_for(answer))
+        await asyncio.sleep(0)
+        assert (frontier.resting, woken.is_set()) == (1, True)
+        answer.set_result(7)
+        assert (await waiting, frontier.resting) == (7, 0)
 
     asyncio.run(scene())
 
@@ -373,7 +569,7 @@ def test_nobody_is_forgotten_whatever_happens(seed: int) -> None:
             what = chance.random()
             if what < 0.15:
                 with frontier.sought(host):
-                    frontier.leave(host, unused=True)
+                    frontier.leave(host, unused_by=target)
                     elsewhere = chance.choice("abcdef")
                     assert await frontier.enter(elsewhere)
                     frontier.leave(elsewhere)

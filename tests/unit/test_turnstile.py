@@ -70,3 +70,23 @@ def test_moments_are_handed_out_one_after_the_other(file: int) -> None:
     now[0] = 102.0
     assert turnstile.again("a.example") == 0.0
     assert turnstile.enter("b.example") == 0.0
+
+
+def test_a_moment_is_not_given_back_once_another_process_has_a_later_one(file: int) -> None:
+    now = [100.0]
+    ours, theirs = (SharedTurnstile(file, per_host=3, delay=0.5, now=lambda: now[0]) for _ in range(2))
+    assert ours.enter("a.example") == 0.0
+    assert theirs.again("a.example") == 0.5  # two in one process: locks are not what is looked at here
+    ours.leave("a.example", unused=True)
+    assert theirs.again("a.example") == 1.0
+    assert ours.enter("a.example") == 1.5
+    ours.leave("a.example", unused=True)
+    assert theirs.again("a.example") == 1.5
+
+
+def test_who_was_left_behind_by_a_later_one_gives_no_moment_back(file: int) -> None:
+    turnstile = SharedTurnstile(file, per_host=3, delay=0.5, now=lambda: 100.0)
+    assert [turnstile.enter("a.example"), turnstile.enter("a.example")] == [0.0, 0.5]
+    turnstile.leave("a.example")
+    turnstile.leave("a.example", unused=True)
+    assert turnstile.enter("a.example") == 1.0

@@ -50,6 +50,8 @@ class SharedTurnstile:
         self._delay = delay
         self._now = now
         self._ours: dict[int, list[int]] = {}
+        self._last: dict[str, float] = {}
+        """When the latest of a host's moments begins that this process took since it last left there."""
 
     def enter(self, host: str) -> float | None:
         number = _number(host)
@@ -57,19 +59,20 @@ class SharedTurnstile:
         for place in range(self._per_host):
             if place not in ours and self._lock(number * _PLACES + place):
                 self._ours[number] = [*ours, place]
-                return self._moment(number)
+                return self._moment(host)
         return None
 
     def again(self, host: str) -> float:
-        return self._moment(_number(host))
+        return self._moment(host)
 
     def leave(self, host: str, *, unused: bool = False) -> None:
         number = _number(host)
         ours = self._ours.get(number)
         if not ours:
             return  # who leaves before it has entered was stopped
-        if unused and self._delay:
-            self._moment(number, back=True)
+        last = self._last.pop(host, None)
+        if unused and last is not None:
+            self._give_back(host, last)
         with _translated():
             fcntl.lockf(self._file, fcntl.LOCK_UN, 1, number * _PLACES + ours.pop())
         if not ours:
@@ -83,22 +86,35 @@ class SharedTurnstile:
                 return False
         return True
 
-    def _moment(self, number: int, *, back: bool = False) -> float:
-        """Take the host's next free moment, in seconds from now; or give one `back`."""
+    def _moment(self, host: str) -> float:
+        """Take the host's next free moment, in seconds from now."""
         if not self._delay:
             return 0.0
+        with self._alone_with(_number(host)) as (free, write):
+            now = self._now()
+            start = max(now, free)
+            write(start + self._delay)
+        self._last[host] = start
+        return max(0.0, start - now)
+
+    def _give_back(self, host: str, start: float) -> None:
+        """Free a moment again, unless a later one was taken: whoever came next would be there beside that one."""
+        with self._alone_with(_number(host)) as (free, write):
+            if free == start + self._delay:
+                write(start)
+
+    @contextmanager
+    def _alone_with(self, number: int) -> Iterator[tuple[float, Callable[[float], object]]]:
+        """The time from which a host is free, and what writes another one, while no other process reads it."""
         at = number * _MOMENT.size
         with _translated():
             fcntl.lockf(self._file, fcntl.LOCK_EX, 1, _MOMENTS_AT + number)
             try:
                 written = os.pread(self._file, _MOMENT.size, at)
                 free = _MOMENT.unpack(written)[0] if len(written) == _MOMENT.size else 0.0
-                now = self._now()
-                start = free - 2 * self._delay if back else max(now, free)
-                os.pwrite(self._file, _MOMENT.pack(start + self._delay), at)
+                yield free, lambda moment: os.pwrite(self._file, _MOMENT.pack(moment), at)
             finally:
                 fcntl.lockf(self._file, fcntl.LOCK_UN, 1, _MOMENTS_AT + number)
-        return max(0.0, start - now)
 
 
 @contextmanager

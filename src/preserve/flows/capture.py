@@ -200,7 +200,7 @@ class CaptureRun:
 
     async def _target(self, target: Target) -> None:
         """Ask one target, and hand over what came of it to be written when nothing more will be asked."""
-        slot = Slot(self._frontier, target.host, self._clock)
+        slot = Slot(self._frontier, target.host, self._clock, target)
         inquiry = Inquiry(target, self._clock)
         try:
             try:

@@ -131,6 +131,7 @@ class Frontier:
             host.active += 1
             self._active += 1
             host.free_at = now + self._delay
+            host.last = target
             self._list(host)
             return target
         return None
@@ -139,8 +140,11 @@ class Frontier:
         """The time at which `poll` may have something, None when only the end of a request can bring it."""
         return self._heap[0][0] if self._heap else None
 
-    async def enter(self, name: str, *, may_wait: bool = False) -> bool:
-        """Wait for a place at that host and take it: True. With `may_wait` it is False, and none is taken, when nobody is waited for any more."""
+    async def enter(self, name: str, *, by: Target | None = None, may_wait: bool = False) -> bool:
+        """Wait for a place at that host and take it: True. With `may_wait` it is False, and none is taken, when nobody is waited for any more.
+
+        `by` has one place at a time, and may give its moment back.
+        """
         host = self._host(name)
         if not host.waiting and not host.rests and host.active < self._room(host) and not self.full:
             host.active += 1
@@ -168,17 +172,27 @@ class Frontier:
             finally:
                 self._stalled -= 1
                 self._may_wait.discard(turn)
-        await self._start(host)
+        await self._start(host, by)
         return True
 
     async def again(self, name: str) -> None:
-        """Keep a place at that host, and wait until it may be asked once more."""
-        await self._start(self._host(name), again=True)
+        """Keep a place at that host, also when this is cancelled or fails, and wait until it may be asked once more."""
+        await self._moment(self._host(name), again=True)
 
     async def begin(self, name: str) -> None:
         """Wait, with what was handed out, until no other process is in the way."""
         if self._turnstile is not None:
             await self._pass(self._turnstile, name)
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Who was handed out has no place meanwhile, and waits for what another one brings."""
+        self._stalled += 1
+        self._wake()
+        try:
+            yield
+        finally:
+            self._stalled -= 1
 
     @contextmanager
     def sought(self, name: str) -> Iterator[None]:
@@ -196,14 +210,19 @@ class Frontier:
                 self._admit(host)
                 self._wake()
 
-    def leave(self, name: str, *, unused: bool = False) -> None:
-        """Give a place back; with `unused` also the moment that came with it: nothing was asked, so nobody has to keep a distance."""
+    def leave(self, name: str, *, unused_by: Target | None = None) -> None:
+        """Give a place back; with `unused_by` also the moment that came with it: nothing was asked, so nobody has to keep a distance.
+
+        The moment stays taken when a later one is: whoever came next would be there beside that one. Raises what the turnstile does,
+        the place being given back.
+        """
         host = self._hosts[name]
         host.active -= 1
+        unused = unused_by is not None and host.last is unused_by
         if unused:
             host.free_at -= self._delay
-        if self._turnstile is not None:
-            self._turnstile.leave(name, unused=unused)
+            host.last = None
+        alone = not host.active
         self._hand_on()
         self._admit(host)
         if host.idle and not host.cooling:
@@ -213,6 +232,9 @@ class Frontier:
         if self._rests:
             self._consider()
         self._wake()
+        if self._turnstile is not None:
+            # In which order several of one process went through there is not known here.
+            self._turnstile.leave(name, unused=unused and alone)
 
     def _forget(self) -> None:
         """Let go of hosts that are done with, once nobody has to keep a distance from what was asked there."""
@@ -236,7 +258,7 @@ class Frontier:
                 break
             self._admit(host)
 
-    async def rest(self, name: str, seconds: float, *, later: bool = False) -> bool:
+    async def rest(self, name: str, seconds: float, *, by: Target | None = None, later: bool = False) -> bool:
         """Give back a place at a host in trouble, leave it alone for `seconds`, and take the place again: True.
 
         False when the run has no patience left for it; then the place is given up. With `later` the others are asked first.
@@ -253,8 +275,9 @@ class Frontier:
             self._held += len(host.queue)
         host.rests += 1
         timer = loop.call_later(seconds, self._consider, rest)
-        self.leave(name)
+        go_on = False
         try:
+            self.leave(name)
             go_on = await rest.over
         finally:
             timer.cancel()
@@ -262,13 +285,13 @@ class Frontier:
             host.rests -= 1
             if not host.shut:
                 self._held -= len(host.queue)
-            if not host.rests and (rest.over.cancelled() or not rest.over.result()):
+            if not host.rests and not go_on:
                 self._admit(host)
         if go_on:
             host.active += 1  # whoever came meanwhile: who finds out whether the trouble is over goes first
             await self._come_back(host)
             self._consider()
-            await self._start(host)
+            await self._start(host, by)
         return go_on
 
     async def _come_back(self, host: Host) -> None:
@@ -347,17 +370,21 @@ class Frontier:
                 turn.set_result(True)
         self._list(host)
 
-    async def _start(self, host: Host, *, again: bool = False) -> None:
-        """Wait for the host's next free moment, its place being ours."""
-        start = max(self._now(), host.free_at)
-        host.free_at = start + self._delay
+    async def _start(self, host: Host, by: Target | None) -> None:
+        """Wait for the host's next free moment, its place being ours: it is given back when nothing comes of it."""
         try:
-            await asyncio.sleep(max(0.0, start - self._now()))
-            if self._turnstile is not None:
-                await self._pass(self._turnstile, host.name, again=again)
-        except asyncio.CancelledError:
+            await self._moment(host, by)
+        except BaseException:
             self.leave(host.name)
             raise
+
+    async def _moment(self, host: Host, by: Target | None = None, *, again: bool = False) -> None:
+        start = max(self._now(), host.free_at)
+        host.free_at = start + self._delay
+        host.last = by
+        await asyncio.sleep(max(0.0, start - self._now()))
+        if self._turnstile is not None:
+            await self._pass(self._turnstile, host.name, again=again)
 
     @staticmethod
     async def _pass(turnstile: Turnstile, name: str, *, again: bool = False) -> None:

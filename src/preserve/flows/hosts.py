@@ -11,7 +11,7 @@ from preserve.model.web import Target
 class Host:
     """One host: what is to be asked there, who asks and waits, and when it may be asked next."""
 
-    __slots__ = ("active", "cooling", "free_at", "listed", "name", "queue", "rests", "sought", "troubled", "waiting")
+    __slots__ = ("active", "cooling", "free_at", "last", "listed", "name", "queue", "rests", "sought", "troubled", "waiting")
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -19,6 +19,8 @@ class Host:
         self.waiting: deque[asyncio.Future[bool]] = deque()
         self.active = 0
         self.free_at = 0.0
+        self.last: Target | None = None
+        """For whom the last of its moments was taken, as long as that is known."""
         self.listed: float | None = None
         self.rests = 0
         self.sought = 0

@@ -68,7 +68,7 @@ class Probes:
         origin = f"{near.scheme}://{near.host}"
         if (known := self._known.known(origin)) is not None:
             slot.release()  # whoever asks needs a place in this very queue
-            return await known
+            return await slot.wait_for(known)
         if (noted := self._journal.noted(f"probe:{origin}")) is not None:
             return await self._load(noted)
         return await self._known.ask(origin, lambda: self._ask(origin, near, slot))

@@ -18,7 +18,7 @@ from preserve.flows.once import Once
 from preserve.flows.trail import Trail
 from preserve.formats.entity import entity
 from preserve.formats.url import Url, join
-from preserve.model.web import Exchange, Need, Outcome, Trouble
+from preserve.model.web import Exchange, Need, Outcome, Target, Trouble
 from preserve.ports import Clock, Fetcher, Journal, Session
 from preserve.rules import redirect, retry
 from preserve.rules.robots import Answer, Robots
@@ -42,12 +42,14 @@ _ENOUGH = 8
 class Slot:
     """The one place at a host that a target holds while it asks."""
 
-    __slots__ = ("_clock", "_frontier", "_host", "_unused", "waited")
+    __slots__ = ("_clock", "_frontier", "_host", "_target", "_unused", "waited")
 
-    def __init__(self, frontier: Frontier, host: str, clock: Clock) -> None:
+    def __init__(self, frontier: Frontier, host: str, clock: Clock, target: Target | None = None) -> None:
+        """Only with `target`, for which the place was handed out, a moment that was not used is given back."""
         self._frontier = frontier
         self._host: str | None = host
         self._clock = clock
+        self._target = target
         self._unused = False
         self.waited = 0.0
         """Seconds that passed in queues: they are nobody's fault who is asked."""
@@ -61,14 +63,14 @@ class Slot:
         """Give the place back and queue up at `host` (the same one too: every request keeps the distance)."""
         self.release()
         with self._waiting():
-            await self._frontier.enter(host)
+            await self._frontier.enter(host, by=self._target)
         self._host = host
 
     async def move_on(self, host: str) -> bool:
         """The same; False, and no place, when the run is to end before one is free there."""
         self.release()
         with self._waiting():
-            entered = await self._frontier.enter(host, may_wait=True)
+            entered = await self._frontier.enter(host, by=self._target, may_wait=True)
         self._host = host if entered else None
         return entered
 
@@ -76,7 +78,7 @@ class Slot:
         """Wait for what another seeks, and have no place meanwhile: that one may need it."""
         self.unused()
         self.release()
-        with self._waiting():
+        with self._waiting(), self._frontier.aside():
             return await sought
 
     def sought(self, host: str) -> AbstractContextManager[None]:
@@ -94,7 +96,7 @@ class Slot:
         host, self._host = self._host, None
         assert host is not None, "who asks has a place"
         with self._waiting():
-            rested = await self._frontier.rest(host, again.seconds, later=again.later)
+            rested = await self._frontier.rest(host, again.seconds, by=self._target, later=again.later)
         self._host = host if rested else None
         return rested
 
@@ -121,10 +123,10 @@ class Slot:
         self._unused = True
 
     def release(self) -> None:
-        if self._host is not None:
-            self._frontier.leave(self._host, unused=self._unused)
-            self._host = None
-        self._unused = False
+        host, self._host = self._host, None
+        unused, self._unused = self._unused, False
+        if host is not None:
+            self._frontier.leave(host, unused_by=self._target if unused else None)
 
 
 class Errand:
@@ -189,7 +191,7 @@ class Pursuit:
         )
         self._given_up: dict[str, str] = {}
         self._silent: dict[str, str] = {}
-        """Hosts to which the robots.txt of others led in vain; of their own addresses that says nothing yet."""
+        """Hosts to which the robots.txt of others led in vain, until they answer; of their own addresses that says nothing."""
         self._unwanted: dict[str, int] = {}
 
     async def follow(self, url: Url, trail: Trail, slot: Slot) -> None:
@@ -238,6 +240,8 @@ class Pursuit:
     def _learn(self, url: Url, exchange: Exchange) -> None:
         """What the end of asking one address says of its host."""
         host = url.host
+        if exchange.status is not None:
+            self._silent.pop(host, None)
         if exchange.trouble is Trouble.UNREACHABLE:
             _remember(self._given_up, host, f"{exchange.problem}: the host was given up before this address was asked")
         elif retry.asks_for_rest(exchange):
@@ -283,21 +287,24 @@ class Pursuit:
         assert isinstance(place, Url), "an address with a host has a robots.txt"
         exchanges: list[Exchange] = []
         seen: list[str] = []
+        in_vain = False
         try:
             while True:
                 seen.append(place.address)
                 # A host that cannot be reached is tried again for the page's sake, not for this file's.
                 exchange = await errand.ask(place, exchanges.append, insist=False)
+                if exchange.status is not None:
+                    self._silent.pop(place.host, None)
                 onward = redirect.follow(exchange, place, seen) if len(seen) <= _ROBOTS_HOPS else None
                 if errand.cut_short or onward is None or onward.url is None:
                     break
                 place = onward.url
-                if place.host in self._silent:
+                if in_vain := self._in_vain(place, url):
                     break
                 if not await slot.move_on(place.queue):
                     errand.cut_short = True
                     break
-                if place.host in self._silent:  # somebody who was before us learnt it
+                if in_vain := self._in_vain(place, url):  # somebody who was before us learnt it
                     slot.unused()
                     break
             slot.release()
@@ -306,13 +313,17 @@ class Pursuit:
                 return None
             if exchange.trouble is Trouble.UNREACHABLE and place.host != url.host:
                 _remember(self._silent, place.host, "")
-            status = None if place.host in self._silent else exchange.status
+            status = None if in_vain else exchange.status
             answer = Answer(status, entity(exchange, _ROBOTS_SIZE).decode("utf-8", "replace"))
             await self._keep(f"robots:{origin}", answer.dump(), exchanges)
         finally:
             for exchange in exchanges:
                 exchange.body.close()
         return answer
+
+    def _in_vain(self, place: Url, url: Url) -> bool:
+        """Whether the robots.txt for `url` leads to a host that could not be reached, and is another one."""
+        return place.host != url.host and place.host in self._silent
 
 
 def _remember(hosts: dict[str, str], host: str, why: str) -> None:
