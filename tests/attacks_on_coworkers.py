@@ -13,11 +13,16 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
 from archives import START, Archivist, Pen
 from attacks_on_keys import NEW, OLD, PAPER, STRANGER, name_paper, on_keys, revoke, rotate, sign_with
 from attacktools import ALTERED, OK, UNESTABLISHED
 from preserve.formats import agreement as travelling
-from preserve.formats import statement
+from preserve.formats import publickey, statement
+from preserve.formats.times import rfc3339
 from preserve.model.event import Agreement, Coworkers, KeyAction, KeyChange
 from preserve.model.finding import Claim
 from preserve.model.trust import Revocation
@@ -27,6 +32,8 @@ THREE = (ANN, BO, CY)
 Changed = TypeVar("Changed", KeyChange, Coworkers)
 STOLEN = START + timedelta(days=1, minutes=25)
 """Later than the co-workers were named."""
+GIVEN_UP = START + timedelta(days=2)
+"""Later than everything that the key signed."""
 
 
 def members(pens: Sequence[Pen]) -> tuple[str, ...]:
@@ -63,9 +70,10 @@ def name_coworkers(
     return len(archivist.entries) - 1
 
 
-def revocation(*, key: Pen = OLD, since: datetime | None = STOLEN) -> KeyChange:
+def revocation(*, key: Pen = OLD, since: datetime | None = STOLEN, given_up: datetime = GIVEN_UP) -> KeyChange:
+    """What co-workers are asked: that `key` is compromised `since` then; with None, that it counts until it was `given_up`."""
     reason = Revocation.SUPERSEDED if since is None else Revocation.COMPROMISED
-    return KeyChange(action=KeyAction.REVOKE, keyid=key.keyid, reason=reason, since=since)
+    return KeyChange(action=KeyAction.REVOKE, keyid=key.keyid, reason=reason, since=since or given_up)
 
 
 def revoke_together(
@@ -74,10 +82,11 @@ def revoke_together(
     *,
     key: Pen = OLD,
     since: datetime | None = STOLEN,
+    given_up: datetime = GIVEN_UP,
     signers: Sequence[Pen] = (OLD,),
 ) -> None:
     """The statement that `key` is revoked, to which these agreed; entered by `signers`."""
-    archivist.add_event(agreed(archivist, revocation(key=key, since=since), pens), signers)
+    archivist.add_event(agreed(archivist, revocation(key=key, since=since, given_up=given_up), pens), signers)
 
 
 def rewritten(archivist: Archivist, body: KeyChange | Coworkers, old: bytes, new: bytes) -> None:
@@ -243,6 +252,77 @@ def _(archivist: Archivist, _: Path) -> None:
     first = body.agreed[0]
     changed = first.signature[:9] + bytes([first.signature[9] ^ 1]) + first.signature[10:]
     archivist.add_event(replace(body, agreed=(replace(first, signature=changed), body.agreed[1])), (OLD,))
+
+
+class P256Pen:
+    """A co-worker's key on a card."""
+
+    def __init__(self) -> None:
+        self.private = ec.derive_private_key(7, ec.SECP256R1())
+        der = self.private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        self.public = publickey.from_der(der)
+
+    def sign(self, message: bytes) -> bytes:
+        """As long as one can be: its two numbers of 33 bytes each."""
+        return next(made for made in iter(lambda: self.private.sign(message, ec.ECDSA(SHA256())), b"") if len(made) == 72)
+
+
+@on_keys("a co-worker with a key of P-256 agrees", "agreed to by 1 of 1 co-workers", exit_code=OK, claim=Claim.EVENTS)
+def _(archivist: Archivist, _: Path) -> None:
+    _agreed_by_p256(archivist, b"")
+
+
+@refused("bytes after a signature of P-256, which tools stop reading at", "did not sign this")
+def _(archivist: Archivist, _: Path) -> None:
+    _agreed_by_p256(archivist, b"and more")
+
+
+def _agreed_by_p256(archivist: Archivist, more: bytes) -> None:
+    pen, body = P256Pen(), revocation(since=None)
+    circle = Coworkers(keyid=OLD.keyid, replaces=None, threshold=1, members=(pen.public.keyid,))
+    archivist.add_event(circle, (OLD,))
+    signature = pen.sign(travelling.text(archivist.id, archivist.origin, body)) + more
+    one = Agreement(keyid=pen.public.keyid, public=pen.public.der, signature=signature)
+    archivist.add_event(replace(body, agreed=(one,)), (STRANGER,))
+
+
+# --- when
+
+
+@refused("a key given up together, at a time to which nobody agreed", "since a time")
+def _(archivist: Archivist, _: Path) -> None:
+    name_coworkers(archivist)
+    one = agreed(archivist, revocation(since=None), (ANN, BO))
+    rewritten(archivist, one, b'"since": "' + rfc3339(GIVEN_UP).encode() + b'"', b'"since": null')
+
+
+@on_keys(
+    "a key given up together, entered by a stranger who dates it back",
+    "signed by A. Archivist",
+    exit_code=UNESTABLISHED,
+)
+def _(archivist: Archivist, _: Path) -> None:
+    name_coworkers(archivist)
+    body = agreed(archivist, revocation(since=None), (ANN, BO))
+    archivist.add_event(body, (STRANGER,), tweak=lambda said: replace(said, created=START - timedelta(days=900)))
+
+
+@on_keys(
+    "a key given up together, entered by the thief who dates it forward and signs on",
+    "given up",
+    exit_code=UNESTABLISHED,
+)
+def _(archivist: Archivist, _: Path) -> None:
+    name_coworkers(archivist)
+    body = agreed(archivist, revocation(since=None, given_up=STOLEN), (ANN, BO))
+    archivist.add_event(body, (STRANGER,), tweak=lambda said: replace(said, created=START + timedelta(days=300)))
+    sign_with(archivist, OLD)
+
+
+@on_keys("a key gives itself up since long ago, with a stranger who agrees", "signed by A. Archivist", exit_code=OK)
+def _(archivist: Archivist, _: Path) -> None:
+    """Another time than its entry's is for co-workers to say."""
+    revoke_together(archivist, (STRANGER,), since=None, given_up=START - timedelta(days=900))
 
 
 # --- who is named

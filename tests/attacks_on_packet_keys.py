@@ -552,7 +552,7 @@ def _together_somehow(archivist: Archivist, chance: random.Random, pens: Sequenc
         action=KeyAction.REVOKE,
         keyid=chance.choice((OLD, OLD, NEW, PAPER)).keyid,
         reason=Revocation.COMPROMISED if stolen else Revocation.SUPERSEDED,
-        since=START + timedelta(hours=chance.randrange(-48, 96)) if stolen else None,
+        since=START + timedelta(hours=chance.randrange(-48, 96)),
     )
     _state(archivist, chance, agreed(archivist, change, people), pens)
 

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from archives import Archivist, LogPen
+from archives import Archivist, LogPen, write
 from attackcorpus import ATTACKS, Attack, good
+from attacks_on_coworkers import P256Pen
+from packetcorpus import signed_with
 from running import ROOT
 
 _SCRIPT = ROOT / "manifests" / "verify.sh"
@@ -79,6 +81,15 @@ def test_a_log_key_with_a_plus_in_its_base64(tmp_path: Path) -> None:
     archivist.add_run()
     run = archivist.write(tmp_path / "archive") / "runs" / archivist.names[0]
     assert _check(run, _SIGNER, archivist.log.key.encode())[0] == 0
+
+
+@pytest.mark.parametrize(("more", "expected"), [(b"", 0), (b"and more", 40)], ids=["whole", "and more"])
+def test_bytes_after_a_signature_of_p256(more: bytes, expected: int, tmp_path: Path) -> None:
+    """Openssl reads no more than the longest that can be."""
+    pen = P256Pen()
+    write(tmp_path / "run", signed_with(pen.private, "ecdsa-p256-sha256", lambda document: pen.sign(document) + more))
+    code, told = _check(tmp_path / "run", pen.public.keyid)
+    assert code == expected, told
 
 
 def test_damaged_records_are_named(tmp_path: Path) -> None:

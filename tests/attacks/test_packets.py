@@ -20,6 +20,7 @@ import attacks_on_log_keys
 from archives import NOW, Archivist, write
 from attackcorpus import ATTACKS as ON_ARCHIVES
 from attackcorpus import Attack, good
+from attacks_on_coworkers import P256Pen
 from attacks_on_packet_keys import GOOD, any_history, of_run, rotated
 from authorities import shared
 from packetcorpus import (
@@ -199,6 +200,12 @@ def _p256() -> dict[str, bytes]:
     return packet_of(
         signed_with(private, "ecdsa-p256-sha256", lambda document: private.sign(document, ec.ECDSA(hashes.SHA256())))
     )
+
+
+def test_bytes_after_a_signature_of_p256(independent: ModuleType, tmp_path: Path) -> None:
+    """Openssl reads no more than the longest that can be."""
+    made = signed_with(P256Pen().private, "ecdsa-p256-sha256", lambda document: P256Pen().sign(document) + b"and more")
+    assert _agree(independent, _put(tmp_path / "packet.zip", packet_of(made))) == (40, "bad-signature")
 
 
 def _ml_dsa() -> dict[str, bytes]:

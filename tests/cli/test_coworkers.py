@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from running import Finished, Run
 from sites import AnyHostSite
@@ -150,6 +151,29 @@ def test_others_come_in_when_enough_agree(people: People, tmp_path: Path) -> Non
     assert people("owner", "key", "enter", "up.txt").code == 20
 
 
+@pytest.mark.long
+def test_a_key_is_given_up_since_the_draft(people: People, tmp_path: Path) -> None:
+    owner = next(row["keyid"] for row in people("owner", "key", "list", "--json").lines if row["default"])
+    people.done("owner", "key", "coworkers", "--need", "1", "ann.pem", "bo.pem")
+    drafts = ("first.txt", "second.txt", "third.txt")
+    for name in drafts:
+        people.done("owner", "key", "revoke", owner, "--reason", "superseded", "--draft", name)
+        asked = people("ann", "key", "agree", name)
+        assert "is revoked as superseded since 20" in asked.stderr
+        people.done("ann", "key", "agree", name, "--yes")
+    first, second, third = [
+        next(row for row in (tmp_path / name).read_text().splitlines() if '"since"' in row).split('"')[3] for name in drafts
+    ]
+    assert first < second < third
+    people.done("owner", "key", "generate", "--no-passphrase", "--name", "the next")
+    for name, code in (("second.txt", 0), ("third.txt", 41), ("first.txt", 0), ("second.txt", 41)):
+        entered = people("owner", "key", "enter", name)
+        assert (entered.code, "the log says so already" in entered.stderr) == (code, code == 41), entered.stderr
+    told = [row["detail"] for row in people("reader", "verify", "archive", "--json").lines if row.get("claim") == "events"]
+    for since in (first, second):
+        assert any(f"superseded since {since}" in said for said in told)
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
@@ -168,9 +192,75 @@ def test_circles_that_are_none(people: People, arguments: tuple[str, ...], code:
     assert (done.code, says in done.stderr) == (code, True), done.stderr
 
 
-def test_who_has_no_key_cannot_agree(people: People) -> None:
+def test_who_has_no_key_cannot_agree(people: People, tmp_path: Path) -> None:
     people.done("owner", "key", "coworkers", "--need", "1", "ann.pem")
     owner = next(row["keyid"] for row in people("owner", "key", "list", "--json").lines if row["default"])
     people.done("owner", "key", "revoke", owner, "--reason", "superseded", "--draft", "draft.txt")
     done = people("dee", "key", "agree", "draft.txt", "--yes")
     assert (done.code, "there is no signing key yet" in done.stderr) == (3, True)
+    entered = people("owner", "key", "enter", "draft.txt")
+    assert (entered.code, "every signing key here is revoked, or about to be" in entered.stderr) == (3, True)
+    shutil.move(tmp_path / "homes/owner/config/preserve/keys", tmp_path / "homes/keys")
+    entered = people("owner", "key", "enter", "draft.txt")
+    assert (entered.code, "there is no signing key here" in entered.stderr) == (3, True)
+    assert "revoked" not in entered.stderr
+
+
+def _pinned(people: People) -> dict[str, tuple[int, str | None]]:
+    """The co-workers in the owner's own store: how many it takes, and why one counts no more."""
+    rows = people("owner", "trust", "list", "--json").lines
+    return {row["keyid"]: (row["threshold"], row["reason"]) for row in rows if row["role"] == "coworker"}
+
+
+@pytest.mark.long
+def test_another_archive_names_others_and_who_is_revoked_stays_so(people: People, tmp_path: Path) -> None:
+    ann, bo = (people(who, "trust", "list", "--json").lines[0]["keyid"] for who in ("ann", "bo"))
+    dee = people.key_of("dee")
+    people.done("owner", "key", "coworkers", "--need", "2", "ann.pem", "bo.pem")
+    shutil.move(tmp_path / "archive", tmp_path / "first")
+    people.capture("page")
+    people.done("owner", "key", "coworkers", "--need", "1", "ann.pem", "dee.pem")
+    assert _pinned(people) == {ann: (2, None), bo: (2, None), dee: (1, None)}
+
+    people.done("owner", "trust", "revoke", bo, "--reason", "compromised")
+    first = ("--archive", "first", "--draft", "next.txt")
+    named = people("owner", "key", "coworkers", "--need", "1", "bo.pem", "dee.pem", *first)
+    assert (named.code, f"preserve trust remove {bo}" in named.stderr) == (2, True), named.stderr
+    people.done("owner", "key", "coworkers", "--need", "1", "dee.pem", *first)
+    for who in ("ann", "bo"):
+        people.done(who, "key", "agree", "next.txt", "--yes")
+    lacking = people("owner", "key", "enter", "next.txt", "--archive", "first")
+    assert (lacking.code, "whose keys were not given up" in lacking.stderr) == (41, True), lacking.stderr
+    people.done("owner", "trust", "remove", bo)
+    people.done("owner", "key", "enter", "next.txt", "--archive", "first")
+    assert _pinned(people) == {dee: (1, None)}, "ann went where others came in her place"
+
+    # Revoked between the draft and the day it is entered.
+    people.done("owner", "key", "coworkers", "--need", "1", "ann.pem", "bo.pem", "--draft", "late.txt", "--archive", "first")
+    people.done("dee", "key", "agree", "late.txt", "--yes")
+    people.done("owner", "trust", "add", "bo.pem", "--name", "Bo", "--fingerprint", bo)
+    people.done("owner", "trust", "revoke", "Bo", "--reason", "superseded")
+    late = people("owner", "key", "enter", "late.txt", "--archive", "first")
+    assert (late.code, "is revoked in your trust store" in late.stderr) == (2, True), late.stderr
+
+
+def test_a_key_that_never_signs_alone_does_not_agree(people: People, tmp_path: Path) -> None:
+    mldsa = pytest.importorskip(
+        "cryptography.hazmat.primitives.asymmetric.mldsa", reason="this version of cryptography has no ML-DSA"
+    )
+    private = mldsa.MLDSA65PrivateKey.generate()
+    (tmp_path / "seed").write_bytes(private.private_bytes_raw())
+    (tmp_path / "mldsa.pem").write_bytes(private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    (tmp_path / "sign.py").write_text(
+        "import sys\nfrom cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey as Key\n"
+        "key = Key.from_seed_bytes(open('seed', 'rb').read())\nsys.stdout.buffer.write(key.sign(sys.stdin.buffer.read()))\n"
+    )
+    people.done("owner", "key", "coworkers", "--need", "1", "ann.pem")
+    owner = next(row["keyid"] for row in people("owner", "key", "list", "--json").lines if row["default"])
+    people.done("owner", "key", "revoke", owner, "--reason", "compromised", "--draft", "draft.txt")
+    before = (tmp_path / "draft.txt").read_bytes()
+    signer = ("--key", "mldsa.pem", "--signer", f"{sys.executable} sign.py")
+    done = people("dee", "key", "agree", "draft.txt", "--yes", *signer)
+    assert (done.code, "never the only signature" in done.stderr) == (2, True), done.stderr
+    assert (tmp_path / "draft.txt").read_bytes() == before
+    assert people("dee", "trust", "list").stdout == "", "nor is it anybody's own"

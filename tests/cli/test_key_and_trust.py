@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner
 
+from preserve.cli import trustfiles
 from preserve.cli.key import command as key_command
 from preserve.errors import PreserveError
+from preserve.model.trust import TrustRole
 
 if TYPE_CHECKING:
     from running import Run
@@ -215,10 +217,66 @@ def test_a_co_worker_is_trusted_by_hand(preserve: Run, tmp_path: Path) -> None:
         assert preserve("trust", "add", "ann.pem", "--name", "x", "--coworker", wrong, "--fingerprint", keyid).code == 2
     (tmp_path / "handed.toml").write_text(preserve("trust", "export").stdout)
     gone = preserve("trust", "revoke", keyid, "--reason", "compromised")
-    assert (gone.code, gone.stderr.count("Revoked as compromised")) == (0, 2), "in whatever role"
+    assert (gone.code, gone.stderr.count("Revoked as compromised")) == (0, 3), "in whatever role, of whomever"
     rows = preserve("trust", "list", "--json").lines
     assert {row["role"] for row in rows if row["revoked_at"]} == {"operator", "coworker"}
     assert "threshold = 2" in (tmp_path / "handed.toml").read_text()
+
+
+def test_a_root_of_two_authorities_is_revoked_as_both(preserve: Run, tmp_path: Path) -> None:
+    make = ("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=A root")
+    subprocess.run([*make, "-keyout", "ca.key", "-out", "ca.pem"], cwd=tmp_path, check=True, capture_output=True)
+    asked = preserve("trust", "add", "ca.pem", "--tsa", "--name", "tsa-one", "--fingerprint", "0" * 64)
+    given = asked.stderr.split("Fingerprint")[1].split()[0]
+    for name in ("tsa-one", "tsa-two"):
+        assert preserve("trust", "add", "ca.pem", "--tsa", "--name", name, "--fingerprint", given).code == 0
+    gone = preserve("trust", "revoke", "tsa-two", "--reason", "compromised")
+    assert (gone.code, gone.stderr.count("Revoked as compromised")) == (0, 2), gone.stderr
+    assert "tsa-one" in gone.stderr
+    assert "tsa-two" in gone.stderr
+    assert all(row["revoked_at"] for row in preserve("trust", "list", "--json").lines)
+
+
+def test_what_stands_otherwise_is_not_called_trusted_already(preserve: Run, tmp_path: Path) -> None:
+    preserve("key", "generate", "--no-passphrase", "--name", "Ann")
+    (tmp_path / "ann.pem").write_text(preserve("key", "export").stdout)
+    keyid = preserve("trust", "list", "--json").lines[0]["keyid"]
+    add = ("trust", "add", "ann.pem", "--name", "The archivist", "--fingerprint", keyid)
+    assert preserve(*add, "--coworker", "2").code == 0
+    assert "Trusted already: The archivist, coworker" in preserve(*add, "--coworker", "2").stderr
+    other = preserve(*add, "--coworker", "3")
+    assert other.code == 2
+    assert "it stands as one of whom it takes 2" in other.stderr
+    assert "trust.toml" in other.stderr
+    for name in ("--valid-from", "--valid-until"):
+        limited = preserve(*add, "--coworker", "2", name, "2030-01-01")
+        assert (limited.code, "without that time" in limited.stderr) == (2, True), limited.stderr
+    assert [row["threshold"] for row in preserve("trust", "list", "--json").lines if row["role"] == "coworker"] == [2]
+
+
+def test_a_co_worker_is_handed_over(preserve: Run, tmp_path: Path) -> None:
+    preserve("key", "generate", "--no-passphrase", "--name", "Ann")
+    (tmp_path / "ann.pem").write_text(preserve("key", "export").stdout)
+    keyid = preserve("trust", "list", "--json").lines[0]["keyid"]
+    add = ("trust", "add", "ann.pem", "--name", "The archivist", "--coworker", "2", "--fingerprint", keyid)
+    assert preserve(*add).code == 0
+    (tmp_path / "handed.toml").write_text(preserve("trust", "export").stdout)
+    other = {"XDG_CONFIG_HOME": str(tmp_path / "other")}
+    done = preserve("trust", "import", "handed.toml", "--yes", env=other)
+    assert done.code == 0, done.stderr
+    assert "coworker  The archivist: may, together with others, revoke the keys of the signer of that name" in done.stderr
+    assert "  it takes 2 of those of that name" in done.stderr
+    again = preserve("trust", "import", "handed.toml", "--yes", env=other)
+    assert again.stderr.count("You trust it already.") == 2
+    text = (tmp_path / "handed.toml").read_text()
+    (tmp_path / "handed.toml").write_text(text.replace("threshold = 2", "threshold = 1"))
+    again = preserve("trust", "import", "handed.toml", "--yes", env=other)
+    assert again.stderr.count("You trust it already.") == 1
+    assert again.stderr.count("says something else of it") == 1
+
+
+def test_every_role_can_be_shown_before_it_is_taken() -> None:
+    assert set(trustfiles._DOES) == set(TrustRole)
 
 
 @pytest.mark.parametrize(

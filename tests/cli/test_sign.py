@@ -160,12 +160,23 @@ def test_trust_is_handed_over(preserve: Run, archive: Path, tmp_path: Path) -> N
     assert preserve("verify", "archive", env=other).code == 0
 
 
+_TWO_VKEYS = (
+    "a.example/w+717f028e+BNdamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea",
+    "b.example/w+d97e1b70+BNdamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea",
+)
+"""One witness's key, under two names."""
+
+
 @needs_ssh_keygen
 def test_an_import_is_logged(preserve: Run, archive: Path, tmp_path: Path) -> None:
     make_key(tmp_path, "ann", "-t", "ed25519")
     ssh = " ".join((tmp_path / "ann.pub").read_text().split()[:2])
     (tmp_path / "theirs.toml").write_text(
         f'[[key]]\nname = "Ann"\nrole = "cosigner"\nssh = "{ssh}"\nadded = 2026-01-01T00:00:00Z\n'
+        f'[[key]]\nname = "A. Archivist"\nrole = "coworker"\nkeyid = "{"e" * 64}"\nthreshold = 2\nadded = 2026-01-01T00:00:00Z\n'
+        + "".join(
+            f'[[key]]\nname = "W"\nrole = "witness"\nvkey = "{vkey}"\nadded = 2026-01-01T00:00:00Z\n' for vkey in _TWO_VKEYS
+        )
     )
     half = preserve("trust", "import", "theirs.toml", "--yes", "--archive", "archive")
     assert (half.code, "--archive and --reason go together" in half.stderr) == (2, True)
@@ -175,7 +186,12 @@ def test_an_import_is_logged(preserve: Run, archive: Path, tmp_path: Path) -> No
     assert done.code == 0, done.stderr
     assert "Recorded  events/000001-trust   Log  entry 1" in done.stderr
     (line,) = preserve("custody", "list", "archive", "--json").lines
-    assert (line["kind"], line["known"], line["file"]["name"], line["keys"][0]["name"]) == ("trust", True, "theirs.toml", "Ann")
+    assert (line["kind"], line["known"], line["file"]["name"], len(line["keys"])) == ("trust", True, "theirs.toml", 3)
+    assert {(taken["name"], taken.get("threshold")) for taken in line["keys"]} == {
+        ("Ann", None),
+        ("A. Archivist", 2),
+        ("W", None),
+    }
     assert preserve("verify", "archive").code == 0
     # It tells others what was done, and gives nobody else trust.
     stranger = {"XDG_CONFIG_HOME": str(tmp_path / "stranger"), "XDG_STATE_HOME": str(tmp_path / "stranger-state")}

@@ -16,6 +16,7 @@ from preserve.adapters.trust import TrustStore
 from preserve.errors import ConfigError
 from preserve.formats.note import VerifierKey
 from preserve.model.trust import Revocation, TrustedKey, TrustRole
+from preserve.rules.keychain import Circle
 
 NOW = datetime(2026, 11, 21, 17, 2, 45, 565_000, tzinfo=UTC)
 LOG = "archive.example/main/log+d2341695+AUSuSC8EmWgrAk9gUm+j6Ch7scBTJbFKV1ilit/4cp3U"
@@ -189,3 +190,41 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(ConfigError, match="Permission denied"):
         TrustStore(tmp_path / "config").add(PERSON)
+
+
+ANN, BO, CY, DEE = (letter * 64 for letter in "abcd")
+
+
+def circle(store: TrustStore) -> dict[str, int | None]:
+    """Who is pinned as a co-worker, and with which number."""
+    return {key.keyid: key.threshold for key in store.trusted_keys() if key.role is TrustRole.COWORKER and key.name == "owner"}
+
+
+def test_co_workers_of_two_archives_stand_beside_each_other(store: TrustStore) -> None:
+    store.name_coworkers("owner", 2, (ANN, BO), NOW, None)
+    store.name_coworkers("another", 1, (ANN,), NOW, None)
+    store.name_coworkers("owner", 1, (ANN, CY), NOW, None)
+    assert circle(store) == {ANN: 2, BO: 2, CY: 1}, "of who is in both, the higher number"
+    store.name_coworkers("owner", 1, (BO, DEE), NOW, Circle(threshold=2, members=frozenset({ANN, BO})))
+    assert circle(store) == {BO: 1, CY: 1, DEE: 1}, "those in whose place others came are out"
+    store.name_coworkers("owner", 2, (CY, DEE), NOW, Circle(threshold=1, members=frozenset({ANN, CY})))
+    assert circle(store) == {BO: 1, CY: 2, DEE: 2}
+    assert [key.keyid for key in store.trusted_keys() if key.name == "another"] == [ANN]
+
+
+def test_what_is_known_of_a_co_worker_stays(store: TrustStore) -> None:
+    until, ended = NOW + timedelta(days=9), NOW - timedelta(days=9)
+    store.name_coworkers("owner", 2, (ANN, BO, CY), NOW, None)
+    text = store.path.read_text().replace("[[key]]", "# known since school\n[[key]]", 1)
+    text = text.replace("threshold = 2\n", f"threshold = 2\nvalid_until = {until.isoformat()}\n", 1)
+    text += f"valid_until = {ended.isoformat()}\n"
+    written(store, text)
+    store.revoke(BO, NOW, Revocation.COMPROMISED, (TrustRole.COWORKER,))
+    store.name_coworkers("owner", 1, (ANN, BO, CY), NOW, Circle(threshold=2, members=frozenset({ANN, BO, CY})))
+    ann, bo, cy = store.trusted_keys()
+    assert (ann.threshold, ann.valid_until) == (1, until)
+    assert (bo.threshold, bo.revoked_at, bo.reason) == (1, NOW, Revocation.COMPROMISED)
+    assert (cy.threshold, cy.valid_until) == (1, ended)
+    assert "# known since school" in store.path.read_text()
+    store.name_coworkers("owner", 1, (DEE,), NOW, Circle(threshold=1, members=frozenset({ANN, BO, CY})))
+    assert circle(store) == {BO: 1, CY: 1, DEE: 1}, "who counts no more goes on counting no more"

@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from archives import START, Archivist, Pen
-from attacks_on_coworkers import ANN, BO, CY, STOLEN, agreement, members, name_coworkers, revocation, revoke_together
+from attacks_on_coworkers import (
+    ANN,
+    BO,
+    CY,
+    GIVEN_UP,
+    STOLEN,
+    agreed,
+    agreement,
+    members,
+    name_coworkers,
+    revocation,
+    revoke_together,
+)
 from attacks_on_keys import OLD, STRANGER, name_paper
 from preserve.errors import FormatError
 from preserve.formats import agreement as format_
 from preserve.formats import statement
 from preserve.formats.agreement import Draft
+from preserve.formats.times import rfc3339
 from preserve.model.event import Coworkers, KeyAction, KeyChange
 from preserve.model.trust import Revocation, TrustedKey, TrustRole
 from preserve.rules import keychain
@@ -122,6 +135,39 @@ def test_a_line_twice_and_a_cut_one() -> None:
     for wrong in (data + line, data[:-1], data + b"\n", data.replace(b"\n\n", b"\n", 1)):
         with pytest.raises(FormatError):
             format_.decode(wrong)
+
+
+# --- the time is part of what is agreed
+
+
+def test_a_draft_without_a_time_is_refused() -> None:
+    data = format_.encode(draft(revocation(since=None)))
+    told = b'"' + rfc3339(GIVEN_UP).encode() + b'"'
+    assert format_.decode(data).body == revocation(since=None)
+    with pytest.raises(FormatError, match="bad value"):
+        format_.decode(data.replace(told, b"null"))
+
+
+@pytest.mark.parametrize("days", [-900, 0, 300])
+def test_who_enters_it_does_not_choose_the_time(days: int) -> None:
+    chain = _follow(_dated(days, (ANN, CY)), _pinned(ANN, CY))
+    assert [key.revoked_at for key in chain.trusted if key.keyid == OLD.keyid] == [GIVEN_UP]
+
+
+def test_a_key_that_gives_itself_up_says_no_other_time_than_its_entry() -> None:
+    archivist = _dated(0, (ANN,), given_up=START - timedelta(days=900), signers=(OLD,))
+    chain = _follow(archivist, _pinned(ANN, CY))
+    created = statement.decode(archivist.events["000000-key"]["statement.json"]).created
+    assert [key.revoked_at for key in chain.trusted if key.keyid == OLD.keyid] == [created]
+
+
+def _dated(
+    days: int, pens: tuple[Pen, ...], *, given_up: datetime = GIVEN_UP, signers: tuple[Pen, ...] = (STRANGER,)
+) -> Archivist:
+    archivist = Archivist()
+    body = agreed(archivist, revocation(since=None, given_up=given_up), pens)
+    archivist.add_event(body, signers, tweak=lambda said: replace(said, created=said.created + timedelta(days=days)))
+    return archivist
 
 
 # --- co-workers whom a verifier pinned

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from preserve.errors import FormatError
 from preserve.formats import statement
-from preserve.model.event import Body, Custody, EventKind, Rollback, RunRef, Statement, event_name
-from preserve.model.trust import LogLink, Operator, SignerEntry, TimestampEntry
+from preserve.model.event import Body, Custody, EventKind, Rollback, RunRef, Statement, TakenKey, TrustTaken, event_name
+from preserve.model.trust import LogLink, Operator, SignerEntry, TimestampEntry, TrustRole
 from preserve.rules import events
 from preserve.rules.verify_event import judge_reference
 from preserve.rules.verify_order import Logged, judge_order
@@ -149,3 +150,17 @@ def test_what_an_event_speaks_of() -> None:
     assert list(judge_reference(stated(back), {}, "it")) == []
     elsewhere = dataclasses.replace(back, accepted_size=6)
     assert [finding.result for finding in judge_reference(stated(elsewhere), {}, "it")] == ["fail"]
+
+
+def test_a_co_worker_who_was_taken_into_trust_has_a_number_and_nobody_else() -> None:
+    plain = TakenKey(keyid=HASH, role=TrustRole.OPERATOR, name="A. Archivist")
+    one = TakenKey(keyid=HASH, role=TrustRole.COWORKER, name="A. Archivist", threshold=2)
+    said = stated(TrustTaken(reason="she joins us", file="trust.toml", sha256=HASH, keys=(one, plain)))
+    data = statement.encode(said)
+    assert statement.decode(data) == said
+    assert data.count(b'"threshold": 2') == data.count(b'"threshold"') == 1
+    for wrong in (b"0", b"17", b"null", b"true", b'"2"'):
+        with pytest.raises(FormatError, match=r"threshold|co-workers"):
+            statement.decode(data.replace(b'"threshold": 2', b'"threshold": ' + wrong))
+    with pytest.raises(FormatError, match="a co-worker, and no other key, has a threshold"):
+        statement.decode(data.replace(b'"coworker"', b'"recovery"'))

@@ -426,6 +426,12 @@ def _coworker_vectors(write: Callable[..., None]) -> None:
     put("coworkers-let-in-by-nobody", "bad value", circle | {"agreed": [one]}, "nobody was named before")
     put("coworkers-unknown-field", "unknown field", circle | {"weights": [1, 1, 1]})
     put("revoke-agreed", "success", REVOKED | {"agreed": [one]})
+    given_up = REVOKED | {"reason": "superseded"}
+    by = [{"key": b64(COWORKER_DER), "signature": b64(COWORKER.sign(agreement_text(given_up)))}]
+    put("superseded-agreed", "success", given_up | {"agreed": by})
+    put(
+        "superseded-agreed-without-time", "bad value", given_up | {"since": None, "agreed": by}, "who enters it would choose it"
+    )
     put("revoke-agreed-by-nobody", "bad value", REVOKED | {"agreed": []})
     put("revoke-agreed-twice", "bad value", REVOKED | {"agreed": [one, one]})
     put("revoke-agreed-unknown-field", "unknown field", REVOKED | {"agreed": [one | {"name": "Ann"}]})
@@ -450,6 +456,14 @@ def agreement_vectors(made: dict[str, bytes]) -> None:
     write("agreed", "success", text + b"\n" + line)
     write("others-named", "success", agreement_text(circle) + b"\n")
     write("others-named-first", "bad value", agreement_text(circle | {"replaces": None}) + b"\n", "nobody has to agree")
+    given_up = REVOKED | {"reason": "superseded"}
+    write("given-up", "success", agreement_text(given_up) + b"\n")
+    write(
+        "given-up-without-time",
+        "bad value",
+        agreement_text(given_up | {"since": None}) + b"\n",
+        "who enters it would choose it",
+    )
     recovery = REVOKED | {"action": "recovery", "reason": None, "since": None}
     write("recovery-key", "bad value", agreement_text(recovery) + b"\n", "co-workers let no recovery key in")
     write("other-archive", "bad signature", text.replace(b"main", b"second", 1) + b"\n" + line)

@@ -12,13 +12,13 @@ import os
 import re
 import stat
 import tomllib
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from preserve import durable
 from preserve.errors import ConfigError, FormatError
@@ -26,6 +26,9 @@ from preserve.formats import signedparts, sshkey, times, toml
 from preserve.formats.note import COSIGNATURES, KeyType, VerifierKey
 from preserve.formats.strictjson import HASH
 from preserve.model.trust import MOST_COWORKERS, Revocation, TrustedKey, TrustRole
+
+if TYPE_CHECKING:
+    from preserve.rules.keychain import Circle
 
 _NAME = "trust.toml"
 _HEAD = """\
@@ -79,21 +82,31 @@ class TrustStore:
             text = self._text()
             known = self._parse(text)
             place = _place(known, wanted, "take it out of the file by hand")
-            starts = [match.start() for match in _ENTRY.finditer(text)] + [len(text)]
-            if len(starts) != len(known) + 1:
-                raise ConfigError(f"{self.path}: its entries cannot be told apart", "take the entry out by hand")
-            entry, rest = text[starts[place] : starts[place + 1]], text[starts[place + 1] :]
-            self._write(
-                text[: starts[place]] + entry[_end_of_entry(entry) :].lstrip("\n") + rest, known[:place] + known[place + 1 :]
-            )
+            self._change(text, known, {place: None})
         return known[place]
 
-    def name_coworkers(self, owner: str, threshold: int, keyids: Sequence[str], now: datetime) -> None:
-        """Let these be the co-workers of the operator whom this user calls `owner`, and nobody else."""
+    def name_coworkers(self, owner: str, threshold: int, keyids: Collection[str], now: datetime, former: Circle | None) -> None:
+        """Let these be co-workers of the operator whom this user calls `owner`, instead of those of `former`, whom the archive named before.
+
+        Whoever was pinned otherwise stays: another archive's co-workers, or those added by hand. Of one who stays the limits stay, and
+        the threshold where it is higher and another's than `former`'s. Who counts no more is not taken out, so that they go on counting
+        no more.
+        """
+        leaving = former.members - set(keyids) if former else frozenset()
         with self._locked():
             text = self._text()
             known = self._parse(text)
-            kept = tuple(key for key in known if (key.role, key.name) != (TrustRole.COWORKER, owner))
+            changes: dict[int, TrustedKey | None] = {}
+            missing = dict.fromkeys(keyids)
+            for place, key in enumerate(known):
+                if (key.role, key.name) != (TrustRole.COWORKER, owner) or key.threshold is None:
+                    continue
+                if key.keyid in missing:
+                    del missing[key.keyid]
+                    replaced = former is not None and key.keyid in former.members and key.threshold == former.threshold
+                    changes[place] = replace(key, threshold=threshold if replaced else max(threshold, key.threshold))
+                elif key.keyid in leaving and key.revoked_at is None and (key.valid_until is None or key.valid_until > now):
+                    changes[place] = None
             new = tuple(
                 TrustedKey(
                     name=owner,
@@ -103,16 +116,9 @@ class TrustStore:
                     added=times.to_milliseconds(now),
                     threshold=threshold,
                 )
-                for keyid in keyids
+                for keyid in missing
             )
-            starts = [match.start() for match in _ENTRY.finditer(text)] + [len(text)]
-            if len(starts) != len(known) + 1:
-                raise ConfigError(f"{self.path}: its entries cannot be told apart", "write the co-workers by hand")
-            for place in reversed(range(len(known))):
-                if known[place] not in kept:
-                    entry, rest = text[starts[place] : starts[place + 1]], text[starts[place + 1] :]
-                    text = text[: starts[place]] + entry[_end_of_entry(entry) :].lstrip("\n") + rest
-            self._write("\n\n".join([(text or _HEAD).rstrip("\n"), *map(_entry, new)]), (*kept, *new))
+            self._change(text, known, changes, new)
 
     def revoke(
         self,
@@ -120,33 +126,41 @@ class TrustStore:
         at: datetime,
         reason: Revocation,
         roles: Collection[TrustRole] = (TrustRole.OPERATOR, TrustRole.RECOVERY),
-    ) -> TrustedKey:
-        """Let a pinned key of one of these `roles` count no longer since `at`. What is revoked already keeps the earlier time, and the
-        worse reason.
+        vkey: str | None = None,
+    ) -> tuple[TrustedKey, ...]:
+        """Let a pinned key of these `roles` count no longer since `at`, under whatever names it stands, or only as this `vkey`; its entries
+        as they are now. What is revoked already keeps the earlier time, and the worse reason.
         """
         with self._locked():
             text = self._text()
             known = self._parse(text)
-            place = next((place for place, key in enumerate(known) if key.keyid == keyid and key.role in roles), None)
-            if place is None:
+            meant: dict[int, TrustedKey | None] = {}
+            gone = []
+            for place, key in enumerate(known):
+                if key.keyid == keyid and key.role in roles and vkey in {None, key.vkey}:
+                    gone.append(key.revoked(times.to_milliseconds(at), reason))
+                    meant[place] = gone[-1]
+            if not gone:
                 raise ConfigError(f"the key {keyid} is not pinned, so there is nothing to revoke", "`preserve trust list`")
-            old = known[place]
-            meant = old.revoked(times.to_milliseconds(at), reason)
-            starts = [match.start() for match in _ENTRY.finditer(text)] + [len(text)]
-            if len(starts) != len(known) + 1:
-                raise ConfigError(f"{self.path}: its entries cannot be told apart", "write revoked_at and reason by hand")
-            entry = text[starts[place] : starts[place + 1]]
+            self._change(text, known, meant)
+        return tuple(gone)
+
+    def _change(
+        self, text: str, known: Sequence[TrustedKey], changes: Mapping[int, TrustedKey | None], new: Sequence[TrustedKey] = ()
+    ) -> None:
+        """Write the file with the entries at these places altered, or cut out (None), and with `new` at its end."""
+        starts = [match.start() for match in _ENTRY.finditer(text)] + [len(text)]
+        if len(starts) != len(known) + 1:
+            raise ConfigError(f"{self.path}: its entries cannot be told apart", "change it by hand")
+        for place in sorted(changes, reverse=True):
+            entry, meant = text[starts[place] : starts[place + 1]], changes[place]
             end = _end_of_entry(entry)
-            new = [row for row, was in zip(_limits(meant), _limits(old), strict=True) if row != was]
-            stale = re.compile(rf"[ \t]*(?:{'|'.join(name for name, _ in new) or '$.'})[ \t]*=")
-            rows = [row for row in entry[:end].splitlines(keepends=True) if not stale.match(row)]
-            rows += [f"{name} = {value}\n" for name, value in new if value]
-            whole = "".join(row if row.endswith("\n") else row + "\n" for row in rows)
-            self._write(
-                text[: starts[place]] + whole + entry[end:] + text[starts[place + 1] :],
-                (*known[:place], meant, *known[place + 1 :]),
-            )
-        return meant
+            altered = entry[end:].lstrip("\n") if meant is None else _altered(entry[:end], known[place], meant) + entry[end:]
+            text = text[: starts[place]] + altered + text[starts[place + 1] :]
+        if new:
+            text = "\n\n".join([(text or _HEAD).rstrip("\n"), *map(_entry, new)])
+        kept = (changes.get(place, key) for place, key in enumerate(known))
+        self._write(text, (*filter(None, kept), *new))
 
     def _text(self) -> str:
         try:
@@ -259,12 +273,22 @@ def _entry(key: TrustedKey) -> str:
         ("role", _string(key.role)),
         _named(key),
         ("certificate", f'"""\n{key.certificate}"""' if key.certificate else None),
-        ("threshold", str(key.threshold) if key.threshold else None),
         ("added", times.rfc3339(key.added)),
         ("valid_from", times.rfc3339(key.valid_from) if key.valid_from else None),
-        *_limits(key),
+        *_changing(key),
     ]
     return "[[key]]\n" + "".join(f"{name} = {value}\n" for name, value in rows if value)
+
+
+def _altered(entry: str, old: TrustedKey, meant: TrustedKey) -> str:
+    """The text of an entry, with the lines that say something else now at its end."""
+    new = [row for row, was in zip(_changing(meant), _changing(old), strict=True) if row != was]
+    if not new:
+        return entry
+    stale = re.compile(rf"[ \t]*(?:{'|'.join(name for name, _ in new)})[ \t]*=")
+    rows = [row for row in entry.splitlines(keepends=True) if not stale.match(row)]
+    rows += [f"{name} = {value}\n" for name, value in new if value]
+    return "".join(row if row.endswith("\n") else row + "\n" for row in rows)
 
 
 def _named(key: TrustedKey) -> tuple[str, str]:
@@ -274,9 +298,10 @@ def _named(key: TrustedKey) -> tuple[str, str]:
     return ("ssh", _string(key.ssh)) if key.ssh else ("keyid", _string(key.keyid))
 
 
-def _limits(key: TrustedKey) -> list[tuple[str, str | None]]:
-    """What a revocation changes in an entry."""
+def _changing(key: TrustedKey) -> list[tuple[str, str | None]]:
+    """What of an entry is altered later: by a revocation, or by another number of co-workers."""
     return [
+        ("threshold", str(key.threshold) if key.threshold else None),
         ("valid_until", times.rfc3339(key.valid_until) if key.valid_until else None),
         ("revoked_at", times.rfc3339(key.revoked_at) if key.revoked_at else None),
         ("reason", _string(key.reason) if key.reason else None),

@@ -15,6 +15,8 @@ from preserve.errors import ExitCode, UsageError
 from preserve.formats.printable import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from preserve.formats.agreement import Draft
     from preserve.model.trust import Revocation
 
@@ -73,6 +75,7 @@ def coworkers(
     members = [_public(path) for path in people]
     if len(set(members)) != len(members):
         raise UsageError("the same key is named twice", "each co-worker has a key of their own")
+    _check_not_revoked(members)
     signer = open_signer(stored, passphrase.once(passphrase.opener()))
     papers = () if paper is None else (paper_of(paper, owner),)
     options = replace(settle(archive, None, operator, tsa, no_timestamp=no_timestamp), signer=signer)
@@ -156,10 +159,13 @@ def enter(
     It counts by their signatures, whoever enters it; your own signing key signs the entry. What would not be obeyed is not entered.
     """
     from preserve.cli import passphrase
+    from preserve.model.event import Coworkers
     from preserve.rules.keychain import describe
     from preserve.wiring.coworkers import enter as do
 
     drafts = [read_draft(file) for file in files]
+    if isinstance(drafts[0].body, Coworkers):
+        _check_not_revoked(drafts[0].body.members)
     options = settle(archive, key, operator, tsa, no_timestamp=no_timestamp)
     try:
         done = do(options, drafts, say, passphrase.once(passphrase.opener()))
@@ -222,6 +228,20 @@ def _write(file: Path, data: bytes) -> None:
         durable.write_file(file, data, mode=file.stat().st_mode & 0o777)
     except OSError as problem:
         raise UsageError(f"{file}: {problem.strerror}") from problem
+
+
+def _check_not_revoked(members: Iterable[str]) -> None:
+    """Refuse to name somebody whose key the user's own store has revoked: they would be named, and never count here."""
+    from preserve.adapters.trust import TrustStore
+    from preserve.formats.publickey import fingerprint_groups
+    from preserve.places import config_folder
+    from preserve.wiring.signing import revoked_keys
+
+    for keyid in sorted(revoked_keys(TrustStore(config_folder())).intersection(members)):
+        raise UsageError(
+            f"the key {fingerprint_groups(keyid)} is revoked in your trust store",
+            f"name another of theirs; or, if it was revoked by mistake, take that out: preserve trust remove {keyid}",
+        )
 
 
 def _public(path: str) -> str:

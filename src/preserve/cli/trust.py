@@ -20,6 +20,7 @@ from preserve.formats.counted import counted
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from preserve.adapters.trust import TrustStore
     from preserve.model.trust import TrustedKey
 
 
@@ -79,7 +80,6 @@ def add(
     from preserve.adapters.trust import TrustStore
     from preserve.errors import TrustError, UsageError
     from preserve.formats import sshkey
-    from preserve.formats.printable import printable
     from preserve.formats.publickey import fingerprint_groups
     from preserve.model.trust import TrustRole
     from preserve.places import config_folder
@@ -118,8 +118,7 @@ def add(
     elif not click.confirm("Is it the same that its owner told you by another way?", default=False, err=True):
         click.echo("Nothing was added.", err=True)
         return ExitCode.UNESTABLISHED
-    added = TrustStore(config_folder()).add(entry)
-    click.echo(f"{'Trusted' if added else 'Trusted already'}: {printable(name)}, {entry.role}", err=True)
+    _add(TrustStore(config_folder()), entry, valid_from, valid_until)
     return ExitCode.DONE
 
 
@@ -195,6 +194,8 @@ def remove(key: str) -> None:
 def revoke(key: str, reason: str, since: datetime | None) -> None:
     """Let a key count no longer: a colleague's, a co-signer's, a log's, a witness's, an authority's root.
 
+    Under whatever names it stands in that role; a key id means the key in every role.
+
     It is noted in your own trust store, where your trust in it comes from, and nowhere else; `preserve verify` follows it. What was signed
     before a key was given up stays valid; of a compromised one, only what a time-stamp proves to be older. Your own signing key is revoked
     with `preserve key revoke`, which can state it in an archive's log.
@@ -213,8 +214,12 @@ def revoke(key: str, reason: str, since: datetime | None) -> None:
     trust = TrustStore(config_folder())
     found = trust.find(key)
     for role in sorted({one.role for one in found}):
-        gone = trust.revoke(found[0].keyid, since or now, Revocation(reason), (role,))
-        click.echo(f"Revoked as {reason} in your trust store: {printable(gone.name)}, {gone.role}, {gone.keyid}", err=True)
+        for gone in trust.revoke(found[0].keyid, since or now, Revocation(reason), (role,)):
+            vkey = f" ({printable(gone.vkey)})" if gone.vkey else ""
+            click.echo(
+                f"Revoked as {gone.reason} in your trust store: {printable(gone.name)}, {gone.role}, {gone.keyid}{vkey}",
+                err=True,
+            )
 
 
 @command.command("accept-rollback")
@@ -257,6 +262,30 @@ def accept_rollback(
 
 for more in (import_, export):
     command.add_command(more)
+
+
+def _add(store: TrustStore, entry: TrustedKey, since: datetime | None, until: datetime | None) -> None:
+    """Pin the key; or say that it is, and refuse to when its entry is not as was asked for."""
+    from preserve.adapters.trust import pinned
+    from preserve.errors import UsageError
+    from preserve.formats.printable import printable
+    from preserve.formats.times import rfc3339
+
+    here = None if store.add(entry) else pinned(entry, store.trusted_keys())
+    if here is None:
+        click.echo(f"Trusted: {printable(entry.name)}, {entry.role}", err=True)
+        return
+    hint = f"to change that, edit its entry in {store.path}"
+    if here.threshold != entry.threshold:
+        why = (
+            f"this key is a co-worker of {printable(here.name)} already, and it stands as one of whom it takes {here.threshold}"
+        )
+        raise UsageError(why, hint)
+    for wanted, has, name in ((since, here.valid_from, "valid_from"), (until, here.valid_until, "valid_until")):
+        if wanted is not None and wanted != has:
+            stands = f"with {name} {rfc3339(has)}" if has else "without that time"
+            raise UsageError(f"this key is trusted already, and stands {stands}", hint)
+    click.echo(f"Trusted already: {printable(here.name)}, {here.role}", err=True)
 
 
 def _ssh(text: str, name: str, now: datetime) -> TrustedKey:

@@ -26,6 +26,7 @@ _DOES = {
     "tsa": "stands at the root of the time-stamps that manifests name so",
     "recovery": "may revoke and replace every key of the signer of that name, and signs nothing else",
     "cosigner": "signs with SSH what was sealed by others",
+    "coworker": "may, together with others, revoke the keys of the signer of that name, and signs nothing else",
 }
 
 
@@ -141,6 +142,8 @@ def _shown(key: TrustedKey, known: Sequence[TrustedKey], here: TrustedKey | None
         yield f"  SSH key      {parse(key.ssh).key.fingerprint}"
     if key.vkey is not None:
         yield f"  vkey         {key.vkey}"
+    if key.threshold is not None:
+        yield f"  it takes {key.threshold} of those of that name"
     for what, moment in (("counts from", key.valid_from), ("counts until", key.valid_until)):
         if moment is not None:
             yield f"  {what} {rfc3339(moment)}"
@@ -157,7 +160,7 @@ def _shown(key: TrustedKey, known: Sequence[TrustedKey], here: TrustedKey | None
 
 
 def _limits(key: TrustedKey) -> tuple[object, ...]:
-    return key.valid_from, key.valid_until, key.revoked_at, key.reason
+    return key.valid_from, key.valid_until, key.revoked_at, key.reason, key.threshold
 
 
 def _body(file: Path, data: bytes, reason: str, taken: Sequence[TrustedKey]) -> TrustTaken:
@@ -178,8 +181,13 @@ def _body(file: Path, data: bytes, reason: str, taken: Sequence[TrustedKey]) -> 
             valid_until=key.valid_until and to_milliseconds(key.valid_until),
             revoked_at=key.revoked_at and to_milliseconds(key.revoked_at),
             reason=key.reason,
+            threshold=key.threshold,
         )
         for key in taken
     ]
-    ordered = tuple(sorted(keys, key=lambda key: (key.keyid, key.role, key.name)))
-    return TrustTaken(reason=reason, file=file.name, sha256=hashlib.sha256(data).hexdigest(), keys=ordered)
+    # A witness with two vkeys is one key here, if its limits are the same.
+    ordered = tuple(sorted(set(keys), key=lambda key: (key.keyid, key.role, key.name)))
+    try:
+        return TrustTaken(reason=reason, file=file.name, sha256=hashlib.sha256(data).hexdigest(), keys=ordered)
+    except ValueError as problem:
+        raise UsageError(f"{file}: one event cannot say this: {problem}", "take the entries in two files") from None

@@ -75,10 +75,10 @@ def decode(data: bytes) -> Draft:
     archive, origin, said = fields.text("archive", WORDS), fields.text("log", WORDS), fields.object("body")
     fields.end()
     try:
-        body = keybody.read(said)
+        body = keybody.read(said, drafted=True)
         said.end()
         if isinstance(body, LogRotation) or body.agreed or not may_be_agreed_to(body):
-            raise FormatError(f"{_NAME}: bad value: co-workers agree to a revocation, or to who follows them")
+            raise FormatError(f"{_NAME}: bad value: co-workers agree to a revocation since a time, or to who follows them")
         agreed = [_line(row, f"{_NAME}: line {place}") for place, row in enumerate(rows.split(b"\n")[:-1], 1)]
         draft = Draft(archive=archive, origin=origin, body=replace(body, agreed=tuple(agreed)))
     except ValueError as problem:  # a noun that refuses to be made
@@ -93,8 +93,13 @@ def decode(data: bytes) -> Draft:
 
 
 def may_be_agreed_to(body: KeyChange | Coworkers) -> bool:
-    """Whether it is for co-workers: a revocation, or others in place of those who were named."""
-    return body.replaces is not None if isinstance(body, Coworkers) else body.action is KeyAction.REVOKE
+    """Whether it is for co-workers: a revocation since a time, or others in place of those who were named.
+
+    Without a time, whoever enters it would choose one.
+    """
+    if isinstance(body, Coworkers):
+        return body.replaces is not None
+    return body.action is KeyAction.REVOKE and body.since is not None
 
 
 def _line(row: bytes, where: str) -> Agreement:

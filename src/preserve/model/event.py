@@ -139,8 +139,8 @@ def _check_agreed(agreed: tuple[Agreement, ...]) -> None:
 class KeyChange(Body):
     """What became of the key `keyid`; of a recovery key, that it is one. `successor` is the key that follows a rotated one.
 
-    `since` is when a compromised key may have come into other hands. A superseded one counts until the statement's own time. `agreed`
-    are the co-workers who revoke it together.
+    `since` is when a compromised key may have come into other hands. A superseded one counts until the statement's own time; until
+    `since` where co-workers say so together, who are the ones in `agreed`.
     """
 
     kind: ClassVar[EventKind] = EventKind.KEY
@@ -159,8 +159,10 @@ class KeyChange(Body):
             raise ValueError("a rotation, and nothing else, names the other key that follows")
         if (self.reason is None) is (self.action is KeyAction.REVOKE):
             raise ValueError("a revocation, and nothing else, has a reason")
-        if (self.since is None) is (self.reason is Revocation.COMPROMISED):
-            raise ValueError("a compromised key, and no other, is doubted since a time")
+        if self.since is None and (self.agreed or self.reason is Revocation.COMPROMISED):
+            raise ValueError("what is doubted, or agreed to by co-workers, is so since a time")
+        if self.since is not None and self.reason is None:
+            raise ValueError("a revocation, and nothing else, is since a time")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -281,7 +283,7 @@ class Countersignature(Body):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakenKey:
-    """A key as it was taken into trust: what for, under which name, and when its signatures count."""
+    """A key as it was taken into trust: what for, under which name, and when its signatures count; of a co-worker, how many it takes."""
 
     keyid: str
     role: TrustRole
@@ -290,10 +292,15 @@ class TakenKey:
     valid_until: datetime | None = None
     revoked_at: datetime | None = None
     reason: Revocation | None = None
+    threshold: int | None = None
 
     def __post_init__(self) -> None:
         if (self.revoked_at is None) is not (self.reason is None):
             raise ValueError("a revoked key, and no other, has a reason")
+        if (self.threshold is None) is (self.role is TrustRole.COWORKER):
+            raise ValueError("a co-worker, and no other key, has a threshold")
+        if self.threshold is not None and not 0 < self.threshold <= MOST_COWORKERS:
+            raise ValueError(f"{self.threshold} co-workers are none, or too many")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

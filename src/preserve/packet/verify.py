@@ -46,7 +46,7 @@ REFUSED = (
     "log-proof log-signature log-fork aid-differs"
 ).split()
 OPEN = "token-missing token-untrusted created-time key-unfollowed log-unknown witness-quorum signer-unknown".split()
-README_SHA256 = "a3c874b2c4c5d1478fb469222097e55bc9a31c836460dee2a6d4d703ae5954d2"
+README_SHA256 = "7af0bb3e8c89b05484dbbfc6eee08381af58658ae5e826984ffa4b9d770fcd4b"
 """Of README.md with {KEYID} for the key."""
 
 SKEW, WINDOW = 300, 86400
@@ -320,6 +320,9 @@ def signed(check: Check, der: bytes, manifest: bytes, signature: bytes) -> bool 
         return ed25519(der[12:], manifest, signature)
     pem = b"-----BEGIN PUBLIC KEY-----\n" + base64.encodebytes(der) + b"-----END PUBLIC KEY-----\n"
     if kind == "ecdsa-p256-sha256":
+        # Openssl reads the first 72 bytes, and what it reads it holds to DER: so they have to be all, in one SEQUENCE.
+        if not 8 <= len(signature) <= 72 or signature[0] != 0x30 or signature[1] != len(signature) - 2:
+            return False
         arguments = "dgst -sha256 -verify key -signature signature message".split()
         return openssl(arguments, key=pem, signature=signature, message=manifest)[0]
     if not openssl("pkey -pubin -in key -noout".split(), key=pem)[0]:
@@ -798,7 +801,7 @@ def good_statement(value: Any) -> bool:
         return False
     if (log["size_before"] == 0) is not (log["root_before"] == hashlib.sha256(b"").hexdigest()):
         return False
-    if (body["since"] is not None) is not (body["reason"] == "compromised"):
+    if (body["since"] is not None) is not (body["reason"] == "compromised" or "agreed" in body):
         return False
     if body["action"] == "rotate-log":
         return bool(body["old"] != body["new"] and read_vkey(body["old"])[0] == read_vkey(body["new"])[0])
@@ -1450,6 +1453,8 @@ def step(trust: Trust, event: Event, known_log: bool, revoked: dict[str, tuple[i
         if keyid in trust.operators and (bound is None or bound < since) and together():
             trust.agreed.add(event.index)
             heard = True
+        if not heard and reason == 1:
+            since = created  # another time is for co-workers to say
         if keyid in trust.operators and reason == 1:
             speak = papers + [(keyid, trust.operators[keyid])]
         elif keyid not in trust.operators and keyid in trust.recoveries:

@@ -281,6 +281,8 @@ def _take_away(walk: _Walk, event: Stated, body: KeyChange) -> None:
         return
     if together:
         walk.agreed[event.index] = together
+    elif body.reason is Revocation.SUPERSEDED:
+        since = event.statement.created  # another time is for co-workers to say
     _give_up(walk, event, (since, body.reason))
     walk.obeyed.add(event.index)
 

@@ -20,23 +20,25 @@ from preserve.adapters.trust import TrustStore
 from preserve.errors import ConfigError, UsageError
 from preserve.flows import events, vouch
 from preserve.flows.events import Recorded
-from preserve.formats import agreement
+from preserve.formats import agreement, publickey
 from preserve.formats.agreement import Draft
-from preserve.formats.publickey import fingerprint_groups
+from preserve.formats.publickey import Algorithm, fingerprint_groups
 from preserve.formats.times import to_milliseconds
 from preserve.model.event import Agreement, Coworkers, KeyChange, Statement
-from preserve.model.trust import LogLink, Revocation, SignerEntry, TrustedKey
+from preserve.model.trust import LogLink, Revocation, SignerEntry, TrustedKey, worse
 from preserve.places import config_folder
 from preserve.ports import Signer
 from preserve.rules.keychain import Keychain, pinned_circles
 from preserve.wiring.options import PassphraseOf, Tell
 from preserve.wiring.recording import Desk, RecordOptions, desk
-from preserve.wiring.signing import key_of, open_signer, revoked_keys
+from preserve.wiring.signing import key_of, open_signer, public_file, revoked_keys
 
 
 def draft(archive: Path, body: KeyChange) -> Draft:
-    """A revocation for co-workers to agree to. Raises FormatError when it is no archive."""
+    """A revocation for co-workers to agree to, since now where it says no time. Raises FormatError when it is no archive."""
     described = Archive(archive).describe()
+    if body.since is None:
+        body = replace(body, since=to_milliseconds(datetime.now(UTC)))
     return Draft(archive=described.id, origin=described.origin, body=body)
 
 
@@ -78,20 +80,26 @@ def name(
                 "a recovery key signs with --recovery; co-workers agree to what --draft FILE writes, and key enter enters it",
             )
         done = opened.record(body, signers)
-    TrustStore(config_folder()).name_coworkers(owner.name, threshold, body.members, datetime.now(UTC))
+    TrustStore(config_folder()).name_coworkers(owner.name, threshold, body.members, datetime.now(UTC), present)
     return done
 
 
 def agree(draft: Draft, wanted: str | None, command: str | None, tell: Tell, passphrase: PassphraseOf) -> Draft:
-    """The draft with the signature of the user's own key under it."""
+    """The draft with the signature of the user's own key under it, as the next one will read it.
+
+    Raises UsageError, before the key is pinned as the user's own, when it is of an algorithm whose signatures do not count alone.
+    """
     from preserve.adapters.clock import SystemClock
 
+    public = None if wanted is None else public_file(wanted)
+    if public is not None and public.algorithm is Algorithm.ML_DSA_65:
+        raise UsageError(f"{wanted} is of ML-DSA-65, which is never the only signature", "agree with an Ed25519 or a P-256 key")
     if wanted is None and KeyStore(config_folder()).signing_key(revoked=revoked_keys(TrustStore(config_folder()))) is None:
         raise ConfigError("there is no signing key yet", "preserve key generate; those whose co-worker you are have to name it")
     signer = key_of(wanted, None, SystemClock(), tell, passphrase, command)
-    public = _public(signer)
     message = agreement.text(draft.archive, draft.origin, draft.body)
-    return draft.signed_by(Agreement(keyid=signer.keyid, public=public, signature=signer.sign(message)))
+    one = Agreement(keyid=signer.keyid, public=publickey.decode(signer.public_pem).der, signature=signer.sign(message))
+    return agreement.decode(agreement.encode(draft.signed_by(one)))
 
 
 def enter(options: RecordOptions, drafts: Sequence[Draft], tell: Tell, passphrase: PassphraseOf) -> Recorded | str:
@@ -117,7 +125,8 @@ def enter(options: RecordOptions, drafts: Sequence[Draft], tell: Tell, passphras
         coming = _statement(opened, body, (opened.signer,))
         # Whoever revoked it in their own store already asks whether the others would obey.
         keys = [replace(key, revoked_at=None, reason=None) if key.keyid == body.keyid else key for key in trust.trusted_keys()]
-        if isinstance(body, KeyChange) and _is_stated(_chain(opened, keys), body):
+        before = _chain(opened, keys)
+        if isinstance(body, KeyChange) and _is_stated(before, body):
             return "the log says so already"
         chain = _chain(opened, keys, coming)
         if coming.log.size_before not in chain.agreed:
@@ -126,7 +135,7 @@ def enter(options: RecordOptions, drafts: Sequence[Draft], tell: Tell, passphras
             with suppress(ConfigError):  # a key that this user does not trust needs no revoking here
                 trust.revoke(body.keyid, body.since, Revocation.COMPROMISED)
         done = opened.record(body)
-    _conclude(trust, body, done)
+    _conclude(trust, body, done, before)
     return done
 
 
@@ -136,13 +145,14 @@ def is_obeyed(opened: Desk, body: KeyChange | Coworkers, signers: Sequence[Signe
     return coming.log.size_before in _chain(opened, opened.stamper.trusted, coming).obeyed
 
 
-def _conclude(trust: TrustStore, body: KeyChange | Coworkers, done: Recorded) -> None:
+def _conclude(trust: TrustStore, body: KeyChange | Coworkers, done: Recorded, before: Keychain) -> None:
     """What was stated, in the user's own store too."""
     owner = next((key for key in trust.trusted_keys() if key.keyid == body.keyid), None)
     if isinstance(body, Coworkers) and owner is not None:
-        trust.name_coworkers(owner.name, body.threshold, body.members, datetime.now(UTC))
+        former = before.circles.get(owner.name)
+        trust.name_coworkers(owner.name, body.threshold, body.members, datetime.now(UTC), former)
     elif isinstance(body, KeyChange) and body.reason is Revocation.SUPERSEDED and owner is not None:
-        trust.revoke(body.keyid, done.statement.created, Revocation.SUPERSEDED)
+        trust.revoke(body.keyid, body.since or done.statement.created, Revocation.SUPERSEDED)
 
 
 def _lacking(chain: Keychain, body: KeyChange | Coworkers) -> str:
@@ -165,13 +175,12 @@ def _lacking(chain: Keychain, body: KeyChange | Coworkers) -> str:
 
 
 def _is_stated(chain: Keychain, body: KeyChange) -> bool:
-    """Whether the key is revoked for that reason, and since then or earlier."""
+    """Whether the key is revoked for that reason or a worse one, and since then or earlier."""
     owner = next((key for key in chain.trusted if key.keyid == body.keyid), None)
-    if owner is None or owner.revoked_at is None or owner.reason is None:
+    if owner is None or owner.revoked_at is None or body.since is None or body.reason is None:
         return False
-    if body.since is None:
-        return True
-    return owner.reason is Revocation.COMPROMISED and owner.revoked_at <= body.since
+    stated = (owner.revoked_at, owner.reason)
+    return worse(stated, (body.since, body.reason)) == stated
 
 
 def _chain(opened: Desk, trusted: Sequence[TrustedKey], coming: Statement | None = None) -> Keychain:
@@ -204,15 +213,10 @@ def _own(keyid: str, passphrase: PassphraseOf) -> Signer:
 def _another(keyid: str) -> str:
     """The newest signing key here that is not the one that is revoked: that one signs nothing any more."""
     gone = revoked_keys(TrustStore(config_folder())) | {keyid}
-    found = [key.keyid for key in KeyStore(config_folder()).stored_keys() if key.use == "manifest" and key.keyid not in gone]
+    here = [key.keyid for key in KeyStore(config_folder()).stored_keys() if key.use == "manifest"]
+    found = [one for one in here if one not in gone]
+    if not here:
+        raise ConfigError("there is no signing key here", "make one first: preserve key generate")
     if not found:
-        raise ConfigError(
-            "there is no signing key here but the one that is revoked", "make another first: preserve key generate"
-        )
+        raise ConfigError("every signing key here is revoked, or about to be", "make another first: preserve key generate")
     return found[-1]
-
-
-def _public(signer: Signer) -> bytes:
-    from preserve.formats import publickey
-
-    return publickey.decode(signer.public_pem).der

@@ -81,5 +81,5 @@ def _concluded(event: Recorded, body: LogRotation, *, finished: bool = False) ->
     """The old key is given up in the user's own store, where it is pinned: the last step."""
     trust, old = TrustStore(config_folder()), VerifierKey.parse(body.old)
     if any(key.vkey == body.old for key in trust.trusted_keys()):
-        trust.revoke(old.fingerprint, body.since or event.statement.created, body.reason, (TrustRole.LOG,))
+        trust.revoke(old.fingerprint, body.since or event.statement.created, body.reason, (TrustRole.LOG,), vkey=body.old)
     return LogRotated(event=event, vkey=body.new, finished=finished)

@@ -43,7 +43,7 @@ def key_of(
     """
     keys, trust = KeyStore(config_folder()), TrustStore(config_folder())
     revoked = revoked_keys(trust)
-    public = None if wanted is None else _public_file(wanted)
+    public = None if wanted is None else public_file(wanted)
     if command is not None:
         return _through(split(command), wanted, public, name or _UNNAMED, clock, tell)
     key = keys.signing_key(wanted if public is None else public.keyid, revoked=revoked)
@@ -110,7 +110,7 @@ def _through(
     return CommandSigner(public, name, command)
 
 
-def _public_file(wanted: str) -> PublicKey | None:
+def public_file(wanted: str) -> PublicKey | None:
     """The public key in the file that was named as a key; None when no file of that name holds one."""
     try:
         with Path(wanted).open("rb") as file:

@@ -44,7 +44,8 @@ def write(body: KeyChange | Coworkers | LogRotation) -> dict[str, Json]:
     }
 
 
-def read(fields: Fields) -> KeyChange | Coworkers | LogRotation:
+def read(fields: Fields, *, drafted: bool = False) -> KeyChange | Coworkers | LogRotation:
+    """The body; or, `drafted`, what co-workers are asked to agree to, where nobody has yet."""
     action = fields.text("action")
     if action == COWORKERS:
         return Coworkers(
@@ -63,7 +64,7 @@ def read(fields: Fields) -> KeyChange | Coworkers | LogRotation:
         )
     if action not in set(KeyAction):
         fields.refuse(f"bad value: 'action' is {action[:80]!r}")
-    return KeyChange(
+    body = KeyChange(
         action=KeyAction(action),
         keyid=fields.hash("keyid"),
         successor=fields.or_null("successor", fields.hash),
@@ -71,6 +72,9 @@ def read(fields: Fields) -> KeyChange | Coworkers | LogRotation:
         since=fields.or_null("since", fields.time),
         agreed=_read_agreed(fields),
     )
+    if body.reason is Revocation.SUPERSEDED and body.since is not None and not (body.agreed or drafted):
+        fields.refuse("bad value: 'since' of a superseded key is for co-workers to say")
+    return body
 
 
 def read_agreement(value: Json, where: str) -> Agreement:

@@ -29,6 +29,7 @@ def write(body: TrustTaken) -> dict[str, Json]:
                     )
                 },
                 "reason": None if key.reason is None else key.reason.value,
+                **({} if key.threshold is None else {"threshold": key.threshold}),
             }
             for key in body.keys
         ],
@@ -57,6 +58,7 @@ def _key(value: Json, where: str) -> TakenKey:
         valid_until=fields.or_null("valid_until", fields.time),
         revoked_at=fields.or_null("revoked_at", fields.time),
         reason=fields.or_null("reason", fields.choice, Revocation),
+        threshold=fields.integer("threshold") if fields.has("threshold") else None,
     )
     fields.end()
     return key
