@@ -152,6 +152,8 @@ def _judge_identity(keyid: str, how: str, trusted: Iterable[TrustedKey], created
         hint = "compare the fingerprint with the signer by another way, then: preserve trust add"
         why = f"{how} UNKNOWN KEY {fingerprint_groups(keyid)}: integrity only, identity not established; {hint}"
         return unchecked(Claim.SIGNER, SUBJECT, why, needed=True)
+    if who.valid_from is not None and created == who.valid_from.replace(microsecond=0):
+        created = who.valid_from  # a bundle tells its time in whole seconds: it was made at some moment of that one
     if doubt := distrust(who, created):
         return unchecked(Claim.SIGNER, SUBJECT, f"{doubt}: identity not established", needed=True)
     return passed(Claim.SIGNER, SUBJECT, f"{how} {who.name}, key {fingerprint_groups(keyid)}")
