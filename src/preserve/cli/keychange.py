@@ -12,7 +12,7 @@ import click
 
 from preserve.cli.custodyoptions import say, settle, stating, tell_of
 from preserve.cli.keycoworkers import DRAFT, draft_revocation
-from preserve.cli.moments import moment
+from preserve.cli.moments import moment, why_revoked
 from preserve.errors import ConfigError, FormatError, PreserveError, UsageError
 from preserve.formats.printable import printable
 
@@ -179,12 +179,7 @@ def _default_archive() -> tuple[Path, ...]:
 
 @click.command()
 @click.argument("key_id", metavar="ID")
-@click.option(
-    "--reason",
-    required=True,
-    type=click.Choice(["superseded", "compromised"]),
-    help="it is merely not used any more, or it may be in other hands",
-)
+@why_revoked
 @click.option(
     "--since", callback=moment, metavar="TIME", help="when a compromised key may have come into other hands  [default: now]"
 )

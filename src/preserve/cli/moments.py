@@ -1,4 +1,4 @@
-"""Times on the command line: a day, or a moment with its zone."""
+"""Times on the command line: a day, or a moment with its zone; and what is said beside one when a key is revoked."""
 
 from __future__ import annotations
 
@@ -18,3 +18,12 @@ def moment(_: click.Context, __: click.Parameter, value: str | None) -> datetime
     if read.tzinfo is None and len(value) > len("2026-11-21"):
         raise click.BadParameter(f"{value!r} lacks its zone; write 2026-11-21T17:02:45Z")
     return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
+
+
+why_revoked = click.option(
+    "--reason",
+    required=True,
+    type=click.Choice(["superseded", "compromised"]),
+    help="it is merely not used any more, or it may be in other hands",
+)
+"""What a revocation says beside its moment."""

@@ -12,7 +12,7 @@ import click
 
 from preserve.cli import whicharchive
 from preserve.cli.custodyoptions import signing
-from preserve.cli.moments import moment
+from preserve.cli.moments import moment, why_revoked
 from preserve.cli.trustfiles import export, import_
 from preserve.errors import ExitCode
 from preserve.formats.counted import counted
@@ -182,12 +182,7 @@ def remove(key: str) -> None:
 
 @command.command()
 @click.argument("key", metavar="NAME|KEYID")
-@click.option(
-    "--reason",
-    required=True,
-    type=click.Choice(["superseded", "compromised"]),
-    help="it is merely not used any more, or it may be in other hands",
-)
+@why_revoked
 @click.option(
     "--since", callback=moment, metavar="TIME", help="when it was given up, or may have come into other hands  [default: now]"
 )
