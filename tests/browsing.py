@@ -146,6 +146,14 @@ class Shelf:
         self._server.server_close()
 
 
+_LEFT = ("Inspected target navigated or closed", "Execution context was destroyed.", "Cannot find default execution context")
+"""What Chromium answers when the page in which it evaluates goes away before there is a value."""
+
+
+class _PageLeft(AssertionError):
+    """The browser went on to another page during a call. A fault of the test everywhere but in `run`."""
+
+
 class Browser:
     """One Chromium with a fresh profile and one page. `run` evaluates JavaScript in it."""
 
@@ -182,8 +190,11 @@ class Browser:
         self._call("Page.navigate", url=url)
 
     def run(self, script: str, session: str | None = None) -> Any:
-        """The value of an expression in the page, or in the frame that `frame` gave; None when it throws."""
-        done = self._call("Runtime.evaluate", session, expression=script, awaitPromise=True, returnByValue=True)
+        """The value of an expression in the page, or in the frame that `frame` gave; None when it throws, or when its page is left for another meanwhile."""
+        try:
+            done = self._call("Runtime.evaluate", session, expression=script, awaitPromise=True, returnByValue=True)
+        except _PageLeft:
+            return None
         return None if "exceptionDetails" in done else done["result"].get("value")
 
     def listen(self) -> None:
@@ -230,6 +241,8 @@ class Browser:
             raw, _, self._buffer = self._buffer.partition(b"\0")
             answer = json.loads(raw)
             if answer.get("id") == self._number:
+                if answer.get("error", {}).get("message") in _LEFT:
+                    raise _PageLeft(answer)
                 assert "error" not in answer, answer
                 found = answer["result"]
                 assert isinstance(found, dict)
