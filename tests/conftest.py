@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,12 @@ import pytest
 
 from running import ROOT, Run, run_preserve
 from sites import AnyHostSite
+
+
+def pytest_configure() -> None:
+    """Ctrl-C is heard by what the tests start, too, when a shell runs them in the background and so has it ignored: children inherit that."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
