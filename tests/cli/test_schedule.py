@@ -17,9 +17,11 @@ from pathlib import Path
 import pytest
 
 from postboxes import mail_server, webhook, write_secret
+from preserve.adapters.schedules import ScheduleFile
 from preserve.cli import _run as command_line
+from preserve.errors import ConfigError
 from running import Finished, Run, run_preserve
-from sites import AnyHostSite, Handler, raw, respond, slow, text, wait_until
+from sites import AnyHostSite, Handler, Reply, Request, page, raw, respond, slow, text, wait_until
 
 DOCUMENT = """\
 The bridge was built twice.1 Nobody knows why.2
@@ -139,11 +141,102 @@ def test_a_mistake_in_the_file_is_told_with_its_line(preserve: Run, tmp_path: Pa
     for wrong, line in (('cron = "0 3 * *"', 3), ('timezone = "Mars/Olympus"\nevery = "1d"', 3), ("every = soon", 3)):
         (archive / "schedules.toml").write_text(f'[[schedule]]\nid = "a"\n{wrong}\nurls = ["http://x.example/"]\n')
         for command in (("list",), ("run", "--once"), ("remove", "a")):
-            if command[0] == "remove" and "soon" not in wrong:
-                continue  # it can be taken out, whatever its time says
             done = preserve("schedule", *command)
+            if command[0] == "remove":
+                assert done.code == 0, done.stderr  # it can be taken out, whatever it says
+                continue
             assert done.code == 3, (command, done.stderr)
             assert f"schedules.toml line {line}: " in done.stderr
+            assert "until then nothing is run" in done.stderr
+
+
+def receiver(config_home: Path, folder: Path) -> Path:
+    """A command that keeps the digests it is given, one a line, in the file named here."""
+    kept = folder / "digests"
+    (config_home / "preserve").mkdir(parents=True, exist_ok=True)
+    command = json.dumps(["/bin/sh", "-c", f"cat >> '{kept}'"])
+    (config_home / "preserve" / "config.toml").write_text(f'[[notify]]\nname = "desk"\ncommand = {command}\n')
+    return kept
+
+
+def test_a_mistake_stops_its_own_schedule_and_is_told_to_people(
+    preserve: Run, tmp_path: Path, config_home: Path, quick: tuple[str, ...]
+) -> None:
+    told = receiver(config_home, tmp_path)
+    archive = tmp_path / "archive"
+    good = preserve("schedule", "add", "--every", "1d", "--url", "http://good.example/", *quick).stdout.strip()
+    bad = preserve("schedule", "add", "--every", "1d", "--url", "http://bad.example/", *quick).stdout.strip()
+    right = (archive / "schedules.toml").read_text()
+    head, _, tail = right.rpartition('every = "1d"')
+    line = head.count("\n") + 1
+    for wrong, why in (('every = "1 day"', "every = '1 day': write a number"), ('every = "1d', "Illegal character")):
+        (archive / "schedules.toml").write_text(head + wrong + tail)
+        listing = preserve("schedule", "list", "--json")
+        assert listing.code == 3
+        assert [row["id"] for row in listing.lines] == [good, bad]
+        assert listing.lines[0]["problem"] is None
+        assert str(listing.lines[1]["problem"]).startswith(f"schedules.toml line {line}: {why}")
+        assert preserve("schedule", "list").stdout.endswith(f"{bad}  is not run: schedules.toml line {line}\n")
+        done = preserve("schedule", "run", "--once")
+        assert done.code == 3
+        assert f"preserve: schedules.toml line {line}: {why}" in done.stderr
+        assert "the other schedules are run as always" in done.stderr
+    assert len(_runs(tmp_path)) == 1
+    status = preserve("status")
+    assert f"Schedule {bad} needs a look, and is not run: schedules.toml line {line}: Illegal character" in status.stderr
+    assert f"Schedule {good}" not in status.stderr
+    assert preserve("schedule", "add", "--every", "1d", "--url", "http://third.example/", *quick).code == 0
+    (archive / "schedules.toml").write_text(right)
+    assert preserve("schedule", "run", "--once").code == 0
+    assert len(_runs(tmp_path)) == 2
+    digests = [json.loads(row) for row in told.read_text().splitlines()]
+    events = [[(event["kind"], event["schedule"], event["attention"]) for event in digest["events"]] for digest in digests]
+    assert events == [[("problem", bad, True)], [("problem", bad, True)], [("solved", bad, False)]]
+    assert [digest["needs_a_person"] for digest in digests] == [True, True, False]
+
+
+def test_a_file_that_cannot_be_read_at_all_is_told_to_people(
+    preserve: Run, tmp_path: Path, config_home: Path, quick: tuple[str, ...]
+) -> None:
+    told = receiver(config_home, tmp_path)
+    preserve("schedule", "add", "--every", "1d", "--url", "http://good.example/", *quick)
+    assert preserve("schedule", "run", "--once").code == 0
+    file = tmp_path / "archive" / "schedules.toml"
+    right = file.read_text()
+    file.write_text(right + "x = '\n[[schedule]]\nid = " + "'" * 3 + "\n")
+    line = file.read_text().count("\n") - 2
+    for _ in range(2):
+        done = preserve("schedule", "run", "--once")
+        assert done.code == 3
+        assert f"schedules.toml line {line}: " in done.stderr
+        assert "until then nothing is run" in done.stderr
+    assert preserve("schedule", "list").stdout == f"an entry without a name  is not run: schedules.toml line {line}\n"
+    assert f"The list of schedules needs a look, and is not run: schedules.toml line {line}: " in preserve("status").stderr
+    assert preserve("schedule", "add", "--every", "1d", "--url", "http://x.example/", *quick).code == 3
+    file.write_text(right)
+    assert preserve("schedule", "run", "--once").code == 0
+    assert len(_runs(tmp_path)) == 1, "the schedule's memory was kept"
+    digests = [json.loads(row) for row in told.read_text().splitlines()]
+    assert [[event["kind"] for event in digest["events"]] for digest in digests] == [["problem"], ["solved"]]
+    assert digests[0]["events"][0]["subject"] == "schedules.toml"
+
+
+def test_an_entry_that_is_taken_out_while_others_run_is_not_run(
+    preserve: Run, tmp_path: Path, site: AnyHostSite, quick: tuple[str, ...]
+) -> None:
+    first = preserve("schedule", "add", "--every", "1d", "--url", "http://first.example/", *quick).stdout.strip()
+    last = preserve("schedule", "add", "--every", "1d", "--url", "http://last.example/", *quick).stdout.strip()
+
+    def take_out(request: Request) -> Reply:
+        with contextlib.suppress(ConfigError):
+            ScheduleFile(tmp_path / "archive").remove(last)
+        return page(request)
+
+    site.route("/", take_out)
+    assert preserve("schedule", "run", "--once").code == 0
+    assert [row["id"] for row in preserve("schedule", "list", "--json").lines] == [first]
+    assert len(_runs(tmp_path)) == 1
+    assert {served.host for served in site.served} == {"first.example"}
 
 
 def test_an_address_that_cannot_be_captured_is_told_with_its_line(preserve: Run, tmp_path: Path) -> None:
@@ -407,6 +500,34 @@ def test_the_daemon_reads_the_file_again_and_survives_a_mistake_in_it(
     assert "Traceback" not in said.read_text()
 
 
+def test_the_daemon_goes_on_with_the_others_and_takes_up_what_was_corrected(
+    preserve: Run, tmp_path: Path, site: AnyHostSite, quick: tuple[str, ...]
+) -> None:
+    archive = tmp_path / "archive"
+    preserve("schedule", "add", "--every", "1s", "--jitter", "0", "--url", "http://good.example/", *quick)
+    preserve("schedule", "add", "--every", "1s", "--jitter", "0", "--url", "http://bad.example/", *quick)
+    right = (archive / "schedules.toml").read_text()
+    wrong = "\ufeff" + right.replace("http://bad.example/", "http://bad .example/").replace("\n", "\r\n")
+    (archive / "schedules.toml").write_text(wrong, newline="")
+
+    def asked(host: str) -> int:
+        return sum(served.host == host for served in site.served)
+
+    said = tmp_path / "said"
+    command = [sys.executable, "-m", "preserve", "schedule", "run", "-q"]
+    with said.open("wb") as errors, subprocess.Popen(command, cwd=tmp_path, stderr=errors) as running:
+        wait_until(lambda: asked("good.example") >= 4, timeout=60)
+        assert asked("bad.example") == 0
+        assert said.read_text().count("cannot be captured") == 1, "told once"
+        edited = archive / "index" / "edited"
+        edited.write_text(right)
+        edited.rename(archive / "schedules.toml")
+        wait_until(lambda: asked("bad.example") >= 1, timeout=60)
+        running.send_signal(signal.SIGTERM)
+        assert running.wait(60) in {0, 130}
+    assert "Traceback" not in said.read_text()
+
+
 def _runs(folder: Path) -> list[str]:
     try:
         return os.listdir(folder / "archive" / "runs")
@@ -549,11 +670,13 @@ def test_nothing_is_installed_for_a_folder_that_is_not_there(preserve: Run) -> N
 # ------------------------------------------------------------------------------------------------------------------ many
 
 
-def test_ten_thousand_schedules(preserve: Run, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("place", "code"), [("Europe/Berlin", 0), ("Mars/Olympus", 3)], ids=["right", "wrong"])
+def test_ten_thousand_schedules(preserve: Run, tmp_path: Path, place: str, code: int) -> None:
+    """Also where every one of them has a mistake."""
     (tmp_path / "archive").mkdir()
     (tmp_path / "archive" / "schedules.toml").write_text(
         "".join(
-            f'[[schedule]]\nid = "s{number}"\ncron = "{number % 60} {number % 24} * * *"\ntimezone = "Europe/Berlin"\n'
+            f'[[schedule]]\nid = "s{number}"\ncron = "{number % 60} {number % 24} * * *"\ntimezone = "{place}"\n'
             f'urls = ["http://host{number}.example/"]\ncreated = 2026-01-01T00:00:00Z\n\n'
             for number in range(10_000)
         )
@@ -561,5 +684,5 @@ def test_ten_thousand_schedules(preserve: Run, tmp_path: Path) -> None:
     before = os.times().children_user
     done = run_preserve(tmp_path, "schedule", "list", "--json")
     spent = os.times().children_user - before
-    assert len(done.lines) == 10_000
+    assert (done.code, len(done.lines)) == (code, 10_000)
     assert spent < 2, f"{spent} s of CPU"  # half a second where nobody else is at work

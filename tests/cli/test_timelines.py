@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -14,14 +14,21 @@ import pytest
 import changinglines
 from changinglines import HARBOUR, LOCK, PLAN
 from preserve.adapters.folder import DiskFolder
+from preserve.adapters.reading.room import ReadingRoom
 from preserve.adapters.trust import TrustStore
 from preserve.cli import comparing
+from preserve.flows import bundle, change, report_points
 from preserve.flows.report import Survey
 from preserve.flows.timelines import Timelines
 from preserve.flows.verify import verify
+from preserve.flows.view import Desk
+from preserve.model.change import Change, Pair
 from preserve.model.handover import Wanted
+from preserve.model.viewing import Asked
+from preserve.web import view
 from reports import Page
 from running import Run, run_preserve
+from sites import wait_until
 from viewing import Viewing
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -127,8 +134,38 @@ def test_a_report_tells_what_each_change_was(run: Run, home: Path) -> None:
     assert re.findall(r'<line class="change ?(\w*)"', drawn) == ["noise", "text", "gone", "back"]
 
 
+def test_the_rows_of_a_report_tell_it_to_programs(run: Run, home: Path) -> None:
+    done = run("report", "archive", "-o", "rows", "--changes", "--json")
+    rows = {row["url"]: row["changes"] for row in done.lines}
+    assert [change["change"] for change in rows[HARBOUR]] == ["noise", "text", "gone", "back"]
+    told = [line for line in run("diff", "archive", LOCK, "--timeline", "--json").lines if line["change"] != "identical"]
+    for name in ("from", "to", "change", "quote"):
+        assert [line[name] for line in told] == [change[name] for change in rows[LOCK]]
+    lost = rows[LOCK][0]
+    assert (lost["quote_before"], lost["quote"], lost["heading"]) == ("present", "absent", TEXT)
+    assert set(lost) == {"from", "to", "at", "change", "heading", "reasons", "told", "quote", "quote_before"}
+    assert "not counted: a counter" in rows[HARBOUR][0]["reasons"]
+    assert rows[HARBOUR][0]["told"] == ""
+    assert (home / "rows" / "report.jsonl").read_text() == done.stdout
+
+
+def test_programs_are_told_of_every_capture(run: Run, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also of those that a row has no room for."""
+    monkeypatch.setattr(report_points, "MOST_POINTS", 2)
+    timelines = Timelines()
+    with DiskFolder(home / "archive") as folder:
+        trusted = TrustStore(home / "config" / "preserve").trusted_keys()
+        report = verify(folder, trusted, [], NOW)
+        with Survey(folder, report, trusted, Wanted(), now=NOW, software="x", steps=timelines.steps) as survey:
+            comparing.compare(survey, timelines, folder, report, 1)
+            (row,) = [row for row in survey.rows() if row.url == HARBOUR]
+            assert (len(row.points), row.others, len(survey.history(row))) == (2, 4, 6)
+            assert all(point.step is not None for point in survey.history(row)[1:])
+
+
 def test_without_the_option_nothing_is_compared(run: Run, home: Path) -> None:
-    done = run("report", "archive", "-o", "plain")
+    done = run("report", "archive", "-o", "plain", "--json")
+    assert all("changes" not in row for row in done.lines)
     assert "Comparing" not in done.stderr
     assert not (home / "plain" / "changes.html").exists()
     page = words((home / "plain" / "captures/000003/0000/0000000.html").read_text())
@@ -220,3 +257,56 @@ def test_no_other_captures_have_such_a_page(viewing: Viewing) -> None:
     for path in ("captures/000009/0000/0000000-changes.html", "captures/000000/0000/0000099-changes.html"):
         assert viewing.page(path)[0] == 404
     assert viewing.page("captures/000005/0000/0000000-changes.html", method="POST")[0] == 405
+
+
+def test_of_an_address_with_many_captures_every_one_is_told(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page of them at a time, with what is known of all of them above it."""
+    monkeypatch.setattr(view, "CAPTURES", 2)
+    monkeypatch.setattr(report_points, "MOST_POINTS", 2)
+    trusted, timelines = TrustStore(home / "config" / "preserve").trusted_keys(), Timelines()
+    first = "captures/000000/0000/0000000"
+    with DiskFolder(home / "archive") as folder, ReadingRoom() as reader:
+        desk = Desk(
+            folder, lambda one: verify(one, trusted, [], NOW), trusted, now=lambda: NOW, software="x", steps=timelines.steps
+        )
+
+        def compare_all(pairs: Sequence[Pair], seconds: float) -> None:
+            shelf = change.shelf(folder, bundle.run_names(folder), reader)
+            timelines.work_out(shelf, pairs[:2], desk.survey.both, None)
+
+        means = view.Means(compare=no_comparison, compare_all=compare_all, events=lambda: ((), ()), frame=None)
+        pages = view.View(desk, "archive", "archive", means)
+
+        def text(path: str, **query: str) -> str:
+            answer = pages.answer(Asked(path=path, query=query))
+            assert answer is not None
+            return answer.text
+
+        try:
+            desk.open(patience=10)
+            wait_until(lambda: desk.checked)
+            assert "All 6 captures of this address" in words(text(f"{first}.html"))
+            assert f'{first}-changes.html">All 6 captures</a>' in text("index.html").replace("000005", "000000")
+            around = text(f"{first}-changes.html")
+            summary = re.findall(r"<li>(\d+ [a-z ]+)", around)
+            assert summary == ["1 text", "1 noise", "2 not compared yet"], "time that is left goes to the rest"
+            assert [link for link in Page(around).links if "?page=" in link] == [
+                f"../../../{first}-changes.html?page={number}" for number in (1, 2, 3)
+            ]
+            whole = [text(f"{first}-changes.html", page=str(number)) for number in (1, 2, 3)]
+            told = [" ".join(page.partition('id="steps"')[2].split()) for page in whole]
+            for kind, here in ((NOISE, 1), (TEXT, 1), (GONE, 2), (BACK, 2)):
+                assert [kind in page for page in told] == [number == here for number in range(3)]
+            assert "The same bytes came each time" in told[0]
+            assert all("All 6 captures" in page for page in whole)
+            assert re.findall(r"<li>(\d+ [a-z ]+)", whole[2]) == ["1 gone", "1 back", "1 text", "1 noise"]
+            for number in ("4", "99999999"):
+                assert pages.answer(Asked(path=f"{first}-changes.html", query={"page": number})) is None
+            for number in ("0", "-1", "x", ""):
+                assert text(f"{first}-changes.html", page=number) == text(f"{first}-changes.html")
+        finally:
+            desk.close()
+
+
+def no_comparison(before: object, after: object) -> Change:
+    raise AssertionError((before, after))

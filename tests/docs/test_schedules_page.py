@@ -25,9 +25,9 @@ def _block(page: str, language: str, number: int = 0) -> str:
 
 
 def test_the_example_is_read() -> None:
-    bridge, ferry = schedules.parse(_block(_FORMAT, "toml"))
+    bridge, ferry = schedules.parse(_block(_FORMAT, "toml")).schedules
     assert (bridge.id, bridge.options) == ("bridge", (("concurrency", 8), ("no-requisites", True)))
-    assert schedules.parse(schedules.encode(ferry))[0].notify == ("desk",)
+    assert schedules.parse(schedules.encode(ferry)).schedules[0].notify == ("desk",)
 
 
 def test_every_member_is_described_and_no_other() -> None:

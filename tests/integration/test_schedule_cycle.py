@@ -15,9 +15,9 @@ from preserve.adapters.schedulememory import ScheduleMemory
 from preserve.adapters.schedules import zone
 from preserve.errors import ConfigError, ExitCode, LockedError, StoreError
 from preserve.flows.notify import deliver
-from preserve.flows.schedule import Attempt, Cycle
+from preserve.flows.schedule import Attempt, Cycle, worse
 from preserve.model.digest import Digest, Event, Kind
-from preserve.model.schedule import Begun, Progress, Reading, Schedule, Seen
+from preserve.model.schedule import Begun, Mistake, Progress, Reading, Schedule, Seen
 from preserve.model.web import Outcome, Verdict
 from running import Run
 from sites import AnyHostSite, raw
@@ -182,6 +182,61 @@ def test_a_schedule_that_cannot_be_used_does_not_stop_the_others(memory: Schedul
     captures.answers = [ConfigError("unknown option 'dely'")]
     turn.run([daily("a")])
     assert kinds(memory) == [Kind.PROBLEM]  # told once
+
+
+def wrong(id_: str | None, line: int, why: str = "bad cron") -> Mistake:
+    return Mistake(line=line, why=why, id=id_, begin=line)
+
+
+def test_a_mistake_in_the_file_is_told_once_and_stops_no_other_schedule(
+    memory: ScheduleMemory, tmp_path: Path, clock: Clock
+) -> None:
+    captures = Captures()
+    turn = cycle(memory, tmp_path / "archive", captures, clock)
+    assert turn.run([daily()], [wrong("b", 7), wrong(None, 12), wrong(None, 20)]) == 3
+    assert len(captures.asked) == 1
+    events = memory.untold("desk")[1]
+    assert [(event.kind, event.subject, event.attention) for event in events] == [
+        (Kind.PROBLEM, "b", True),
+        (Kind.PROBLEM, "schedules.toml", True),
+    ]
+    assert events[0].after == "schedules.toml line 7: bad cron"
+    assert events[1].after == "schedules.toml line 12: bad cron; schedules.toml line 20: bad cron"
+    clock.at += DAY
+    assert turn.run([daily()], [wrong("b", 9), wrong(None, 12), wrong(None, 20)]) == 3
+    assert not turn.noted
+    assert len(memory.untold("desk")[1]) == 2, "that it moved to another line is no news"
+    assert turn.run([daily()], [wrong("b", 9, "bad minute")]) == 3
+    assert [event.kind for event in memory.untold("desk")[1][2:]] == [Kind.SOLVED, Kind.PROBLEM]
+    assert turn.run([daily()]) == 0
+    assert [event.subject for event in memory.untold("desk")[1][4:]] == ["b"]
+    assert not [name for name in memory.progress() if name.startswith("schedules.toml")]
+
+
+def test_a_mistake_does_not_make_it_forget_the_schedule(memory: ScheduleMemory, tmp_path: Path, clock: Clock) -> None:
+    """Nor does one that leaves an entry without a name: it may be any's."""
+    turn = cycle(memory, tmp_path / "archive", Captures(), clock)
+    assert turn.run([daily("a"), daily("b")]) == 0
+    for mistake in (wrong("b", 7), wrong(None, 7)):
+        clock.at += DAY
+        assert turn.run([daily("a")], [mistake]) == 3
+        assert "b" in memory.progress()
+    clock.at += DAY
+    assert turn.run([daily("a")]) == 0
+    assert "b" not in memory.progress()
+
+
+def test_a_worse_outcome_is_the_answer(memory: ScheduleMemory, tmp_path: Path, clock: Clock) -> None:
+    turn = cycle(memory, tmp_path / "archive", Captures(Attempt(code=40)), clock)
+    assert turn.run([daily()], [wrong("b", 7)]) == 40
+    assert worse(3, 10) == 3
+
+
+def test_whoever_runs_the_schedules_tells_of_the_file(memory: ScheduleMemory, tmp_path: Path, clock: Clock) -> None:
+    turn = cycle(memory, tmp_path / "archive", Captures(), clock)
+    with ScheduleMemory(tmp_path / "archive" / "index") as other, other.exclusive():
+        assert turn.run([], [wrong("b", 7)]) == 3
+    assert (turn.noted, kinds(memory)) == (False, [])
 
 
 def test_a_locked_archive_leaves_the_due_time_owed(memory: ScheduleMemory, tmp_path: Path, clock: Clock) -> None:

@@ -101,3 +101,13 @@ def test_a_name_from_outside_is_text() -> None:
     ET.fromstring(text)
     assert "<script>" not in text
     assert "\\u{1b}\\u{202e}" in text
+
+
+def test_the_drawing_says_which_runs_it_shows_and_brings_its_ground() -> None:
+    few, many = drawing(tallies(3)), drawing(tallies(1000))
+    assert "after each run<" in few
+    assert "after 112 of 1,000 runs, the last among them<" in many
+    assert "each run" not in many
+    ground = ET.fromstring(few).find(f"{SVG}rect")
+    assert ground is not None
+    assert (ground.get("class"), ground.get("width"), ground.get("height")) == ("paper", "720", "336")

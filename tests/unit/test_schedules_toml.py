@@ -46,21 +46,28 @@ def new(**members: object) -> Schedule:
     return Schedule(**{**given, "urls": ("http://a.example/",), **members})  # type: ignore[arg-type]
 
 
+def read(text: str) -> tuple[Schedule, ...]:
+    """The schedules of a text without a mistake."""
+    timetable = schedules.parse(text)
+    assert timetable.mistakes == ()
+    return timetable.schedules
+
+
 def test_a_hand_made_file_is_read() -> None:
-    bridge, ferry = schedules.parse(HAND_MADE)
+    bridge, ferry = read(HAND_MADE)
     assert (bridge.id, bridge.cron, bridge.timezone, bridge.documents, bridge.notify, bridge.line) == (
         "bridge", "0 3 * * *", "Europe/Berlin", ("bridge.txt", "piers.pdf"), ("desk",), 5,
     )  # fmt: skip
     assert bridge.options == (("concurrency", 4), ("where", "notes"))
     assert (ferry.every, ferry.timezone, ferry.created.year, ferry.line) == (604800, "UTC", 1970, 21)
-    assert schedules.line_of(HAND_MADE, bridge, "timezone") == 8
-    assert schedules.line_of(HAND_MADE, ferry, "timezone") == 21
+    assert schedules.line_of(HAND_MADE.split("\n"), bridge, "timezone") == 8
+    assert schedules.line_of(HAND_MADE.split("\n"), ferry, "timezone") == 21
 
 
 def test_adding_leaves_every_byte_before_it() -> None:
     grown = schedules.add(HAND_MADE, new())
     assert grown.startswith(HAND_MADE)
-    assert [schedule.id for schedule in schedules.parse(grown)] == ["bridge", "ferry", "new"]
+    assert [schedule.id for schedule in read(grown)] == ["bridge", "ferry", "new"]
 
 
 def test_what_was_added_goes_without_a_trace() -> None:
@@ -85,7 +92,7 @@ def test_a_second_schedule_of_one_id_is_not_added() -> None:
 
 def test_a_file_written_in_another_way_is_read_but_not_cut() -> None:
     inline = 'schedule = [{id = "a", every = "1d", urls = ["http://a.example/"]}, {id = "b", every = "1d", urls = ["http://b.example/"]}]\n'
-    assert [schedule.id for schedule in schedules.parse(inline)] == ["a", "b"]
+    assert [schedule.id for schedule in read(inline)] == ["a", "b"]
     with pytest.raises(ConfigError, match=r"cannot be changed safely") as caught:
         schedules.remove(inline, "a")
     assert caught.value.exit_code == 3
@@ -93,7 +100,7 @@ def test_a_file_written_in_another_way_is_read_but_not_cut() -> None:
 
 def test_a_header_inside_a_text_does_not_mislead() -> None:
     tricky = HAND_MADE + '\n[[schedule]]\nid = "odd"\nevery = "1d"\nurls = ["""\\\n[[schedule]]\n"""]\n'
-    assert [schedule.id for schedule in schedules.parse(tricky)] == ["bridge", "ferry", "odd"]
+    assert [schedule.id for schedule in read(tricky)] == ["bridge", "ferry", "odd"]
     with pytest.raises(ConfigError, match=r"cannot be changed safely"):
         schedules.remove(tricky, "ferry")
 
@@ -128,11 +135,100 @@ ENTRY = '[[schedule]]\nid = "a"\nevery = "1d"\nurls = ["http://a.example/"]\n'
     ],
 )
 def test_a_mistake_is_told_with_its_line(text: str, line: int, why: str) -> None:
-    with pytest.raises(ConfigError) as caught:
-        schedules.parse(text)
-    message = caught.value.message
-    assert message.startswith(f"schedules.toml line {line}: "), message
-    assert why in message, message
+    (mistake,) = schedules.parse(text).mistakes
+    assert mistake.message.startswith(f"schedules.toml line {line}: "), mistake
+    assert why in mistake.why, mistake
+
+
+OTHER = '[[schedule]]\nid = "z"\nevery = "1w"\nurls = ["http://z.example/"]\n'
+
+
+@pytest.mark.parametrize(
+    ("wrong", "line", "why", "id_"),
+    [
+        (ENTRY.replace('"1d"', '"1 day"'), 5 + 3, "every = '1 day'", "a"),
+        (ENTRY.replace('"1d"', "soon"), 5 + 3, "Invalid value", "a"),
+        (ENTRY.replace('"]', "]"), 5 + 4, "Illegal character", "a"),
+        (ENTRY.replace('"]', '"'), 5 + 4, "Unclosed array", "a"),
+        (ENTRY.replace('"a"', "a"), 5 + 2, "Invalid value", None),
+        (ENTRY.replace('"a"', '"A"'), 5 + 2, "bad id", None),
+        (ENTRY.replace('"a"', '"z"'), 5 + 2, "a second schedule 'z'", "z"),
+        (ENTRY.replace("every", "evry"), 5 + 3, "unknown: 'evry'", "a"),
+        (ENTRY + "[options]\nproxy = 'http://p.example/'\n", 5 + 5, "unknown: 'options'", "a"),
+        (ENTRY + "[schedule.option]\n", 5 + 5, "unknown: 'option'", "a"),
+        (ENTRY.replace("]]", "]"), 5 + 1, "Cannot declare", None),
+        (ENTRY + "# caf\udce9\nurl_lists = []\n", 5 + 5, "not UTF-8", "a"),
+        (ENTRY + "id = 'b'\n", 5 + 5, "Cannot overwrite", "a"),
+        (ENTRY + "\x00", 5 + 5, "Invalid statement", "a"),
+    ],
+)
+def test_a_mistake_costs_the_entry_in_which_it_stands_alone(wrong: str, line: int, why: str, id_: str | None) -> None:
+    last = OTHER.replace('"z"', '"last"')
+    timetable = schedules.parse(f"{OTHER}\n{wrong}\n# The last.\n{last}")
+    (mistake,) = timetable.mistakes
+    if "Cannot declare" in why:  # one bracket too few: what is above it may lack its rest
+        assert [schedule.id for schedule in timetable.schedules] == ["last"]
+        assert (mistake.line, mistake.id) == (6, "z")
+        return
+    assert [schedule.id for schedule in timetable.schedules] == ["z", "last"]
+    assert (mistake.line, mistake.id, mistake.begin) == (line, id_, 6)
+    assert why in mistake.why
+
+
+def test_a_comment_belongs_to_the_entry_below_it() -> None:
+    timetable = schedules.parse(f"{OTHER}\n# Caf\udce9s.\n{ENTRY}")
+    assert [schedule.id for schedule in timetable.schedules] == ["z"]
+    assert [(mistake.line, mistake.id, mistake.why) for mistake in timetable.mistakes] == [(6, "a", "not UTF-8 text")]
+
+
+def test_what_stands_before_the_first_entry_concerns_none() -> None:
+    timetable = schedules.parse(f"every = '1d'\n{ENTRY}")
+    assert [schedule.id for schedule in timetable.schedules] == ["a"]
+    assert [(mistake.line, mistake.id) for mistake in timetable.mistakes] == [(1, None)]
+    assert not timetable.names_all
+
+
+@pytest.mark.parametrize("mistake", ["x = \n", "x = '''\n", "x = 1\n"])
+def test_where_texts_run_over_lines_a_file_is_read_whole_or_not_at_all(mistake: str) -> None:
+    """What looks like a header may be inside such a text: no entry can be told from one that is only spoken of."""
+    timetable = schedules.parse(f'{mistake}{ENTRY}\n{OTHER}documents = ["""\n{ENTRY}"""]\n')
+    assert timetable.schedules == ()
+    assert len(timetable.mistakes) == 1
+    assert not timetable.names_all
+
+
+def test_a_file_of_windows_is_read_and_changed_in_its_own_way() -> None:
+    windows = "\ufeff" + HAND_MADE.replace("\n", "\r\n").replace("    ", "\t").replace("  ", "\t")
+    assert [schedule.line for schedule in read(windows)] == [5, 21]
+    assert schedules.remove(schedules.add(windows, new()), "new") == windows
+    assert "\n" not in schedules.add(windows, new()).replace("\r\n", "")
+    assert [schedule.id for schedule in read(schedules.remove(windows, "bridge"))] == ["ferry"]
+    first = "\ufeff" + ENTRY.replace('"1d"', '"soon"')
+    assert schedules.parse(first).mistakes[0].line == 3
+    assert schedules.remove("\ufeff" + ENTRY, "a") == "\ufeff"
+
+
+def test_other_entries_can_be_added_and_taken_out_beside_a_mistake() -> None:
+    wrong = ENTRY.replace('"1d"', "soon") + "# caf\udce9\n"
+    text = f"{OTHER}\n{wrong}"
+    assert schedules.remove(schedules.add(text, new()), "new") == text
+    assert schedules.remove(text, "z").strip() == wrong.strip()
+    assert schedules.remove(text, "a") == OTHER
+    with pytest.raises(ConfigError, match=r"no schedule 'b'"):
+        schedules.remove(text, "b")
+    with pytest.raises(ConfigError, match=r"no schedule 'b' that can be read; schedules.toml line 2: bad id"):
+        schedules.remove(ENTRY.replace('"a"', '"B"'), "b")
+    with pytest.raises(ConfigError, match=r"several schedules are called 'a', at lines 1 and 6"):
+        schedules.remove(f"{ENTRY}\n{ENTRY}", "a")
+
+
+def test_lines_are_named_where_entries_have_no_headers() -> None:
+    text = (
+        "schedule = [\n  {id = 'a', every = '1d', urls = ['http://a.example/']},\n  {id = 'b', every = 'soon', urls = []},\n]\n"
+    )
+    timetable = schedules.parse(text)
+    assert [(schedule.id, schedule.line) for schedule in timetable.schedules] == [("a", 2)]
+    assert [(mistake.id, mistake.line) for mistake in timetable.mistakes] == [("b", 3)]
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("30m", 1800), ("12h", 43200), ("1d", 86400), ("2w", 1209600)])
@@ -168,13 +264,13 @@ SCHEDULES = st.builds(
 @given(added=st.lists(SCHEDULES, max_size=4, unique_by=lambda schedule: schedule.id), data=st.data())
 def test_whatever_is_added_reads_back_and_goes_again(added: list[Schedule], data: st.DataObject) -> None:
     text = HAND_MADE
-    present = {schedule.id for schedule in schedules.parse(HAND_MADE)}
+    present = {schedule.id for schedule in read(HAND_MADE)}
     added = [schedule for schedule in added if schedule.id not in present]
     for schedule in added:
         text = schedules.add(text, schedule)
-    read = {schedule.id: schedule for schedule in schedules.parse(text)}
+    back = {schedule.id: schedule for schedule in read(text)}
     for schedule in added:
-        found = read[schedule.id]
+        found = back[schedule.id]
         assert (found.documents, found.urls, found.options, found.every) == (
             schedule.documents, schedule.urls, schedule.options, schedule.every,
         )  # fmt: skip
@@ -218,14 +314,41 @@ def test_a_line_ends_where_toml_says() -> None:
     plain = _plainschedules.entries(text)
     assert plain is not None
     assert plain[0] == tomllib.loads(text)["schedule"]
-    assert schedules.parse(text)[0].options == (("user-agent", "odd\u2028\x85\u2029one"),)
+    assert read(text)[0].options == (("user-agent", "odd\u2028\x85\u2029one"),)
 
 
 @given(st.text(max_size=200))
 def test_no_text_makes_it_fall_over(text: str) -> None:
-    told = ""
+    timetable = schedules.parse(text)
+    assert timetable.schedules == ()
+    for mistake in timetable.mistakes:
+        assert 1 <= mistake.line <= text.count("\n") + 1
+
+
+@given(
+    pieces=st.lists(
+        st.sampled_from(
+            [ENTRY, OTHER, HAND_MADE, "[schedule.options]\n", "x = 1\n", "# y\n", "[[schedule]]\n", "]", "\r\n", '"', "\udce9"]
+        )
+    )
+)
+@settings(max_examples=300)
+def test_entries_read_one_by_one_are_those_of_the_whole(pieces: list[str]) -> None:
+    """Where the whole file is TOML, and holds nothing else, its entries are either read as they stand in it, or told as mistakes."""
+    text = "".join(pieces)
+    timetable = schedules.parse(text)
     try:
-        schedules.parse(text)
-    except ConfigError as problem:
-        told = problem.message
-    assert not told or told.startswith("schedules.toml line ")
+        entries = tomllib.loads(text.encode(errors="surrogateescape").decode()).get("schedule", [])
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+        assert timetable.mistakes
+        return
+    if not isinstance(entries, list):
+        assert timetable.mistakes
+        return
+    whole = [entry.get("id") for entry in entries]
+    assert len(timetable.schedules) + len({mistake.begin for mistake in timetable.mistakes if mistake.begin}) == len(whole)
+    assert [schedule.id for schedule in timetable.schedules] == [
+        id_ for id_ in dict.fromkeys(whole) if id_ in {s.id for s in timetable.schedules}
+    ]
+    for mistake in timetable.mistakes:
+        assert 1 <= mistake.line <= text.count("\n") + 1

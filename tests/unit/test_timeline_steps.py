@@ -82,6 +82,17 @@ def test_what_is_counted() -> None:
     assert (steps.noises(found), steps.waiting(found), steps.compared(found), steps.compared(found[:1])) == (2, 1, True, False)
 
 
+def test_captures_are_counted_by_what_they_changed() -> None:
+    found = steps.by_kind(points(SAME, NOISE, TEXT, None, LOST, GONE, NOISE, TEXT, NONE))
+    assert [(kind, [point.sequence for point in those]) for kind, those in found] == [
+        ("gone", [6]),
+        ("not to be compared", [5]),
+        ("text", [3, 8]),
+        ("noise", [2, 7, 9]),
+        ("not compared yet", [4]),
+    ]
+
+
 def test_a_line_of_time_says_it_in_words_and_draws_it() -> None:
     drawn = str(timeline(points(SAME, NOISE, MARKUP, TEXT, None, LOST)))
     assert re.findall(r'<line class="(change[^"]*)" x1="[\d.]+" x2="[\d.]+" y1="(\d+)"', drawn) == [

@@ -21,6 +21,12 @@ def test_a_finding_is_folded_below_its_beginning_and_never_inside_a_fingerprint(
     assert rest == [f"{' ' * 18}{_KEY}", f"{' ' * 18}(and 2 more like it)"]
 
 
+def test_a_name_that_is_longer_than_the_line_stays_below_its_label() -> None:
+    path = f"runs/000001-20261122t120000z/signatures/{'05fc' * 16}.sig:"
+    for label in ("  integrity       ", " " * 18):
+        assert wrapped(f"{label}{path} altered", 80).split("\n") == [f"{label}{path}", f"{' ' * 18}altered"]
+
+
 @pytest.mark.parametrize("width", [0, 100])
 def test_what_fits_or_goes_to_no_terminal_is_left_whole(width: int) -> None:
     line = "  log-inclusion   run: entry 0 of preserve/90a4b5c6d7e8f901/log"

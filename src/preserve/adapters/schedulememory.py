@@ -176,6 +176,14 @@ class ScheduleMemory:
             )
             db.execute("DELETE FROM begun WHERE schedule=?", (schedule,))
 
+    def note(self, problems: Iterable[tuple[str, Event]]) -> None:
+        with self._writing() as db:
+            for name, event in problems:
+                db.execute("DELETE FROM progress WHERE schedule=?", (name,))
+                if event.after:
+                    db.execute("INSERT INTO progress VALUES(?,NULL,NULL,NULL,?)", (name, event.after))
+                self._tell(event)
+
     def keep(self, schedules: Iterable[str]) -> None:
         known = {row[0] for table in ("progress", "begun") for row in self._rows(f"SELECT schedule FROM {table}")}  # noqa: S608 - our own tables
         gone = [(schedule,) for schedule in known - set(schedules)]

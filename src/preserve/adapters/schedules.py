@@ -21,7 +21,7 @@ from preserve.errors import ConfigError, StoreError
 from preserve.formats import schedules as schedules_format
 from preserve.formats.schedules import NAME
 from preserve.formats.url import BadUrl, parse
-from preserve.model.schedule import Schedule
+from preserve.model.schedule import Mistake, Schedule, Timetable
 from preserve.rules.due import check_cron
 
 _PLAIN = re.compile(r"https?://[a-z0-9-]+(?:\.[a-z0-9-]+)+(?:/[!-~]*)?")
@@ -62,14 +62,23 @@ class ScheduleFile:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._path = root / NAME
+        self._read: tuple[int, int, int] | None = None
 
     @property
     def exists(self) -> bool:
         return self._path.is_file()
 
-    def read(self) -> tuple[Schedule, ...]:
-        """The schedules; none when there is no file. Raises ConfigError naming the line, StoreError when it cannot be read."""
+    def read(self) -> Timetable:
+        """The schedules and the mistakes; neither when there is no file. Raises ConfigError when it is too large, StoreError."""
         return self._checked(self._text())
+
+    @property
+    def changed(self) -> bool:
+        """Whether the file is another one than when it was read last."""
+        try:
+            return _stamp(self._path.stat()) != self._read
+        except OSError:
+            return self._read is not None
 
     def add(self, schedule: Schedule) -> None:
         """Add one at the end of the file. Raises ConfigError."""
@@ -83,7 +92,9 @@ class ScheduleFile:
 
     def _text(self) -> str:
         try:
+            self._read = None
             with self._path.open("rb") as file:
+                self._read = _stamp(os.fstat(file.fileno()))
                 data = file.read(schedules_format.MAX_SIZE + 1)
         except FileNotFoundError:
             return ""
@@ -91,25 +102,22 @@ class ScheduleFile:
             raise StoreError(f"{self._path}: {problem.strerror}") from problem
         if len(data) > schedules_format.MAX_SIZE:
             raise ConfigError(f"{self._path}: larger than {schedules_format.MAX_SIZE // 1024 // 1024} MiB")
-        try:
-            return data.decode()
-        except UnicodeDecodeError as problem:
-            line = data.count(b"\n", 0, problem.start) + 1
-            raise ConfigError(f"{NAME} line {line}: not UTF-8 text", "correct that line by hand") from problem
+        return data.decode(errors="surrogateescape")
 
-    def _checked(self, text: str) -> tuple[Schedule, ...]:
-        found = schedules_format.parse(text)
-        for schedule in found:
-            if schedule.cron is not None and (why := check_cron(schedule.cron)):
-                raise _at(text, schedule, "cron", f"cron = {schedule.cron!r}: {why}")
-            try:
-                zone(schedule.timezone)
-            except ConfigError as problem:
-                raise _at(text, schedule, "timezone", problem.message) from problem
-            for url in schedule.urls:
-                if not _PLAIN.fullmatch(url) and isinstance(parsed := parse(url), BadUrl):
-                    raise _at(text, schedule, "urls", f"{url!r} cannot be captured: {parsed.problem}")
-        return found
+    def _checked(self, text: str) -> Timetable:
+        """What is written, less what only this machine and the rules of time find wrong with it."""
+        written = schedules_format.parse(text)
+        right: list[Schedule] = []
+        mistakes = list(written.mistakes)
+        rows = text.split("\n")
+        for schedule in written.schedules:
+            if wrong := _wrong(schedule):
+                name, why = wrong
+                line = schedules_format.line_of(rows, schedule, name)
+                mistakes.append(Mistake(line=line, why=why, id=schedule.id, begin=schedule.line))
+            else:
+                right.append(schedule)
+        return Timetable(schedules=tuple(right), mistakes=tuple(sorted(mistakes, key=lambda mistake: mistake.line)))
 
     @contextmanager
     def _changing(self) -> Iterator[None]:
@@ -129,11 +137,33 @@ class ScheduleFile:
         waiting = self._root / "index" / "schedules.part"  # what a kill leaves must not lie where nothing unlisted belongs
         try:
             durable.make_folders(waiting.parent)
-            durable.write_file(self._path, text.encode(), beside=waiting)
+            durable.write_file(self._path, text.encode(errors="surrogateescape"), beside=waiting)
             durable.sync_folder(self._root)
         except OSError as problem:
             raise StoreError(f"{self._path}: {problem.strerror}") from problem
 
 
-def _at(text: str, schedule: Schedule, name: str, why: str) -> ConfigError:
-    return ConfigError(f"{NAME} line {schedules_format.line_of(text, schedule, name)}: {why}", "correct that line by hand")
+def _stamp(known: os.stat_result) -> tuple[int, int, int]:
+    return known.st_ino, known.st_size, known.st_mtime_ns
+
+
+@lru_cache(maxsize=1024)
+def _check_zone(name: str) -> str:
+    """Why this machine knows no such time zone; "" when it does."""
+    try:
+        zone(name)
+    except ConfigError as problem:
+        return problem.message
+    return ""
+
+
+def _wrong(schedule: Schedule) -> tuple[str, str] | None:
+    """The member that cannot be, and why; None when all can."""
+    if schedule.cron is not None and (why := check_cron(schedule.cron)):
+        return "cron", f"cron = {schedule.cron!r}: {why}"
+    if why := _check_zone(schedule.timezone):
+        return "timezone", why
+    for url in schedule.urls:
+        if not _PLAIN.fullmatch(url) and isinstance(parsed := parse(url), BadUrl):
+            return "urls", f"{url!r} cannot be captured: {parsed.problem}"
+    return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from preserve.flows.schedule import Standing
-    from preserve.model.schedule import Schedule
+    from preserve.model.schedule import Mistake, Schedule
 
 _ARCHIVE = whicharchive.option("Whose schedules.")
 
@@ -94,13 +95,21 @@ def add(
 @_ARCHIVE
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON line for each schedule.")
 def list_(archive: Path, as_json: bool) -> int:
-    """Show the schedules: what they capture, when they last did, when they are due next, and what stands in their way."""
-    stand = _standings(archive)
-    if not stand:
+    """Show the schedules: what they capture, when they last did, when they are due next, and what stands in their way.
+
+    Exit code: 0, or 3 when something in schedules.toml cannot be read; what is wrong is told with its line.
+    """
+    from preserve.cli.schedulerun import say_mistakes
+
+    stand, mistakes = _standings(archive)
+    code = ExitCode.CONFIG if mistakes else ExitCode.DONE
+    if not stand and not mistakes:
         click.echo("No schedules. `preserve schedule add` makes one.", err=True)
+    say_mistakes(mistakes, others=bool(stand))
     if as_json:
-        click.echo("".join(f"{json.dumps(_line(archive, each))}\n" for each in stand), nl=False)
-        return ExitCode.DONE
+        lines = chain((_line(archive, each) for each in stand), map(_mistaken, mistakes))
+        click.echo("".join(f"{json.dumps(line)}\n" for line in lines), nl=False)
+        return code
     for each in stand:
         schedule = each.schedule
         when = f"every {_every(schedule)}" if schedule.cron is None else f"cron {schedule.cron} ({schedule.timezone})"
@@ -109,7 +118,9 @@ def list_(archive: Path, as_json: bool) -> int:
             click.echo(f"    {printable(given)}")
         if why := problem(archive, each):
             click.echo(f"    problem: {printable(why)}")
-    return ExitCode.DONE
+    for mistake in mistakes:
+        click.echo(f"{mistake.id or 'an entry without a name'}  is not run: schedules.toml line {mistake.line}")
+    return code
 
 
 @command.command()
@@ -134,7 +145,10 @@ def run(archive: Path, once: bool, quiet: bool) -> int:
     Times that were missed are caught up by one capture. An address that failed is left alone for longer each time, up to 30 days.
     Receivers in config.toml are told what changed and what needs a person; when nothing did, they hear nothing.
 
-    Exit code: 0 when nothing was due or all was captured, else the worst that `preserve capture` gave.
+    A mistake in schedules.toml keeps only the schedule in which it stands from running, and is told with its line.
+
+    Exit code: 0 when nothing was due or all was captured, else the worst that `preserve capture` gave; 3 when schedules.toml has a
+    mistake and nothing worse happened.
     """
     from preserve.cli import schedulerun
 
@@ -190,7 +204,7 @@ def install(archive: Path, way: str, own: bool, output: str | None) -> int:
 # --------------------------------------------------------------------------------------------------------------- showing
 
 
-def _standings(archive: Path) -> tuple[Standing, ...]:
+def _standings(archive: Path) -> tuple[tuple[Standing, ...], tuple[Mistake, ...]]:
     from datetime import UTC, datetime
 
     from preserve.adapters.schedulememory import ScheduleMemory
@@ -199,9 +213,10 @@ def _standings(archive: Path) -> tuple[Standing, ...]:
 
     if not archive.is_dir():
         raise FormatError(f"{archive}: there is no such folder", "name an archive with --archive, or add a schedule first")
-    schedules = ScheduleFile(archive).read()
+    timetable = ScheduleFile(archive).read()
     with ScheduleMemory(archive / "index", readonly=True) as memory:
-        return standings(schedules, memory.progress(), zone, datetime.now(UTC), memory.failing())
+        stand = standings(timetable.schedules, memory.progress(), zone, datetime.now(UTC), memory.failing())
+    return stand, timetable.mistakes
 
 
 def _line(archive: Path, each: Standing) -> dict[str, object]:
@@ -219,12 +234,18 @@ def _line(archive: Path, each: Standing) -> dict[str, object]:
     }
 
 
+def _mistaken(mistake: Mistake) -> dict[str, object]:
+    """The line of an entry that cannot be run: what it says of itself is not to be relied on, but for its id."""
+    nothing = dict.fromkeys(("every", "cron", "inputs", "last", "next"))
+    return {"id": mistake.id, **nothing, "inputs": [], "problem": mistake.message}
+
+
 def problem(archive: Path, each: Standing) -> str:
     """What stands in a schedule's way: as its last run found it, a document that is gone by now, addresses that do not answer."""
     problems = [each.problem] if each.problem else []
-    if not problems:
-        gone = [path for path in (*each.schedule.documents, *each.schedule.lists) if not _is_there(archive / path)]
-        problems += [f"{path}: no such file" for path in gone]
+    paths = [path for path in (*each.schedule.documents, *each.schedule.lists) if path not in each.problem]
+    if gone := [path for path in paths if not _is_there(archive / path)]:
+        problems += [f"{path}: no such file (schedules.toml line {each.schedule.line})" for path in gone]
     if each.failing:
         more = f" and {each.failing - 1} more" if each.failing > 1 else ""
         problems.append(f"no answer from {each.example}{more}")

@@ -87,7 +87,7 @@ class Scheduled:
             kept = () if found else tuple(self._kept(reading, seconds) for reading in readings if reading.path == path)
             inputs += kept
             what = "; what it cited is captured from the copy in the archive" if kept else ""
-            problems += [f"{problem.message}{what}" for problem in unread]
+            problems += [f"{problem.message}{what} (schedules.toml line {schedule.line})" for problem in unread]
         return tuple(inputs), tuple(read), tuple(problems)
 
     def _kept(self, reading: Reading, seconds: float) -> Input:
@@ -109,7 +109,8 @@ class Scheduled:
             try:
                 urls += captureoptions.addresses((), (str(self._archive / path),))
             except (ConfigError, FormatError) as problem:
-                problems.append(f"{problem.message}; what was captured for this schedule before is captured again")
+                what = "what was captured for this schedule before is captured again"
+                problems.append(f"{problem.message}; {what} (schedules.toml line {schedule.line})")
         if problems:
             urls += [target.url for target in known]
         return tuple(dict.fromkeys(urls)), tuple(problems)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import select
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -14,38 +14,57 @@ import click
 
 from preserve.errors import ConfigError, ExitCode, LockedError
 from preserve.formats.printable import printable
+from preserve.model.schedule import Timetable
 
 if TYPE_CHECKING:
-    from preserve.model.schedule import Schedule
+    from preserve.model.schedule import Mistake
+
+_MOST = 20
+"""Mistakes that are named one by one."""
 
 
 def once(archive: Path, *, quiet: bool) -> int:
-    if not _anything_to_do(archive):
-        return ExitCode.DONE
+    from preserve.adapters.schedules import ScheduleFile
+
+    said = _Said()
+    timetable = ScheduleFile(archive).read()
+    said.say(timetable)
+    if not _anything_to_do(archive, timetable):
+        return ExitCode.CONFIG if timetable.mistakes else ExitCode.DONE
+    from preserve.flows.schedule import worse
+
     with _Runner(archive, quiet=quiet) as runner:
-        return runner.cycle(runner.schedules(), late=False, stop=lambda: False)
+        worst: int = ExitCode.DONE
+        while True:
+            timetable = runner.timetable()
+            said.say(timetable)
+            code = runner.cycle(timetable, late=False, stop=lambda: runner.changed)
+            worst = worse(worst, code)
+            if code == ExitCode.INTERRUPTED or runner.stopped or not runner.changed:
+                return worst
 
 
 def stay(archive: Path, *, quiet: bool) -> int:
     """Wait for what is due and capture it, until SIGTERM or SIGINT."""
     with _Ending() as ending, _Runner(archive, quiet=quiet, ending=ending) as runner:
-        schedules: tuple[Schedule, ...] = ()
+        timetable, told = Timetable(), _Said()
         said = ""
         while True:
             problem = ""
             code: int = ExitCode.DONE
             try:
-                schedules = runner.schedules()
-                code = runner.cycle(schedules, late=True, stop=lambda: ending.came)
+                timetable = runner.timetable()
+                told.say(timetable)
+                code = runner.cycle(timetable, late=True, stop=lambda: ending.came or runner.changed)
             except (ConfigError, LockedError) as trouble:
-                # Somebody edits the file, or captures by hand: what is due waits until that is over.
+                # Somebody captures by hand: what is due waits until that is over.
                 problem = trouble.message
             if problem and problem != said:
                 _say(f"preserve: {problem}")
             said = problem
             if code == ExitCode.INTERRUPTED or runner.stopped:
                 return code
-            if ending.wait(60.0 if problem else runner.pause(schedules)):
+            if ending.wait(60.0 if problem else runner.pause(timetable)):
                 return ExitCode.DONE
 
 
@@ -146,20 +165,26 @@ class _Runner:
         """Whether somebody asked for an end while a capture was under way."""
         return self._cycle.stopped
 
-    def schedules(self) -> tuple[Schedule, ...]:
+    @property
+    def changed(self) -> bool:
+        """Whether somebody edited the file since it was read."""
+        return self._file.changed
+
+    def timetable(self) -> Timetable:
         return self._file.read()
 
-    def cycle(self, schedules: tuple[Schedule, ...], *, late: bool, stop: Callable[[], bool]) -> int:
+    def cycle(self, timetable: Timetable, *, late: bool, stop: Callable[[], bool]) -> int:
         """Capture what is due, and tell who is to be told; the exit code."""
         from preserve.flows.notify import deliver
 
+        schedules = timetable.schedules
         self._memory.subscribe(self._notifiers)
         owed = bool(due := self._cycle.due(schedules, late=late))
         for each in due:
             for name in set(each.schedule.notify or ()) - self._notifiers.keys():
                 _say(f"Nobody is told of schedule {each.schedule.id} as {name}: config.toml has no receiver of that name.")
         try:
-            return self._cycle.run(schedules, late=late, stop=stop)
+            return self._cycle.run(schedules, timetable.mistakes, late=late, stop=stop)
         finally:
             self._reader.rest()  # a watch that waits for days needs no desk meanwhile
             deliver(
@@ -170,35 +195,58 @@ class _Runner:
                 archive_id=self._store.describe().id if self._store.exists else None,
                 clock=self._clock,
                 tell=_say,
-                fresh=owed,
+                fresh=owed or self._cycle.noted,
             )
 
-    def pause(self, schedules: tuple[Schedule, ...]) -> float:
+    def pause(self, timetable: Timetable) -> float:
         """Seconds until something is due; a minute at most, for clocks jump."""
-        due = self._cycle.next(schedules)
+        due = self._cycle.next(timetable.schedules)
         if due is None:
             return 60.0
         return min(max((due - self._clock.now()).total_seconds(), 0.05), 60.0)
 
 
-def _anything_to_do(archive: Path) -> bool:
+def _anything_to_do(archive: Path, timetable: Timetable) -> bool:
     """Whether something is due, or waits to be told; found out without loading what captures."""
     from datetime import UTC, datetime
 
     from preserve.adapters.schedulememory import ScheduleMemory
-    from preserve.adapters.schedules import ScheduleFile, zone
+    from preserve.adapters.schedules import zone
     from preserve.flows.schedule import standings
+    from preserve.rules import happened
     from preserve.rules.due import set_back
 
-    schedules, now = ScheduleFile(archive).read(), datetime.now(UTC)
+    schedules, now = timetable.schedules, datetime.now(UTC)
     with ScheduleMemory(archive / "index", readonly=True) as memory:
         progress = memory.progress()
-        if memory.undelivered():
+        if memory.undelivered() or happened.at_file(timetable.mistakes, progress):
             return True
         if any(each.due <= now for each in standings(schedules, progress, zone, now)):
             return True
         known = {schedule.id: schedule for schedule in schedules}
         return any(set_back(known[id_], at.satisfied, now) for id_, at in progress.items() if id_ in known)
+
+
+class _Said:
+    """Tells the mistakes of the file on stderr, each once for as long as it stays."""
+
+    def __init__(self) -> None:
+        self._before: frozenset[str] = frozenset()
+
+    def say(self, timetable: Timetable) -> None:
+        new = tuple(mistake for mistake in timetable.mistakes if mistake.message not in self._before)
+        say_mistakes(new, others=bool(timetable.schedules))
+        self._before = frozenset(mistake.message for mistake in timetable.mistakes)
+
+
+def say_mistakes(mistakes: Sequence[Mistake], *, others: bool) -> None:
+    """Name the mistakes of the file on stderr, and say once what to do. `others`: there are schedules without any."""
+    for mistake in mistakes[:_MOST]:
+        _say(f"preserve: {mistake.message}")
+    if len(mistakes) > _MOST:
+        _say(f"preserve: schedules.toml has {len(mistakes) - _MOST} more mistakes")
+    if mistakes:
+        _say(f"  correct that by hand; {'the other schedules are run as always' if others else 'until then nothing is run'}")
 
 
 def _say(words: str) -> None:

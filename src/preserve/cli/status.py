@@ -56,14 +56,14 @@ def command(archive: Path, as_json: bool, history: bool, svg: Path | None, *, wh
         return ExitCode.ALTERED if report.exit_code is ExitCode.ALTERED else ExitCode.DONE
     with DiskFolder(archive) as folder:
         standings = status(folder, report)
-    upcoming, schedules = upcoming_in.look(archive)
+    upcoming, schedules, mistakes = upcoming_in.look(archive)
     if as_json:
         for standing in standings:
             click.echo(json.dumps(_line(standing, upcoming)))
     else:
         _show(standings)
     _conclude(archive, report, standings)
-    upcoming_in.tell(archive, schedules)
+    upcoming_in.tell(archive, schedules, mistakes)
     return ExitCode.ALTERED if report.exit_code is ExitCode.ALTERED else ExitCode.DONE
 
 
@@ -84,6 +84,7 @@ def _line(standing: Standing, upcoming: Upcoming) -> dict[str, object]:
         "chosen": standing.chosen,
         "memento": None if standing.memento is None else write_memento(standing.memento),
         "next": None if (due := upcoming.of(standing.url)) is None else rfc3339(due),
+        **({"requisites_listed": standing.unchanged} if standing.unchanged else {}),
         **({} if standing.foreign is None else {"foreign": write_foreign(standing.foreign)}),
     }
 

@@ -259,6 +259,16 @@ class Survey:
         shown.sort(key=self._points.at.__getitem__)
         return tuple(self._point(point) for point in shown), more
 
+    def every_point(self, run: int, capture: int) -> tuple[Point, ...]:
+        """All captures of one capture's address, oldest first."""
+        every = sorted(self._points.all(self._point_of[run][capture]), key=self._points.at.__getitem__)
+        return tuple(self._point(point) for point in every)
+
+    def history(self, row: Row) -> tuple[Point, ...]:
+        """All captures of a row's address, oldest first; none where it shows no capture."""
+        place = self._order[row.number]
+        return () if row.capture is None else self.every_point(self._row_run[place], self._row_capture[place])
+
     def _point(self, point: int) -> Point:
         points = self._points
         run = self._facts[points.run[point]]

@@ -64,8 +64,19 @@ class Points:
             before = self.before[before]
         return before
 
+    def all(self, point: int) -> list[int]:
+        """The captures of one address, oldest first, this one among them."""
+        return self._line(point)[0]
+
     def around(self, point: int) -> tuple[list[int], int]:
-        """The captures of one address, oldest first: at most some, this one among them; and how many more there are."""
+        """As `all`, at most some; and how many more there are."""
+        found, here = self._line(point)
+        first = max(0, min(here - MOST_POINTS // 2, len(found) - MOST_POINTS))
+        shown = found[first : first + MOST_POINTS]
+        return shown, len(found) - len(shown)
+
+    def _line(self, point: int) -> tuple[list[int], int]:
+        """The captures of one address, and the place of this one among them."""
         found, before = [point], self.before[point]
         while before != NONE:
             found.append(before)
@@ -75,6 +86,4 @@ class Points:
         while after != NONE:
             found.append(after)
             after = self.after[after]
-        first = max(0, min(here - MOST_POINTS // 2, len(found) - MOST_POINTS))
-        shown = found[first : first + MOST_POINTS]
-        return shown, len(found) - len(shown)
+        return found, here

@@ -20,7 +20,7 @@ from preserve.formats import lines, manifest
 from preserve.formats.times import rfc3339
 from preserve.model.digest import Event
 from preserve.model.noun import dataclass
-from preserve.model.schedule import Begun, Progress, Reading, Schedule, Seen
+from preserve.model.schedule import Begun, Mistake, Progress, Reading, Schedule, Seen
 from preserve.model.trust import CaptureLine, Manifest
 from preserve.ports import ArchiveStore, Clock, Folder, ScheduleMemory
 from preserve.rules import due, happened, plan
@@ -168,6 +168,8 @@ class Cycle:
         self._differs = differs
         self.stopped = False
         """Whether somebody asked for an end while a capture was under way."""
+        self.noted = False
+        """Whether the last cycle found something new about the mistakes in the file."""
 
     def due(self, schedules: Iterable[Schedule], *, late: bool = False) -> tuple[Standing, ...]:
         """What is due now, the longest due first. `late`: only what is due for as long as its jitter asks."""
@@ -183,22 +185,32 @@ class Cycle:
         stand = standings(schedules, self._memory.progress(), self._zones, now)
         return min((self._wanted(each, late=True) for each in stand), default=None)
 
-    def run(self, schedules: Sequence[Schedule], *, late: bool = False, stop: Callable[[], bool] = lambda: False) -> int:
+    def run(
+        self,
+        schedules: Sequence[Schedule],
+        mistakes: Sequence[Mistake] = (),
+        *,
+        late: bool = False,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> int:
         """Capture what is due; the worst exit code of it, 0 when nothing is. `stop` is asked before each schedule.
 
-        Raises LockedError when another process captures into this archive, StoreError when it cannot be written.
+        `mistakes` are those of the file that `schedules` stand in: they are remembered and told, and the code is that of a configuration
+        that needs a person, but where a capture gave a worse one. Raises LockedError when another process captures into this archive,
+        StoreError when it cannot be written.
         """
+        self._note(mistakes)
         self._set_right(schedules)
+        worst: int = ExitCode.CONFIG if mistakes else ExitCode.DONE
         if not self.due(schedules, late=late):
-            return ExitCode.DONE
-        worst: int = ExitCode.DONE
+            return worst
         with self._memory.exclusive():
-            self._memory.keep(schedule.id for schedule in schedules)
+            self._forget(schedules, mistakes)
             for each in self.due(schedules, late=late):
                 if self.stopped or stop():
                     break
                 code = self._one(each)
-                worst = max(worst, code, key=_badness)
+                worst = worse(worst, code)
                 if code == ExitCode.INTERRUPTED:
                     break
         return worst
@@ -208,6 +220,26 @@ class Cycle:
             return each.due
         apart = due.interval(each.schedule, self._zones(each.schedule.timezone), each.due)
         return each.due + due.jitter(each.schedule, each.due, apart)
+
+    def _note(self, mistakes: Sequence[Mistake]) -> None:
+        """Remember what is wrong with the file, and let it be told when it is new, or over."""
+        self.noted = bool(happened.at_file(mistakes, self._memory.progress()))
+        if not self.noted:
+            return
+        try:
+            with self._memory.exclusive():
+                self._memory.note(happened.at_file(mistakes, self._memory.progress()))
+        except LockedError:
+            self.noted = False  # whoever runs the schedules reads the file too
+
+    def _forget(self, schedules: Iterable[Schedule], mistakes: Iterable[Mistake]) -> None:
+        """Forget the schedules that are there no more. One whose entry has a mistake is; so may any be, while an entry has no id."""
+        kept = {schedule.id for schedule in schedules} | {name for name in self._memory.progress() if happened.is_file(name)}
+        for mistake in mistakes:
+            if mistake.id is None:
+                return
+            kept.add(mistake.id)
+        self._memory.keep(kept)
 
     def _set_right(self, schedules: Iterable[Schedule]) -> None:
         """Let schedules whose last time lies far ahead start from now, and tell it: this clock was wrong then, or is now."""
@@ -334,5 +366,6 @@ def _captures(folder: Folder, run: str, signed: Manifest) -> Iterator[CaptureLin
             yield lines.decode_capture(row)
 
 
-def _badness(code: int) -> int:
-    return _WORST.index(ExitCode(code))
+def worse(one: int, other: int) -> int:
+    """The worse of two exit codes."""
+    return max(one, other, key=lambda code: _WORST.index(ExitCode(code)))

@@ -115,7 +115,8 @@ def text(digest: Digest) -> str:
 
 def _told(event: Event) -> list[str]:
     from_to = " -> ".join(printable(word) for word in (event.before, event.after) if word)
-    name = f"schedule {event.subject}" if event.kind in {Kind.PROBLEM, Kind.SOLVED} else event.subject
+    is_schedule = event.kind in {Kind.PROBLEM, Kind.SOLVED} and event.subject != "schedules.toml"
+    name = f"schedule {event.subject}" if is_schedule else event.subject
     lines = [f"  {printable(name)} {_WORDS[event.kind]}: {from_to}" if from_to else f"  {printable(name)} {_WORDS[event.kind]}"]
     if event.reason:
         lines.append(f"      {printable(event.reason)}")

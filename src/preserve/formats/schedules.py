@@ -1,30 +1,31 @@
 """ARCHIVE/schedules.toml: text to schedules and back (docs/formats/schedules.md).
 
-People write in this file, so it is read strictly and told with the line, and changed by lines: an entry is added at the end or taken
-out, and every other byte stays, comments too. What a change made of it is read again and must be what was meant; else it is refused.
+People write in this file, so it is read strictly and told with the line, and a mistake costs the entry that it stands in alone: each is
+read for itself, from its header to the next, also where the file as a whole is no TOML (docs/adr/0275). It is changed by lines: an entry
+is added at the end or taken out, and every other byte stays, comments too. What a change made of it is read again and must be what was
+meant; else it is refused.
 """
 
 from __future__ import annotations
 
 import json
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 from preserve.errors import ConfigError
-from preserve.formats import _plainschedules, toml
+from preserve.formats._scheduleentries import HEADER, ID, MARK, Wrong, as_id, entries, with_comment
 from preserve.formats.times import rfc3339, to_milliseconds
-from preserve.model.schedule import Schedule, Value
+from preserve.model.schedule import Mistake, Schedule, Timetable, Value
+
+__all__ = ["ID", "MEMBERS", "NAME", "add", "encode", "line_of", "parse", "parse_span", "remove", "span"]
 
 NAME = "schedules.toml"
 MAX_SIZE = 64 * 1024 * 1024
 """Bytes."""
 
-ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
-_HEADER = re.compile(r"[ \t]*\[\[[ \t]*schedule[ \t]*\]\][ \t]*(?:#.*)?\r?")
 _TABLE = re.compile(r"[ \t]*\[")
 _INNER = re.compile(r"[ \t]*\[[ \t]*schedule[ \t]*\.")
 _SPAN = re.compile(r"([1-9][0-9]{0,8})([smhdw])")
@@ -56,67 +57,68 @@ def span(seconds: int) -> str:
     return f"{seconds // _UNITS[unit]}{unit}"
 
 
-def parse(text: str) -> tuple[Schedule, ...]:
-    """The schedules in the order of the file. Raises ConfigError naming the line."""
+def parse(text: str) -> Timetable:
+    """The schedules in the order of the file, and its mistakes. A byte that is no UTF-8 is in `text` as `surrogateescape` has it."""
+    text = text.removeprefix(MARK)
     rows = text.split("\n")
-    plain = _plainschedules.entries(text)
-    entries, begins = _any(text, rows) if plain is None else plain
-    seen: set[str] = set()
-    schedules = []
-    for entry, begin in zip(entries, begins, strict=True):
-        schedule = _schedule(_Entry(entry, rows, begin))
-        if schedule.id in seen:
-            _Entry(entry, rows, begin).refuse(f"a second schedule {schedule.id!r}", "id")
-        seen.add(schedule.id)
-        schedules.append(schedule)
-    return tuple(schedules)
-
-
-def _any(text: str, rows: Sequence[str]) -> tuple[list[dict[str, Any]], list[int]]:
-    """The members of each [[schedule]] however it is written, and the row in which each begins."""
-    try:
-        document = toml.loads(text)
-    except tomllib.TOMLDecodeError as problem:
-        where = re.search(r"\(at line (\d+), column \d+\)", str(problem))
-        line = int(where[1]) if where else text.rstrip().count("\n") + 1
-        raise ConfigError(f"{NAME} line {line}: {str(problem).partition(' (at ')[0]}", _HINT) from problem
-    if unknown := document.keys() - {"schedule"}:
-        _refuse(rows, min(unknown), f"unknown: {min(unknown)!r}")
-    entries = document.get("schedule", [])
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        _refuse(rows, "schedule", "a schedule begins with [[schedule]]")
-    begins = [number for number, row in enumerate(rows) if "[[" in row and _HEADER.fullmatch(row)]
-    return entries, begins if len(begins) == len(entries) else [0] * len(entries)
+    mistakes: list[Mistake] = []
+    seen: set[str | None] = set()
+    schedules: list[Schedule] = []
+    for values, begin in entries(text, rows, mistakes, seen):
+        id_ = as_id(values.get("id"))
+        try:
+            if id_ is not None and id_ in seen:
+                raise Wrong(_line(rows, begin, "id"), f"a second schedule {id_!r}")
+            seen.add(id_)
+            schedules.append(_schedule(_Entry(values, rows, begin)))
+        except Wrong as wrong:
+            mistakes.append(Mistake(line=wrong.row + 1, why=wrong.why, id=id_, begin=begin + 1))
+    return Timetable(schedules=tuple(schedules), mistakes=tuple(sorted(mistakes, key=lambda mistake: mistake.line)))
 
 
 def add(text: str, schedule: Schedule) -> str:
-    """The text with one more schedule at its end. Raises ConfigError when it cannot be read, or has that id already."""
+    """The text with one more schedule at its end. Raises ConfigError when that cannot be, or it has that id already."""
     before = parse(text)
+    if schedule.id in {each.id for each in before.schedules} | {mistake.id for mistake in before.mistakes}:
+        raise ConfigError(f"{NAME}: a second schedule {schedule.id!r}")
     grown = text or _BEGINNING
-    grown += ("" if grown.endswith("\n") else "\n") + "\n" + encode(schedule)
-    return _as_meant(grown, (*before, _written(schedule)))
+    entry = encode(schedule)
+    if "\r\n" in text:
+        entry, end = entry.replace("\n", "\r\n"), "\r\n"
+    else:
+        end = "\n"
+    grown += ("" if grown.endswith("\n") else end) + end + entry
+    return _as_meant(grown, (*before.schedules, _written(schedule)), before.mistakes)
 
 
 def remove(text: str, id_: str) -> str:
     """The text without the schedule of that id, and without the comment right above it. Raises ConfigError when that cannot be."""
     before = parse(text)
-    gone = next((schedule for schedule in before if schedule.id == id_), None)
-    if gone is None:
+    begins = {each.line for each in before.schedules if each.id == id_}
+    begins |= {mistake.begin for mistake in before.mistakes if mistake.id == id_}
+    if not begins:
+        if not before.names_all:
+            raise ConfigError(f"there is no schedule {id_!r} that can be read; {before.mistakes[0].message}", _HINT)
         raise ConfigError(f"there is no schedule {id_!r}", "`preserve schedule list` shows them")
-    rows = re.findall(r"[^\n]*\n|[^\n]+", text)
-    start = end = gone.line - 1
-    while start and rows[start - 1].lstrip().startswith("#"):
-        start -= 1
-    if start == 0:
-        start = gone.line - 1  # a comment that opens the file speaks of all of it
-    end += 1
+    if len(begins) > 1:
+        where = " and ".join(map(str, sorted(begins)))
+        raise ConfigError(f"{NAME}: several schedules are called {id_!r}, at lines {where}", "take one out by hand")
+    (line,) = begins
+    mark = text[: len(MARK)] if text.startswith(MARK) else ""
+    rows = re.findall(r"[^\n]*\n|[^\n]+", text.removeprefix(mark))
+    start = with_comment(rows, line - 1) or line - 1  # a comment that opens the file speaks of all of it
+    end = line
     while end < len(rows) and (not _TABLE.match(rows[end]) or _INNER.match(rows[end])):
         end += 1
-    while end > gone.line and end < len(rows) and rows[end - 1].lstrip().startswith("#"):
+    while end > line and end < len(rows) and rows[end - 1].lstrip().startswith("#"):
         end -= 1  # right above the next entry: that one's
     while end == len(rows) and start and not rows[start - 1].strip():
         start -= 1
-    return _as_meant("".join(rows[:start] + rows[end:]), tuple(schedule for schedule in before if schedule.id != id_))
+    return _as_meant(
+        mark + "".join(rows[:start] + rows[end:]),
+        tuple(schedule for schedule in before.schedules if schedule.id != id_),
+        tuple(mistake for mistake in before.mistakes if mistake.id != id_),
+    )
 
 
 def encode(schedule: Schedule) -> str:
@@ -139,9 +141,9 @@ def encode(schedule: Schedule) -> str:
     return "\n".join(lines) + "\n"
 
 
-def line_of(text: str, schedule: Schedule, name: str) -> int:
-    """The line, from 1, in which `name` is set for a schedule; where the schedule begins when it is not found."""
-    return _line(text.split("\n"), max(schedule.line - 1, 0), name) + 1
+def line_of(rows: Sequence[str], schedule: Schedule, name: str) -> int:
+    """The line, from 1, in which `name` is set for a schedule; where the schedule begins when it is not found. `rows` is the whole file."""
+    return _line(rows, max(schedule.line - 1, 0), name) + 1
 
 
 def _value(value: Value) -> str:
@@ -160,14 +162,15 @@ def _written(schedule: Schedule) -> Schedule:
     return replace(schedule, created=to_milliseconds(schedule.created), line=0)
 
 
-def _as_meant(text: str, meant: Sequence[Schedule]) -> str:
-    try:
-        found = parse(text)
-    except ConfigError as problem:
-        raise ConfigError(f"{NAME} cannot be changed safely: {problem.message}", "change it by hand") from problem
-    if tuple(map(_written, found)) != tuple(map(_written, meant)):
-        raise ConfigError(f"{NAME} is written in a way that cannot be changed safely", "change it by hand")
-    return text
+def _as_meant(text: str, schedules: Sequence[Schedule], mistakes: Sequence[Mistake]) -> str:
+    found = parse(text)
+    if tuple(map(_written, found.schedules)) == tuple(map(_written, schedules)) and (
+        [(mistake.id, mistake.why) for mistake in found.mistakes] == [(mistake.id, mistake.why) for mistake in mistakes]
+    ):
+        return text
+    if mistakes:
+        raise ConfigError(f"{NAME} cannot be changed safely: {mistakes[0].message}", "change it by hand")
+    raise ConfigError(f"{NAME} is written in a way that cannot be changed safely", "change it by hand")
 
 
 # ------------------------------------------------------------------------------------------------------------------- reading
@@ -177,17 +180,11 @@ def _line(rows: Sequence[str], begin: int, name: str) -> int:
     """Where `name` is set in the entry that begins at row `begin`, counted from 0."""
     setting = re.compile(rf"[ \t]*[\"']?{re.escape(name)}[\"']?[ \t]*[=.]|[ \t]*\[schedule\.{re.escape(name)}\]")
     for number in range(begin, len(rows)):
-        if number > begin and _HEADER.fullmatch(rows[number]):
+        if number > begin and HEADER.fullmatch(rows[number]):
             break
         if setting.match(rows[number]):
             return number
     return begin
-
-
-def _refuse(rows: Sequence[str], name: str, why: str) -> NoReturn:
-    pattern = re.compile(rf"[ \t]*\[*[ \t]*[\"']?{re.escape(name)}\b")
-    line = next((number for number, row in enumerate(rows) if pattern.match(row)), 0)
-    raise ConfigError(f"{NAME} line {line + 1}: {why}", _HINT)
 
 
 class _Entry:
@@ -200,7 +197,7 @@ class _Entry:
                 self.refuse(f"unknown: {name!r}", name)
 
     def refuse(self, why: str, name: str) -> NoReturn:
-        raise ConfigError(f"{NAME} line {_line(self._rows, self.begin, name) + 1}: {why}", _HINT)
+        raise Wrong(_line(self._rows, self.begin, name), why)
 
     def text(self, name: str) -> str | None:
         value = self._values.get(name)

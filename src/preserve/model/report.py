@@ -260,7 +260,8 @@ class Needed:
 class CapturePage:
     """One capture with everything that was kept of it. `needed` lists some of the `needs` things that its page needs.
 
-    `entered` is the address at which a player enters, None when there is nothing to replay.
+    `entered` is the address at which a player enters, None when there is nothing to replay. `listed` is the list of what it needs and was
+    unchanged.
     """
 
     run: SealedRun
@@ -276,3 +277,4 @@ class CapturePage:
     points: tuple[Point, ...]
     others: int
     entered: str | None
+    listed: Opened | None = None

@@ -50,6 +50,36 @@ class Schedule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Mistake:
+    """What is wrong with schedules.toml, at `line`, from 1. It keeps the entry that begins at line `begin` from running, and no other.
+
+    `id` is what the entry calls itself, None where that cannot be told; without an entry `begin` is 0.
+    """
+
+    line: int
+    why: str
+    id: str | None = None
+    begin: int = 0
+
+    @property
+    def message(self) -> str:
+        return f"schedules.toml line {self.line}: {self.why}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timetable:
+    """What schedules.toml says: the schedules that can be run, in its order, and what is wrong with the rest."""
+
+    schedules: tuple[Schedule, ...] = ()
+    mistakes: tuple[Mistake, ...] = ()
+
+    @property
+    def names_all(self) -> bool:
+        """Whether the id of every entry is known: only then is it known too which schedules are there no more."""
+        return all(mistake.id is not None for mistake in self.mistakes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
     """How far a schedule is. `satisfied` is the latest due time that needs no capture any more; `last` when its last run began.
 

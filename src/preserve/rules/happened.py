@@ -5,12 +5,13 @@ Only differences speak. That a page is still gone, or that a host still does not
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from preserve.model.digest import Event, Kind
-from preserve.model.schedule import Reading, Schedule, Seen
+from preserve.model.schedule import Mistake, Progress, Reading, Schedule, Seen
 from preserve.model.trust import CaptureLine
 from preserve.model.web import Outcome, Verdict
 from preserve.rules import plan
@@ -22,6 +23,9 @@ Differs = Callable[[Seen, CaptureLine], str]
 Where there was no page before, the one that is there now is held against the last one that was; then it is told too that it is the same.
 """
 
+FILE = "schedules.toml"
+"""What is remembered of mistakes in it is remembered under this name, and under `FILE/ID` where an entry has an id."""
+_LINE = re.compile(rf"({re.escape(FILE)}(?:, the entry at)? line) \d+")
 _NO_ANSWER = frozenset({Outcome.FAILED.value, Outcome.REFUSED.value})
 _FINE = frozenset({Verdict.OK.value, Outcome.CAPTURED.value})
 _PAGE = _FINE | {Verdict.MISMATCH.value}
@@ -105,18 +109,35 @@ def at_documents(schedule: Schedule, before: Iterable[Reading], now: Iterable[Re
 
 def at_schedule(schedule: Schedule, before: str, now: str) -> tuple[Event, ...]:
     """An event when a schedule's problem came, went, or became another one; both are empty texts when there is none."""
-    if before == now:
-        return ()
-    return (
-        Event(
-            kind=Kind.PROBLEM if now else Kind.SOLVED,
-            schedule=schedule.id,
-            subject=schedule.id,
-            before=before,
-            after=now,
-            attention=bool(now),
-        ),
+    return () if _same(before, now) else (_problem(schedule.id, before, now),)
+
+
+def at_file(mistakes: Iterable[Mistake], progress: Mapping[str, Progress]) -> tuple[tuple[str, Event], ...]:
+    """What is new about the mistakes in schedules.toml: an event for each entry, by the name under which its problem is remembered."""
+    now: dict[str, str] = {name: "" for name in progress if is_file(name)}
+    for mistake in mistakes:
+        name = FILE if mistake.id is None else f"{FILE}/{mistake.id}"
+        now[name] = "; ".join(filter(None, (now.get(name, ""), mistake.message)))
+    return tuple(
+        (name, _problem(name.removeprefix(f"{FILE}/"), before, problem))
+        for name, problem in now.items()
+        if not _same(before := progress.get(name, Progress()).problem, problem)
     )
+
+
+def is_file(name: str) -> bool:
+    """Whether something is remembered of schedules.toml by this name, and not of a schedule."""
+    return name.partition("/")[0] == FILE
+
+
+def _same(before: str, now: str) -> bool:
+    """Whether two problems are one: that it moved to another line of the file is no news."""
+    return before == now or _LINE.sub(r"\1", before) == _LINE.sub(r"\1", now)
+
+
+def _problem(subject: str, before: str, now: str) -> Event:
+    kind = Kind.PROBLEM if now else Kind.SOLVED
+    return Event(kind=kind, schedule=subject, subject=subject, before=before, after=now, attention=bool(now))
 
 
 def _word(target: Seen | None) -> str:

@@ -21,11 +21,11 @@ _MOST = 120
 """Bars that are drawn; of more runs, some are passed over, the last never."""
 _STYLE = Markup(
     "<style>"
-    "svg{--ink:#1f1e1b;--quiet:#5b5850;--rule:#dedad0;--ok:#2e7d4f;--doubtful:#b7791f;--gone:#9c1c22;--failed:#6b5b95;--never:#8a877f;"
+    "svg{--paper:#fbfaf7;--ink:#1f1e1b;--quiet:#5b5850;--rule:#dedad0;--ok:#2e7d4f;--doubtful:#b7791f;--gone:#9c1c22;--failed:#6b5b95;--never:#8a877f;"
     "font:11px system-ui,sans-serif}"
-    "@media(prefers-color-scheme:dark){svg{--ink:#eae7e1;--quiet:#aca89f;--rule:#373a40;--ok:#5fb887;--doubtful:#efc56f;--gone:#ff8f87;"
+    "@media(prefers-color-scheme:dark){svg{--paper:#17181b;--ink:#eae7e1;--quiet:#aca89f;--rule:#373a40;--ok:#5fb887;--doubtful:#efc56f;--gone:#ff8f87;"
     "--failed:#b9a8e6;--never:#8d8a84}}"
-    ".ok{fill:var(--ok)}.doubtful{fill:var(--doubtful)}.gone{fill:var(--gone)}.failed{fill:var(--failed)}"
+    ".paper{fill:var(--paper)}.ok{fill:var(--ok)}.doubtful{fill:var(--doubtful)}.gone{fill:var(--gone)}.failed{fill:var(--failed)}"
     ".never{fill:none;stroke:var(--never)}.rule{stroke:var(--rule)}text{fill:var(--quiet)}"
     "</style>"
 )
@@ -37,6 +37,7 @@ def drawing(tallies: Sequence[Tally], name: str = "") -> str:
     head = Markup(
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {w} {h}" width="{w}" height="{h}" role="img" aria-labelledby="t d">'
         '<title id="t">{title}</title><desc id="d">{desc}</desc>{style}'
+        '<rect class="paper" width="{w}" height="{h}"/>'
     ).format(w=_WIDTH, h=_HEIGHT, title=title, desc=_description(tallies), style=_STYLE)
     if not tallies:
         return str(
@@ -45,7 +46,12 @@ def drawing(tallies: Sequence[Tally], name: str = "") -> str:
         )
     shown = _thinned(tallies)
     top = max(1, *(tally.cited for tally in shown))
-    parts = [_axis(top), *(_bar(tally, place, len(shown), top) for place, tally in enumerate(shown)), _dates(shown), _legend()]
+    parts = [
+        _axis(top, _caption(len(shown), len(tallies))),
+        *(_bar(tally, place, len(shown), top) for place, tally in enumerate(shown)),
+        _dates(shown),
+        _legend(),
+    ]
     return str(head + Markup("").join(parts) + Markup("</svg>\n"))
 
 
@@ -65,9 +71,14 @@ def _description(tallies: Sequence[Tally]) -> str:
     return f"{runs[0].upper()}{runs[1:]}. After the last, of {last.cited} citations with an address: {states}."
 
 
-def _axis(top: int) -> Markup:
+def _caption(shown: int, count: int) -> str:
+    which = "each run" if shown == count else f"{shown:,} of {count:,} runs, the last among them"
+    return f"Citations with an address, after {which}"
+
+
+def _axis(top: int, caption: str) -> Markup:
     ground = _HEIGHT - _BOTTOM
-    rows = [Markup('<text x="{}" y="18">Citations with an address, after each run</text>').format(_LEFT)]
+    rows = [Markup('<text x="{}" y="18">{}</text>').format(_LEFT, caption)]
     for number in sorted({0, top // 2, top}):
         y = round(ground - (ground - _TOP) * number / top, 1)
         rows.append(

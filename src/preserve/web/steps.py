@@ -26,6 +26,18 @@ class Told:
         return "" if self.step is None else word(self.step)
 
 
+_ORDER = {
+    "gone": "gone",
+    "back": "back",
+    "untold": "not to be compared",
+    "text": "text",
+    "markup": "markup",
+    "noise": "noise",
+    "": "not compared yet",
+}
+"""Kinds of changes, those first that trouble most, and how they are called where they are counted."""
+
+
 def word(step: Step) -> str:
     """The kind of a change as a name for a drawing, or for a list."""
     return "untold" if step.kind is None else step.kind.value
@@ -58,6 +70,15 @@ def told(points: Sequence[Point]) -> tuple[Told, ...]:
             found.append(Told(first=point, last=point, count=1, step=step, links=compares))
         together = True
     return tuple(found)
+
+
+def by_kind(points: Sequence[Point]) -> Iterator[tuple[str, tuple[Point, ...]]]:
+    """The captures that changed something by what it was, those first that trouble most; then those that nobody compared yet."""
+    found: dict[str, list[Point]] = {name: [] for name in _ORDER}
+    for point in points:
+        if point.pair is not None and (name := "" if point.step is None else word(point.step)) in found:
+            found[name].append(point)
+    return ((_ORDER[name], tuple(those)) for name, those in found.items() if those)
 
 
 def _neither(step: Step) -> bool:

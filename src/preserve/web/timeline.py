@@ -31,8 +31,10 @@ _WORDS = {
 }
 
 
-def timeline(points: Sequence[Point], here: tuple[str, int] | None = None) -> Markup:
+def timeline(points: Sequence[Point], here: tuple[str, int] | None = None, *, whole: bool = False) -> Markup:
     """The points in their order, oldest first; `here` is the (run, capture) that the page is about. Empty for less than two.
+
+    `whole`: it stands above those of its parts, and scripts leave it alone.
 
     A mark above the line says that other bytes came than the time before, and where the two were compared, what that comes to: a short one is
     noise, one with gaps markup. Points that would cover each other are one mark, which tells of all of them.
@@ -54,7 +56,7 @@ def timeline(points: Sequence[Point], here: tuple[str, int] | None = None) -> Ma
     marks = [_mark(group[0]) if len(group) == 1 else _several(group) for group in _gathered(placed)]
     end, text = _WIDTH - _EDGE, _HEIGHT - 4
     drawn = (
-        f'<svg class="timeline" viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" height="{_HEIGHT}" role="img" aria-label="{_label(points)}">'
+        f'<svg class="timeline{" whole" if whole else ""}" viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" height="{_HEIGHT}" role="img" aria-label="{_label(points)}">'
         f'<line class="axis" x1="{_EDGE}" x2="{end}" y1="{_LINE}" y2="{_LINE}"/>{"".join(marks)}'
         f'<text x="0" y="{text}">{first:%Y-%m-%d}</text><text x="{_WIDTH}" y="{text}" text-anchor="end">{last:%Y-%m-%d}</text></svg>'
     )

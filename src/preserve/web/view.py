@@ -18,6 +18,7 @@ import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from functools import cache
+from itertools import chain
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
@@ -36,6 +37,8 @@ from preserve.web.report import Site, environment, groups, timeline_path, typed
 
 COMPARING = 1.5
 """Seconds that a page spends on comparing before it comes, and says how much is left."""
+CAPTURES = 60
+"""Of one address, of which a page of its own tells one by one."""
 ROWS = 100
 """Rows of a page: fewer than on the disk, for each is drawn when it is asked for."""
 _STYLES = {render.STYLE: (render.STYLE,), "view.css": ("view.css", "difference.css")}
@@ -95,6 +98,11 @@ class LiveSite(Site):
     def played(self, sequence: int, capture: int) -> str:
         return f"{self.root}replay/{sequence}-{capture}"
 
+    def line_of_time(self, row: Row) -> str:
+        """The page that tells of every capture of a row's address."""
+        assert row.capture is not None, "it was captured"
+        return self.root + timeline_path(row.run.sequence, row.capture.capture)
+
     def sealed(self, run: SealedRun, intact: bool | None) -> Markup:
         """What is said of a run on every row: nothing that only a verification knows, before there was one."""
         if not self.pending:
@@ -112,6 +120,8 @@ class Source(folder.Source, Protocol):
     def line(self, run: int, capture: int) -> CaptureLine: ...
 
     def points(self, run: int, capture: int) -> tuple[tuple[Point, ...], int]: ...
+
+    def every_point(self, run: int, capture: int) -> tuple[Point, ...]: ...
 
 
 class Backing(Protocol):
@@ -353,35 +363,50 @@ class View:
         )
 
     def _timeline(self, asked: Asked, sequence: str, capture: str) -> Answer | None:
-        """The captures of an address compared, as many as there is time for; who asks again gets more of them."""
-        before = self._points(int(sequence), int(capture))
+        """The captures of an address compared, as many as there is time for; who asks again gets more of them.
+
+        Those around the one that was asked for; of many, a page of them by its number. Time that is left is spent on the rest.
+        """
+        number = _number(asked.query.get("page"), 0)
+        before = self._points(int(sequence), int(capture), number)
         if before is None:
             return None
-        self._means.compare_all([one.pair for one in before[0] if one.pair is not None and one.step is None], COMPARING)
+        pairs = dict.fromkeys(one.pair for one in chain(*before) if one.pair is not None and one.step is None)
+        self._means.compare_all(list(pairs), COMPARING)
         with self._backing.lock:
-            found, line = self._points(int(sequence), int(capture)), self._line(int(sequence), int(capture))
+            found, line = self._points(int(sequence), int(capture), number), self._line(int(sequence), int(capture))
             if found is None or line is None:
                 return None
-            points, others = found
+            points, whole = found
             site = self._site(depth=3)
+            address = site.root + timeline_path(int(sequence), int(capture))
             return self._html(
                 site,
                 "timeline.html",
                 points=points,
-                others=others,
+                whole=whole,
+                kinds=tuple(steps.by_kind(whole)),
+                number=number,
+                pages=-(-len(whole) // CAPTURES),
+                size=CAPTURES,
                 here=(line[0], int(capture)),
                 line=line[1],
                 run=next(run for run in site.overview.runs if run.name == line[0]),
                 told=steps.told(points),
                 waiting=steps.waiting(points),
-                more=site.root + timeline_path(int(sequence), int(capture)),
+                address=address,
+                more=f"{address}?page={number}" if number else address,
             )
 
-    def _points(self, sequence: int, capture: int) -> tuple[tuple[Point, ...], int] | None:
-        """The captures of a capture's address, and how many more there are."""
+    def _points(self, sequence: int, capture: int, page: int) -> tuple[Sequence[Point], tuple[Point, ...]] | None:
+        """The captures of a capture's address: those of a page (around it, where that is 0), and all. None where there are none."""
         with self._backing.lock:
             place = self._find(sequence, capture)
-            return None if place is None else self._backing.survey.points(*place)
+            if place is None:
+                return None
+            whole = self._backing.survey.every_point(*place)
+            part = whole[(page - 1) * CAPTURES : page * CAPTURES] if page else self._backing.survey.points(*place)[0]
+            return (part, whole) if part else None
 
     def _replay(self, asked: Asked, sequence: str, capture: str) -> Answer | None:
         with self._backing.lock:

@@ -19,9 +19,12 @@
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const found = page.getElementById("steps");
       if (!answer.ok || !found) return;
-      const drawn = page.querySelector("svg.timeline");
-      const old = document.querySelector("#main svg.timeline");
+      const drawn = page.querySelector("svg.timeline:not(.whole)");
+      const old = document.querySelector("#main svg.timeline:not(.whole)");
       if (drawn && old) old.replaceWith(document.adoptNode(drawn));
+      const known = page.getElementById("known");
+      const before = document.getElementById("known");
+      if (known && before) before.replaceWith(document.adoptNode(known));
       here.replaceWith(document.adoptNode(found));
       const now = Number(found.dataset.left || 0);
       setTimeout(compare, now < left ? 0 : 1000, now, now < left ? 0 : idle + 1);
