@@ -310,7 +310,7 @@ while IFS=$tab read -r name hash; do
   token "$file" "$tmp/begun" "$name" || continue
   if [ -z "$known" ]; then doubted "$file: the root of $name was not given"
   elif [ "$when" -gt $((created + 300)) ]; then fail "$file: taken after the run that begins with it"
-  else ok "$file: begun after $(sed -n 's/^Time stamp: //p' "$tmp/text")"
+  else ok "$file: sealed after $(sed -n 's/^Time stamp: //p' "$tmp/text")"
   fi
 done <"$tmp/starts"
 grep '^timestamps/' "$tmp/files" | grep -v '^timestamps/start-' | sed 's|^timestamps/\(.*\)\.tsr$|\1|' | sort >"$tmp/there"

@@ -121,6 +121,11 @@ def _(archivist: Archivist, _: Path) -> None:
     name_coworkers(archivist)
 
 
+@on_keys("co-workers named, and nothing bounds when", "its time is self-asserted", exit_code=OK, claim=Claim.EVENTS)
+def _(archivist: Archivist, _: Path) -> None:
+    name_coworkers(archivist)
+
+
 @on_keys(
     "a key revoked as compromised by two of three co-workers", "nothing proves that this is older", exit_code=UNESTABLISHED
 )

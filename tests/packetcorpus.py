@@ -12,6 +12,7 @@ import hashlib
 import io
 import json
 import re
+import struct
 import warnings
 import zipfile
 from collections.abc import Callable
@@ -27,7 +28,7 @@ from attacks_by_insiders import JSON_TRICKS
 from attacktools import good, join, split
 from authorities import shared
 from preserve.adapters.packets import aids
-from preserve.formats import gzipmember, lines, manifest, merkle, packet, proof
+from preserve.formats import der, gzipmember, lines, manifest, merkle, packet, proof
 from preserve.formats.timestamp import read as read_token
 from preserve.model.trust import Manifest, SignerEntry, StartToken, TimestampEntry
 from sshpens import P256Pen, SshPen, armor, mpint, strings
@@ -733,6 +734,63 @@ def _(data: bytes) -> bytes:
 ATTACKS.append(PacketAttack(name="compressed entries", says="zip-form", make=lambda: zipped(plain(), zipfile.ZIP_DEFLATED)))
 
 
+def _patched(data: bytes, mark: bytes, offset: int, form: str, value: int, entry: int = 0) -> bytes:
+    """`value` written at `offset` of the header of one entry that begins with `mark`."""
+    place = -1
+    for _ in range(entry + 1):
+        place = data.index(mark, place + 1)
+    changed = bytearray(data)
+    struct.pack_into(form, changed, place + offset, value)
+    return bytes(changed)
+
+
+_LOCAL, _CENTRAL, _END = b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06"
+for _name, _local, _central, _form, _value in (
+    ("an entry that says that it is encrypted", 6, 8, "<H", 1),
+    ("an entry with its sizes behind it", 6, 8, "<H", 8),
+    ("an entry with a name in another encoding", 6, 8, "<H", 0x800),
+    ("an entry that wants ZIP64", 4, 6, "<H", 45),
+    ("an entry far longer than the file", 22, 24, "<L", 0xFFFFFFF0),
+    ("an entry whose length stands elsewhere", 22, 24, "<L", 0xFFFFFFFF),
+):
+
+    @on_zip(_name, "zip-form")
+    def _(data: bytes, rest: tuple[int, int, str, int] = (_local, _central, _form, _value)) -> bytes:
+        local, central, form, value = rest
+        return _patched(_patched(data, _LOCAL, local, form, value), _CENTRAL, central, form, value)
+
+
+@on_zip("two entries over the same bytes", "zip-form")
+def _(data: bytes) -> bytes:
+    return _patched(data, _CENTRAL, 42, "<L", 0, entry=1)
+
+
+@on_zip("a directory that leaves an entry out", "zip-form")
+def _(data: bytes) -> bytes:
+    (count,) = struct.unpack_from("<H", data, data.rindex(_END) + 8)
+    return _patched(_patched(data, _END, 8, "<H", count - 1), _END, 10, "<H", count - 1)
+
+
+@on_zip("a ZIP after the ZIP", "zip-form")
+def _(data: bytes) -> bytes:
+    return data + data
+
+
+@on_zip("a FIFO by its attributes", "zip-form")
+def _(data: bytes) -> bytes:
+    return _patched(data, _CENTRAL, 38, "<L", 0o010644 << 16)
+
+
+@on_packet("a name with a backslash", "unsafe-name")
+def _(files: Packet) -> None:
+    files["keys\\x"] = b"x"
+
+
+@on_packet("a name in Unicode's other form", "zip-form")
+def _(files: Packet) -> None:
+    files["proofs/cafe\u0301"] = b"x"
+
+
 @on_packet("a look-alike letter in a name", "zip-form")
 def _(files: Packet) -> None:
     files["m\u0430nifest.json"] = b"x"
@@ -968,6 +1026,60 @@ def _(files: Packet) -> None:
 @on_stamped("a token whose signature has one bit changed", "token-invalid")
 def _(files: Packet) -> None:
     files["timestamps/a.tsr"] = flipped(files["timestamps/a.tsr"], -5)
+
+
+def _reworked(change: Callable[[list[bytes]], list[bytes]]) -> Callable[[Packet], None]:
+    """The token with the parts of its signed data (version, hashes, what is signed, certificates, signers) changed: none is signed itself."""
+
+    def does(files: Packet) -> None:
+        status, content = der.element(files["timestamps/a.tsr"]).inside(der.SEQUENCE)
+        kind, wrapped = content.inside(der.SEQUENCE)
+        parts = [part.whole for part in wrapped.inside(der.context(0))[0].inside(der.SEQUENCE)]
+        signed = der.encode(der.context(0), der.encode(der.SEQUENCE, *change(parts)))
+        files["timestamps/a.tsr"] = der.encode(der.SEQUENCE, status.whole, der.encode(der.SEQUENCE, kind.whole, signed))
+
+    return does
+
+
+def _inner(whole: bytes) -> bytes:
+    return der.element(whole).content
+
+
+def _with_certificate_of(authority: str) -> Callable[[list[bytes]], list[bytes]]:
+    def change(parts: list[bytes]) -> list[bytes]:
+        held = [part.whole for part in der.elements(_inner(parts[3]))]
+        more = shared(authority).certificate.public_bytes(Encoding.DER)
+        return [*parts[:3], der.encode_set(der.context(0), [*held, more]), parts[4]]
+
+    return change
+
+
+for _name, _says, _exit, _rework in (
+    ("a token with another authority's certificate beside its own", "", 0, _with_certificate_of("b")),
+    ("a token with its signer's certificate twice", "token-invalid", 40, _with_certificate_of("a")),
+    ("a token signed twice", "token-invalid", 40, lambda p: [*p[:4], der.encode(der.SET, _inner(p[4]) * 2)]),
+    ("a token signed by nobody", "token-invalid", 40, lambda p: [*p[:4], der.encode(der.SET)]),
+    ("a token of signed data of a version that is none", "token-invalid", 40, lambda p: [der.encode_integer(9), *p[1:]]),
+    ("a token with one part more", "token-invalid", 40, lambda p: [*p, der.encode(der.SEQUENCE)]),
+):
+    on_stamped(_name, _says, _exit)(_reworked(_rework))
+
+
+@on_stamped("a token with a byte behind it", "token-invalid")
+def _(files: Packet) -> None:
+    files["timestamps/a.tsr"] += b"\n"
+
+
+@on_stamped("a token twice in its file", "token-invalid")
+def _(files: Packet) -> None:
+    files["timestamps/a.tsr"] *= 2
+
+
+@on_stamped("a token with a length in another spelling", "token-invalid")
+def _(files: Packet) -> None:
+    token = files["timestamps/a.tsr"]
+    assert token[1] == 0x82, "a length of two bytes"
+    files["timestamps/a.tsr"] = token[:1] + b"\x83\x00" + token[2:]
 
 
 def on_started(name: str, says: str, exit_code: int = 40) -> Callable[[Callable[[Packet], None]], None]:

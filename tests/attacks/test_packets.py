@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import random
 import shutil
 from collections.abc import Callable
@@ -240,10 +241,39 @@ def test_an_empty_folder_in_a_folder(independent: ModuleType, tmp_path: Path) ->
     assert _agree(independent, tmp_path / "unpacked") == (40, "unlisted-file")
 
 
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda root: (root / "\x1b[2J").mkdir(), "unsafe-name"),
+        (lambda root: (root / "a\nok    all is well").symlink_to("SEAL"), "not-a-file"),
+        (lambda root: Path(os.fsdecode(os.fsencode(root) + b"/\xff")).mkdir(), "unsafe-name"),
+        (lambda root: Path(os.fsdecode(os.fsencode(root) + b"/\xff")).touch(), "unsafe-name"),
+        (lambda root: os.mkfifo(root / "keys" / "x"), "not-a-file"),
+        (lambda root: os.link(root / "SEAL", root.parent / "another"), "not-a-file"),
+        (lambda root: [(root / "SEAL").unlink(), (root / "SEAL").mkdir()], "file-missing"),
+        (lambda root: os.truncate(root / "manifest.json", 1 << 33), "seal-hash"),
+        (lambda root: os.truncate(root / "log/seal.tlog-proof", 1 << 33), "log-proof"),
+        (lambda root: os.truncate(root / "proofs/capture.proof", 1 << 33), "line-proof"),
+    ],
+    ids=["escape", "newline", "folder of no text", "file of no text", "pipe", "second name", "folder", "long", "proof", "line"],
+)
+def test_what_a_folder_can_hold_and_a_zip_cannot(
+    change: Callable[[Path], object], says: str, independent: ModuleType, tmp_path: Path
+) -> None:
+    write(tmp_path / "unpacked", plain())
+    change(tmp_path / "unpacked")
+    code, told = _theirs(independent, tmp_path / "unpacked")
+    assert code == 40
+    for line in told:
+        assert line.isprintable(), "nothing from outside steers the terminal"
+        line.encode()
+    assert _agree(independent, tmp_path / "unpacked") == (40, says)
+
+
 def test_every_code_is_met() -> None:
     """Each word has an attack, but for the one that needs a policy, and each is documented."""
     elsewhere = {"witness-quorum"}
-    assert {attack.says for attack in ATTACKS} == (set(rules.REFUSED) | set(rules.OPEN)) - elsewhere
+    assert {attack.says for attack in ATTACKS if attack.exit} == (set(rules.REFUSED) | set(rules.OPEN)) - elsewhere
     page = (ROOT / "docs/formats/packet.md").read_text(encoding="utf-8")
     rows = [line.split("`")[1] for line in page.splitlines() if line.startswith("| `") and line.count("`") >= 2]
     codes = [*rules.REFUSED, *rules.OPEN]

@@ -67,7 +67,11 @@ def _row(people: People, keyid: str) -> dict[str, object]:
 
 
 def _signers(people: People) -> list[str]:
-    rows = people("reader", "verify", "archive", "--json").lines
+    return _signers_of(people, "archive")
+
+
+def _signers_of(people: People, archive: str) -> list[str]:
+    rows = people("reader", "verify", archive, "--json").lines
     return [row["result"] for row in rows if row.get("claim") == "signer"]
 
 
@@ -97,7 +101,10 @@ def test_a_stolen_key_is_revoked_by_two_of_three(people: People, tmp_path: Path)
     assert (lone.code, "make another first" in lone.stderr) == (3, True)
     people.done("owner", "key", "generate", "--no-passphrase", "--name", "the next")
     lone = people("owner", "key", "enter", "one.txt", "two.txt")
-    assert (lone.code, "1 of the 3 co-workers agreed, and it takes 2" in lone.stderr) == (41, True)
+    assert (lone.code, "1 of the 3 co-workers whom this archive's log names agreed, and it takes 2" in lone.stderr) == (
+        41,
+        True,
+    )
     assert len(list((tmp_path / "archive/events").iterdir())) == 1
 
     sign = f"openssl dgst -sha256 -sign {tmp_path}/cy.key"
@@ -264,3 +271,49 @@ def test_a_key_that_never_signs_alone_does_not_agree(people: People, tmp_path: P
     assert (done.code, "never the only signature" in done.stderr) == (2, True), done.stderr
     assert (tmp_path / "draft.txt").read_bytes() == before
     assert people("dee", "trust", "list").stdout == "", "nor is it anybody's own"
+
+
+@pytest.mark.long
+def test_co_workers_of_another_archive_do_not_make_up_the_number(people: People, tmp_path: Path) -> None:
+    """The owner's own store has them all; whoever else verifies knows those whom the archive's own log names."""
+    owner = next(row["keyid"] for row in people("owner", "key", "list", "--json").lines if row["default"])
+    people.done("owner", "key", "coworkers", "--need", "2", "ann.pem", "bo.pem")
+    shutil.move(tmp_path / "archive", tmp_path / "first")
+    people.capture("page")
+    dee = people.key_of("dee")
+    people.done("owner", "key", "coworkers", "--need", "1", "dee.pem")
+    people.done("owner", "key", "generate", "--no-passphrase", "--name", "the next")
+    first = ("--archive", "first")
+    people.done("owner", "key", "revoke", owner, "--reason", "compromised", "--draft", "mix.txt", *first)
+    for who in ("ann", "dee"):
+        people.done(who, "key", "agree", "mix.txt", "--yes")
+    refused = people("owner", "key", "enter", "mix.txt", *first)
+    assert refused.code == 41, refused.stderr
+    assert "1 of the 2 co-workers whom this archive's log names agreed, and it takes 2" in refused.stderr
+    assert "1 more agreed who is named in your trust store, and not in this log" in refused.stderr
+    assert "still to agree: " in refused.stderr
+    assert _groups(dee) not in refused.stderr.partition("still to agree: ")[2]
+    assert _signers_of(people, "first") == ["pass"]
+    people.done("bo", "key", "agree", "mix.txt", "--yes")
+    people.done("owner", "key", "enter", "mix.txt", *first)
+    assert _signers_of(people, "first") == ["not-checked"]
+
+
+@pytest.mark.long
+def test_whom_no_log_names_counts_for_those_who_trust_them_by_hand(people: People, tmp_path: Path) -> None:
+    owner = next(row["keyid"] for row in people("owner", "key", "list", "--json").lines if row["default"])
+    ann = people("ann", "trust", "list", "--json").lines[0]["keyid"]
+    by_hand = ("trust", "add", "ann.pem", "--coworker", "1", "--fingerprint", ann, "--name")
+    people.done("owner", *by_hand, "owner")
+    people.done("owner", "key", "generate", "--no-passphrase", "--name", "the next")
+    people.done("owner", "key", "revoke", owner, "--reason", "compromised", "--draft", "alone.txt")
+    people.done("ann", "key", "agree", "alone.txt", "--yes")
+    entered = people.done("owner", "key", "enter", "alone.txt")
+    assert "This archive's log names no co-workers: it counts only for those who trust these by hand" in entered.stderr
+    assert _signers(people) == ["pass"]
+    people.done("reader", *by_hand, "Archivist")
+    assert _signers(people) == ["not-checked"]
+
+
+def _groups(keyid: str) -> str:
+    return "-".join(keyid[place : place + 4] for place in range(0, 64, 4))

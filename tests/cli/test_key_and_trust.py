@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,8 @@ from preserve.errors import PreserveError
 from preserve.model.trust import TrustRole
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from running import Run
 
 VKEY = "archive.example/main/log+d2341695+AUSuSC8EmWgrAk9gUm+j6Ch7scBTJbFKV1ilit/4cp3U"
@@ -318,3 +321,96 @@ def test_a_keyring_that_does_not_help_leaves_no_key_unsaid(preserve: Run) -> Non
     assert (done.code, "the keyring does not help" in done.stderr) == (3, True), done.stderr
     (row,) = preserve("key", "list", "--json").lines
     assert f"The key {row['keyid']} was made, with the passphrase that you gave" in done.stderr
+
+
+def _revoked_root(preserve: Run, tmp_path: Path) -> list[str]:
+    make = ("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=A root")
+    subprocess.run([*make, "-keyout", "ca.key", "-out", "ca.pem"], cwd=tmp_path, check=True, capture_output=True)
+    return ["ca.pem", "--tsa"]
+
+
+def _revoked_pem(preserve: Run, tmp_path: Path) -> list[str]:
+    preserve("key", "generate", "--no-passphrase", "--name", "Ann", env={"XDG_CONFIG_HOME": str(tmp_path / "ann")})
+    (tmp_path / "ann.pem").write_text(preserve("key", "export", env={"XDG_CONFIG_HOME": str(tmp_path / "ann")}).stdout)
+    return ["ann.pem"]
+
+
+def _revoked_vkey(preserve: Run, tmp_path: Path) -> list[str]:
+    return [VKEY]
+
+
+def _revoked_witness(preserve: Run, tmp_path: Path) -> list[str]:
+    return [WITNESS]
+
+
+def _revoked_ssh(preserve: Run, tmp_path: Path) -> list[str]:
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "pen"], cwd=tmp_path, check=True)
+    return ["pen.pub"]
+
+
+@pytest.mark.parametrize(
+    ("make", "options"),
+    [
+        (_revoked_pem, []),
+        (_revoked_pem, ["--recovery"]),
+        (_revoked_pem, ["--coworker", "2"]),
+        (_revoked_vkey, []),
+        (_revoked_witness, []),
+        pytest.param(
+            _revoked_ssh, [], marks=pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="ssh-keygen makes the key")
+        ),
+        (_revoked_root, []),
+    ],
+    ids=["operator", "recovery", "coworker", "log", "witness", "cosigner", "tsa"],
+)
+def test_a_revoked_key_is_not_called_trusted_already(
+    preserve: Run, tmp_path: Path, make: Callable[[Run, Path], list[str]], options: list[str]
+) -> None:
+    """Nor is it trusted again under another name."""
+    given = [*make(preserve, tmp_path), *options]
+    asked = preserve("trust", "add", *given, "--name", "one", "--fingerprint", "0" * 64)
+    keyid = asked.stderr.split("Fingerprint")[1].split()[0]
+    assert preserve("trust", "add", *given, "--name", "one", "--fingerprint", keyid).code == 0
+    assert preserve("trust", "revoke", "one", "--reason", "compromised", "--since", "2026-01-02").code == 0
+    listed = preserve("trust", "list").stdout
+    assert "revoked as compromised since 2026-01-02T00:00:00.000Z" in listed
+    told = ""
+    for name in ("one", "two"):
+        again = preserve("trust", "add", *given, "--name", name, "--fingerprint", keyid)
+        told = again.stderr
+        assert again.code == 2, again.stderr
+        assert "this key is revoked as compromised since 2026-01-02T00:00:00.000Z in your trust store (one, " in again.stderr
+        assert "Trusted" not in again.stderr
+    assert preserve("trust", "list").stdout == listed
+    # What the refusal names is the way back.
+    back = told.split("by mistake: ")[1].split(",")[0].split()[1:]
+    assert preserve(*back).code == 0
+    assert preserve("trust", "add", *given, "--name", "two", "--fingerprint", keyid).code == 0
+
+
+def test_a_revoked_key_is_not_trusted_in_another_role(preserve: Run, tmp_path: Path) -> None:
+    (file,) = _revoked_pem(preserve, tmp_path)
+    keyid = fingerprint((tmp_path / file).read_text())
+    add = ("trust", "add", file, "--fingerprint", keyid, "--name", "Ann")
+    assert preserve(*add).code == 0
+    (tmp_path / "handed.toml").write_text(preserve("trust", "export").stdout.replace('"operator"', '"recovery"'))
+    assert preserve("trust", "revoke", "Ann", "--reason", "superseded", "--since", "2026-01-02").code == 0
+    again = preserve(*add, "--recovery")
+    assert (again.code, "revoked as superseded since 2026-01-02" in again.stderr) == (2, True), again.stderr
+    taken = preserve("trust", "import", "handed.toml", "--yes")
+    assert "In your trust store this key is revoked as superseded since 2026-01-02T00:00:00.000Z, and stays so." in taken.stderr
+    assert "Nothing was added." in taken.stderr
+    assert [row["role"] for row in preserve("trust", "list", "--json").lines] == ["operator"]
+
+
+def test_a_revoked_key_that_comes_back_from_a_backup_is_not_pinned_again(preserve: Run, tmp_path: Path) -> None:
+    keyid = preserve("key", "generate", "--no-passphrase", "--name", "Ann").stdout.strip()
+    (tmp_path / "back.pem").write_text(preserve("key", "export", "--private", "--no-passphrase").stdout)
+    assert preserve("trust", "revoke", keyid, "--reason", "compromised", "--since", "2026-01-02").code == 0
+    there = tmp_path / "home" / ".config" / "preserve"
+    shutil.move(there / "keys", tmp_path / "keys")
+    kept = preserve("key", "import", "back.pem")
+    assert kept.code == 0, kept.stderr
+    assert "it stays revoked as compromised since 2026-01-02T00:00:00.000Z in your trust store" in kept.stderr
+    assert "pinned as your own" not in kept.stderr
+    assert [row["reason"] for row in preserve("trust", "list", "--json").lines] == ["compromised"]

@@ -198,7 +198,7 @@ def test_a_sample(preserve: Run, config_home: Path, archive: Archivist, tmp_path
             "sampled: 1 of 7 records was read, picked at random: were one record damaged, 86 in 100 such samples would miss it"
         )
     said = preserve("verify", "archive", "--sample", "10%").stdout
-    assert "Nothing of what was read is altered, missing or forged. It was a SAMPLE" in said
+    assert "Nothing of what was read is altered, missing or forged. It was a SAMPLE" in said.replace("\n", " ")
     assert "every needed claim" not in said
     assert preserve("verify", "archive", "--sample", "10%", "--require", "integrity").code == 41
     assert preserve("verify", "archive", "--sample", "100%", "--require", "integrity").code == 0
@@ -217,3 +217,54 @@ def test_a_sample(preserve: Run, config_home: Path, archive: Archivist, tmp_path
 )
 def test_a_sample_that_is_none(preserve: Run, archive: Archivist, arguments: tuple[str, ...]) -> None:
     assert preserve("verify", "archive", *arguments).code == 2
+
+
+def _said(preserve: Run, *arguments: str) -> str:
+    return preserve("verify", "archive", *arguments).stdout
+
+
+def test_every_mode_says_what_it_read(preserve: Run, config_home: Path, archive: Archivist, tmp_path: Path) -> None:
+    """What is said of the records is true whole, opened, sampled, and sampled and opened."""
+    _pin(config_home, *archive.trusted)
+    whole, opened = _said(preserve), _said(preserve, "--thorough")
+    sampled, both = _said(preserve, "--sample", "10%"), _said(preserve, "--sample", "10%", "--thorough")
+    assert "not checked here, checked at sealing; --thorough opens every record" in whole
+    assert "7 records opened, each a whole WARC record whose digests hold" in opened
+    assert "not checked here, checked at sealing; --thorough, without --sample, opens every record" in sampled
+    assert "sampled: of the 1 record that was read, each a whole WARC record" in both
+    assert "opens every record" not in both
+    assert "SAMPLE" not in whole + opened
+    for said in (sampled, both):
+        assert "It was a SAMPLE: the records that it did not pick were not looked at." in said
+    for said in (whole, opened):
+        assert "Nothing was found altered, missing or forged, and every needed claim is established." in said
+    for said in (whole, opened, sampled, both):
+        assert "no file and no line is missing or added: 3 captures, 4 citations, each of these answered" in said
+        assert "the manifest names no time-stamp authority; the time is self-asserted" in said
+        assert "source: self-asserted. That a site sent this is the word of whoever captured it" in said
+
+
+def test_a_sample_is_called_one_whatever_was_found(
+    preserve: Run, config_home: Path, archive: Archivist, tmp_path: Path
+) -> None:
+    """Also where a claim is not established, and where something is altered: more may be, in what was not looked at."""
+    sample = "It was a SAMPLE: the records that it did not pick were not looked at."
+    unknown = preserve("verify", "archive", "--sample", "10%")
+    assert (unknown.code, sample in unknown.stdout) == (41, True), unknown.stdout
+    _pin(config_home, *archive.trusted)
+    next((tmp_path / "archive" / "runs").glob("*/data/citations.jsonl")).write_bytes(b"{}\n")
+    altered = preserve("verify", "archive", "--sample", "10%")
+    assert (altered.code, sample in altered.stdout) == (40, True), altered.stdout
+
+
+def test_opening_every_record_of_a_run_that_is_altered_offers_nothing_more(
+    preserve: Run, config_home: Path, archive: Archivist, tmp_path: Path
+) -> None:
+    _pin(config_home, *archive.trusted)
+    warc = next((tmp_path / "archive" / "runs" / archive.names[0] / "data").glob("*.warc.gz"))
+    data = bytearray(warc.read_bytes())
+    data[-20] ^= 1
+    warc.write_bytes(data)
+    said = preserve("verify", f"archive/runs/{archive.names[0]}", "--thorough").stdout
+    assert "not shown: not every record is what was sealed, see what fails" in said
+    assert "opens every record" not in said

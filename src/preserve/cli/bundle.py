@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from enum import Enum, auto
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -35,6 +35,13 @@ class _Form(Enum):
     BAG = auto()
 
 
+class _Chosen(NamedTuple):
+    """The key that will sign the bundle, and how it is made ready when there is something to sign."""
+
+    keyid: str
+    open: Callable[[], Signer]
+
+
 @click.command()
 @click.argument("archive", type=click.Path(path_type=Path, file_okay=False), metavar="ARCHIVE")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), metavar="X.wacz", help="Where to write it.")
@@ -46,7 +53,8 @@ class _Form(Enum):
     "--warc", is_flag=True, help="Only the WARC files: into the folder, or into one file where its name ends in .warc.gz."
 )
 @click.option("--bagit", is_flag=True, help="The bundle in a BagIt bag: a folder, or a ZIP where its name ends in .zip.")
-@click.option("--key", metavar="ID", help="The key that signs the bundle [default: your newest].")
+@click.option("--key", metavar="ID|PUB.pem", help="The key that signs the bundle [default: your newest].")
+@click.option("--signer", metavar="CMD", help="What signs with --key, where its private half is elsewhere.")
 @click.option("--passphrase-file", type=click.Path(path_type=Path, dir_okay=False), help="Its first line opens the key.")
 @custody
 def command(
@@ -57,6 +65,7 @@ def command(
     notes: tuple[str, ...],
     urls: tuple[str, ...],
     key: str | None,
+    signer: str | None,
     passphrase_file: Path | None,
     custody: str | None,
     *,
@@ -84,6 +93,7 @@ def command(
     if output.resolve().is_relative_to(archive.resolve()):
         raise UsageError(f"{output} lies in the archive, and nothing else may", "name a place outside it")
     check_custody(archive, custody)
+    chosen = None if warc else _chosen(key, signer, passphrase_file)
     wanted = _wanted(runs, documents, notes, urls)
     form = _Form.WARC if warc else _Form.BAG if bagit else _Form.WACZ
     if (archive / "journal").is_dir():
@@ -100,7 +110,7 @@ def command(
             _say(
                 "What was imported goes along whole, whatever else lies in the same file: single records of it cannot be proven."
             )
-        contents = _write(folder, parts, output, form, lambda: _signer(key, parts, passphrase_file))
+        contents = _write(folder, parts, output, form, chosen)
         gone = Removed(folder).count(parts)
     _tell_rest(report)
     if gone:
@@ -129,27 +139,50 @@ def _wanted(runs: tuple[int, ...], documents: tuple[str, ...], notes: tuple[str,
     return Wanted(runs=frozenset(runs), documents=frozenset(documents), notes=frozenset(notes), urls=frozenset(addresses))
 
 
-def _signer(wanted: str | None, parts: Sequence[RunPart], passphrase_file: Path | None) -> Signer:
-    """The user's own key; a bundle of somebody else's archive is signed for by whoever makes it."""
+def _chosen(wanted: str | None, command: str | None, passphrase_file: Path | None) -> _Chosen:
+    """The user's own key, before anything is read for it. Raises ConfigError when there is none that may sign alone."""
+    from preserve.adapters.clock import SystemClock
     from preserve.adapters.keys import KeyStore
     from preserve.adapters.trust import TrustStore
     from preserve.cli.passphrase import opener
-    from preserve.formats.publickey import Algorithm, fingerprint_groups
+    from preserve.formats.publickey import Algorithm
     from preserve.places import config_folder
-    from preserve.wiring.signing import open_signer, revoked_keys
+    from preserve.wiring.signing import key_of, open_signer, public_file, revoked_keys
 
-    config = config_folder()
-    key = KeyStore(config).signing_key(wanted, revoked=revoked_keys(TrustStore(config)))
-    if key is None:
-        raise ConfigError("there is no key here to sign the bundle with", "make one: preserve key generate")
-    if key.public.algorithm is not Algorithm.ED25519:
-        raise ConfigError("a bundle is signed with an Ed25519 key", "name one with --key; `preserve key list` shows them")
-    if not any(signer.keyid == key.keyid for part in parts for signer in part.manifest.signers):
-        _say(f"The bundle is signed by your key {fingerprint_groups(key.keyid)}, which signed none of its runs.")
-    return open_signer(key, opener(passphrase_file))
+    if command is not None and wanted is None:
+        raise UsageError("--signer needs --key: whose signature does it make?", "--key PUB.pem, or the id of a key")
+    public = None if wanted is None else public_file(wanted)
+    found = None
+    if public is None or command is None:
+        store = KeyStore(config_folder())
+        named = wanted if public is None else public.keyid
+        found = store.signing_key(named, revoked=revoked_keys(TrustStore(config_folder())))
+        if found is None:
+            raise ConfigError("there is no key here to sign the bundle with", "make one: preserve key generate")
+        public = found.public
+    if public.algorithm is Algorithm.ML_DSA_65:
+        raise ConfigError(
+            "a bundle has one signature, and ML-DSA-65 is never the only one",
+            "name an Ed25519 or a P-256 key with --key; `preserve key list` shows them",
+        )
+    if command is not None:
+        return _Chosen(public.keyid, lambda: key_of(wanted, None, SystemClock(), _say, opener(passphrase_file), command))
+    own = found
+    assert own is not None, "it was looked up"
+    return _Chosen(public.keyid, lambda: open_signer(own, opener(passphrase_file)))
 
 
-def _write(folder: Folder, parts: Sequence[RunPart], output: Path, form: _Form, signer: Callable[[], Signer]) -> Contents:
+def _opened(chosen: _Chosen | None, parts: Sequence[RunPart]) -> Signer:
+    """A bundle of somebody else's archive is signed for by whoever makes it."""
+    from preserve.formats.publickey import fingerprint_groups
+
+    assert chosen is not None, "a key was chosen for what is signed"
+    if not any(signer.keyid == chosen.keyid for part in parts for signer in part.manifest.signers):
+        _say(f"The bundle is signed by your key {fingerprint_groups(chosen.keyid)}, which signed none of its runs.")
+    return chosen.open()
+
+
+def _write(folder: Folder, parts: Sequence[RunPart], output: Path, form: _Form, chosen: _Chosen | None) -> Contents:
     from preserve.adapters import handover
     from preserve.flows import bundle
 
@@ -161,9 +194,9 @@ def _write(folder: Folder, parts: Sequence[RunPart], output: Path, form: _Form, 
         with handover.new_folder(output) as place:
             return bundle.write_warcs(folder, parts, handover.FolderSink(place))
     if form is _Form.WACZ:
-        return _write_wacz(folder, parts, output, now, signer())
+        return _write_wacz(folder, parts, output, now, _opened(chosen, parts))
     name = f"{output.name.removesuffix('.zip')}.wacz"
-    pen = signer()
+    pen = _opened(chosen, parts)
     if output.name.endswith(".zip"):
         with handover.scratch(output) as place:
             contents = _write_wacz(folder, parts, place / name, now, pen)

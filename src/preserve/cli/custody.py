@@ -147,7 +147,7 @@ def _text(check: EventCheck) -> Iterator[str]:
 def _stamped(check: EventCheck) -> str:
     from preserve.formats.times import rfc3339
 
-    return f"; stamped, existed by {rfc3339(check.existed_by)}" if check.existed_by else ""
+    return f"; stamped, existed by {rfc3339(check.existed_by)}" if check.existed_by else "; its time is self-asserted"
 
 
 def _json(check: EventCheck) -> str:

@@ -15,15 +15,17 @@ from preserve.formats.printable import printable
 from preserve.model.finding import Claim, Finding, Report, Result
 
 _ENDINGS = {
-    ExitCode.DONE: "Nothing is altered, missing or forged, and every needed claim is established.",
+    ExitCode.DONE: "Nothing was found altered, missing or forged, and every needed claim is established.",
     ExitCode.ALTERED: "ALTERED, MISSING OR FORGED: see the claims that fail. Do not rely on what they name.",
     ExitCode.UNESTABLISHED: "Nothing was found altered, but a needed claim is NOT ESTABLISHED: see what is needed and not established.",
 }
-_SAMPLED = "Nothing of what was read is altered, missing or forged. It was a SAMPLE: the other records were not looked at."
+_SAMPLED = "It was a SAMPLE: the records that it did not pick were not looked at."
+_ALL_READ_IS_SOUND = "Nothing of what was read is altered, missing or forged."
 _SOME = "time: self-asserted. Authorities vouch for some of the runs only: not-after says for which."
+_SOURCE = "source: self-asserted. That a site sent this is the word of whoever captured it; verification cannot show it."
 _TIMES = {
     "self-asserted": "time: self-asserted. When this was made rests on the signer's word; no authority vouches for it.",
-    "stamped": "time: stamped. Time-stamp authorities vouch for when this existed.",
+    "stamped": "time: stamped. The authorities named under not-after vouch that this existed by then.",
 }
 
 
@@ -49,9 +51,15 @@ def wrapped(line: str, width: int, below: int = 18) -> str:
         return line
     import textwrap
 
-    indent = " " * (below if line.startswith("  ") else 0)
+    label = line[:below] if line.startswith("  ") else ""
     return textwrap.fill(
-        line, max(width, 40), subsequent_indent=indent, drop_whitespace=True, break_long_words=False, break_on_hyphens=False
+        line[len(label) :],
+        max(width, 40),
+        initial_indent=label,
+        subsequent_indent=" " * len(label),
+        drop_whitespace=True,
+        break_long_words=False,
+        break_on_hyphens=False,
     )
 
 
@@ -88,7 +96,13 @@ def text_lines(report: Report, path: Path, *, verbose: bool, quiet: bool, timed:
     if timed:
         some = not report.stamped and any(f.claim is Claim.NOT_AFTER and f.result is Result.PASS for f in report.findings)
         yield _SOME if some else _TIMES[report.time]
-    yield _SAMPLED if report.sampled and report.exit_code is ExitCode.DONE else _ENDINGS[report.exit_code]
+        yield _SOURCE
+    done = report.exit_code is ExitCode.DONE
+    yield (
+        f"{_ALL_READ_IS_SOUND if done else _ENDINGS[report.exit_code]} {_SAMPLED}"
+        if report.sampled
+        else _ENDINGS[report.exit_code]
+    )
     if report.refusal:
         yield f"{'REFUSED' if report.exit_code is ExitCode.ALTERED else 'NOT ESTABLISHED'} {report.refusal}"
 

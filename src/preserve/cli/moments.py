@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import reduce
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from preserve.model.trust import TrustedKey
 
 
 def moment(_: click.Context, __: click.Parameter, value: str | None) -> datetime | None:
@@ -27,3 +34,15 @@ why_revoked = click.option(
     help="it is merely not used any more, or it may be in other hands",
 )
 """What a revocation says beside its moment."""
+
+
+def revocation(entries: Iterable[TrustedKey]) -> str:
+    """What these entries of a key say of its revocation, the worst of them, in words; "" where none revokes it."""
+    from preserve.formats.times import rfc3339
+    from preserve.model.trust import worse
+
+    said = [(key.revoked_at, key.reason) for key in entries if key.revoked_at is not None and key.reason is not None]
+    if not said:
+        return ""
+    since, reason = reduce(worse, said)
+    return f"revoked as {reason} since {rfc3339(since)}"

@@ -12,7 +12,7 @@ import click
 
 from preserve.cli import whicharchive
 from preserve.cli.custodyoptions import signing
-from preserve.cli.moments import moment, why_revoked
+from preserve.cli.moments import moment, revocation, why_revoked
 from preserve.cli.trustfiles import export, import_
 from preserve.errors import ExitCode
 from preserve.formats.counted import counted
@@ -101,6 +101,8 @@ def add(
     if role is not None and entry.role != role:
         raise UsageError(f"this is a key of role {entry.role}, not {role}")
     click.echo(f"Fingerprint  {fingerprint_groups(entry.keyid)}", err=True)
+    store = TrustStore(config_folder())
+    _check_not_revoked(store, entry)
     if fingerprint is not None:
         given = "".join(char for char in fingerprint.lower() if char not in "-: ")
         if entry.ssh is not None and fingerprint.startswith("SHA256:"):
@@ -118,7 +120,7 @@ def add(
     elif not click.confirm("Is it the same that its owner told you by another way?", default=False, err=True):
         click.echo("Nothing was added.", err=True)
         return ExitCode.UNESTABLISHED
-    _add(TrustStore(config_folder()), entry, valid_from, valid_until)
+    _add(store, entry, valid_from, valid_until)
     return ExitCode.DONE
 
 
@@ -156,12 +158,11 @@ def list_(as_json: bool) -> None:
                 row["threshold"] = key.threshold
             click.echo(json.dumps(row))
         else:
-            limits = [f"{name.replace('_', ' ')} {moment}" for name, moment in times.items() if moment]
-            limits += [f"it takes {key.threshold}"] if key.threshold else []
+            said = [f"{name.replace('_', ' ')} {when}" for name, when in times.items() if when and name != "revoked_at"]
+            said += [f"it takes {key.threshold}"] if key.threshold else []
+            said += [gone] if (gone := revocation((key,))) else []
             click.echo(fingerprint_groups(key.keyid))
-            click.echo(
-                f"  {key.role:<8}  {printable(key.name)}, {', '.join(limits)}" + (f" ({key.reason})" if key.reason else "")
-            )
+            click.echo(f"  {key.role:<8}  {printable(key.name)}, {', '.join(said)}")
             if key.vkey:
                 click.echo(f"            {printable(key.vkey)}")
             if key.ssh:
@@ -257,6 +258,23 @@ def accept_rollback(
 
 for more in (import_, export):
     command.add_command(more)
+
+
+def _check_not_revoked(store: TrustStore, entry: TrustedKey) -> None:
+    """Refuse a key that the store says is revoked, in whatever role and under whatever name: who holds it may be a thief."""
+    from preserve.errors import UsageError
+    from preserve.formats.printable import printable
+
+    same = [key for key in store.trusted_keys() if key.keyid == entry.keyid]
+    said = revocation(same)
+    if not said:
+        return
+    named = "; ".join(sorted({f"{printable(key.name)}, {key.role}" for key in same if key.revoked_at is not None}))
+    back = f"preserve trust remove {entry.keyid}" if len(same) == 1 else f"take its {len(same)} entries out of {store.path}"
+    raise UsageError(
+        f"this key is {said} in your trust store ({named}), and adding it does not change that",
+        f"if it was revoked by mistake: {back}, then add it",
+    )
 
 
 def _add(store: TrustStore, entry: TrustedKey, since: datetime | None, until: datetime | None) -> None:

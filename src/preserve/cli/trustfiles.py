@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from preserve.cli.custodyoptions import record, said, say, settle, signing, tell_of
+from preserve.cli.moments import revocation
 from preserve.errors import ConfigError, ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ def import_(
     """Take keys into trust from a file that somebody else hands over: their trust.toml, or what `preserve trust export` printed.
 
     Each key that is new here is shown with its fingerprint, what it would be trusted for and when its signatures count, and taken only when
-    you say so. Keys that you trust already stay as they are. A key that is revoked in FILE is taken as revoked.
+    you say so. Keys that you trust already stay as they are, and those that you revoked stay revoked. A key that is revoked in FILE is
+    taken as revoked.
 
     With --archive the archive's log says from then on who took which keys into trust, when and why. It binds nobody else to trust them.
     """
@@ -80,7 +82,11 @@ def import_(
         here = pinned(one, known)
         for line in _shown(one, known, here):
             say(line)
-        if here is None and (yes or click.confirm("  Is this its owner's own fingerprint, and do you trust it?", err=True)):
+        if (
+            here is None
+            and not _is_revoked_here(one, known)
+            and (yes or click.confirm("  Is this its owner's own fingerprint, and do you trust it?", err=True))
+        ):
             taken.append(replace(one, added=now))
     if not taken:
         say("Nothing was added.")
@@ -147,8 +153,11 @@ def _shown(key: TrustedKey, known: Sequence[TrustedKey], here: TrustedKey | None
     for what, moment in (("counts from", key.valid_from), ("counts until", key.valid_until)):
         if moment is not None:
             yield f"  {what} {rfc3339(moment)}"
-    if key.revoked_at is not None:
-        yield f"  revoked at {rfc3339(key.revoked_at)} as {key.reason}"
+    if said := revocation((key,)):
+        yield f"  {said}, by this file"
+    if _is_revoked_here(key, known):
+        yield f"  In your trust store this key is {revocation(old for old in known if old.keyid == key.keyid)}, and stays so."
+        return
     if here is not None:
         same = _limits(here) == _limits(key) and here.name == key.name
         other = "" if same else "; your entry stays as it is, and says something else of it: preserve trust list"
@@ -157,6 +166,11 @@ def _shown(key: TrustedKey, known: Sequence[TrustedKey], here: TrustedKey | None
     if same_name := [old for old in known if old.name == key.name]:
         roles = ", ".join(sorted({old.role for old in same_name}))
         yield f"  You trust another key under this name ({roles})."
+
+
+def _is_revoked_here(key: TrustedKey, known: Sequence[TrustedKey]) -> bool:
+    """Whether taking this entry would trust again, in whatever role, a key that this user's own store has revoked."""
+    return key.revoked_at is None and any(old.keyid == key.keyid and old.revoked_at is not None for old in known)
 
 
 def _limits(key: TrustedKey) -> tuple[object, ...]:

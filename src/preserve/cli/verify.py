@@ -43,7 +43,9 @@ FOUND = {
     metavar="CLAIM",
     help="Exit 41 unless this claim passes too; repeatable. One of: " + ", ".join(Claim) + ".",
 )
-@click.option("--thorough", is_flag=True, help="Open every record as well: gzip, WARC header, block and payload digests.")
+@click.option(
+    "--thorough", is_flag=True, help="Open every record that is read, too: gzip, WARC header, block and payload digests."
+)
 @click.option(
     "--sample",
     metavar="N%",
@@ -108,7 +110,7 @@ def check_lists(archive: Path) -> Report:
     from preserve.flows.measure import LISTS
 
     click.echo(
-        f"Verified: seals, log and lists, not every record; preserve verify {printable(str(archive))} reads all of it.",
+        f"Checked first: seals, log and lists, not every record; preserve verify {printable(str(archive))} reads all of it.",
         err=True,
     )
     return check(archive, sample=LISTS)

@@ -220,8 +220,8 @@ class Events:
         if self._history is not None:
             check.findings += rules.judge_entry(said, check.document, self._history, check.subject)
         if not check.altered and check.known:
-            proven = f"; stamped, existed by {rfc3339(check.existed_by)}" if check.existed_by else ""
-            detail = f"{words.describe(said)} ({check.signed}{proven})"
+            proven = f"stamped, existed by {rfc3339(check.existed_by)}" if check.existed_by else "its time is self-asserted"
+            detail = f"{words.describe(said)} ({check.signed}; {proven})"
             check.findings.append(passed(Claim.EVENTS, check.subject, detail))
         elif not check.altered:
             check.findings.append(unchecked(Claim.EVENTS, check.subject, words.describe(said)))

@@ -200,7 +200,8 @@ def _read_small(folder: Folder, at: str, entries: Iterable[Entry]) -> tuple[dict
                 sealed[name] = folder.read(entry.path, limit)
             except FormatError:
                 sealed[name] = b""
-                findings.append(failed(Claim.INTEGRITY, entry.path, f"altered: longer than {limit} bytes", code="seal-hash"))
+                code = "log-proof" if name == PROOF else "seal-hash"
+                findings.append(failed(Claim.INTEGRITY, entry.path, f"altered: longer than {limit} bytes", code=code))
     return sealed, findings
 
 
@@ -422,7 +423,7 @@ def _conclude(check: RunCheck, manifest: Manifest, samples: Mapping[str, content
             passed(
                 Claim.COMPLETENESS,
                 check.subject,
-                f"nothing is missing or added: {counted(manifest.captures.count, 'capture')}, {counted(manifest.citations.count, 'citation')}, each answered{open_end}",
+                f"no file and no line is missing or added: {_counts(check, manifest)}{open_end}",
             )
         )
     if foreign := sum(entry.role is Role.FOREIGN for entry in manifest.files):
@@ -433,17 +434,18 @@ def _conclude(check: RunCheck, manifest: Manifest, samples: Mapping[str, content
             )
         )
     if Claim.STRUCTURE not in failing:
-        check.findings.append(
-            passed(
-                Claim.STRUCTURE,
-                check.subject,
-                f"{counted(records, 'record')} opened, each a whole WARC record whose digests hold",
-            )
-            if check.thorough and not samples and Claim.INTEGRITY not in failing
-            else unchecked(
-                Claim.STRUCTURE, check.subject, "not checked here, checked at sealing; --thorough opens every record"
-            )
-        )
+        check.findings.append(_structure(check, samples, records - removed, altered=Claim.INTEGRITY in failing))
+
+
+def _counts(check: RunCheck, manifest: Manifest) -> str:
+    """What the lists hold; and, where their lines were read, that each citation is answered."""
+    captures = manifest.captures
+    bad = [f"{number} {how}" for number, how in ((captures.failed, "failed"), (captures.refused, "refused")) if number]
+    made = counted(captures.count, "capture") + (f" ({', '.join(bad)})" if bad else "")
+    made += f", {counted(manifest.citations.count, 'citation')}"
+    if not manifest.citations.count or (check.sample is not None and check.sample.lists_alone):
+        return made
+    return f"{made}, each of these answered by a capture or a reason"
 
 
 def _integrity(
@@ -455,14 +457,28 @@ def _integrity(
         return unchecked(Claim.INTEGRITY, check.subject, said, code="sampled")
     every = "every other byte" if removed else "every byte"
     if not samples:
-        return passed(
-            Claim.INTEGRITY,
-            check.subject,
-            f"{every} is what was signed: {counted(files, 'file')}, {counted(records, 'record')}, {counted(size, 'byte')}",
-        )
+        whole = f"{counted(files, 'file')}, {counted(records, 'record')}, {counted(size, 'byte')}"
+        gone = f", {counted(removed, 'record')} of them removed" if removed else ""
+        return passed(Claim.INTEGRITY, check.subject, f"{every} is what was signed: {whole}{gone}")
     read = sum(found.read for found in samples.values())
     rest = "; the other files were read whole, and are what was signed"
     return unchecked(Claim.INTEGRITY, check.subject, f"sampled: {content.sampled(read, records)}{rest}", code="sampled")
+
+
+def _structure(check: RunCheck, samples: Mapping[str, content.Sampled], records: int, *, altered: bool) -> Finding:
+    """What was found in the `records` that were not removed, where nothing in them is wrong."""
+    hold = "each a whole WARC record whose digests hold"
+    if check.thorough and altered:
+        return unchecked(Claim.STRUCTURE, check.subject, "not shown: not every record is what was sealed, see what fails")
+    if check.thorough and samples:
+        read = sum(found.read for found in samples.values())
+        said = f"sampled: of the {counted(read, 'record')} that {'was' if read == 1 else 'were'} read, {hold}; the others were not opened"
+        return unchecked(Claim.STRUCTURE, check.subject, said)
+    if check.thorough:
+        said = f"{counted(records, 'record')} opened, {hold}" if records else "there is no record of its own to open"
+        return passed(Claim.STRUCTURE, check.subject, said)
+    how = "--thorough, without --sample," if samples else "--thorough"
+    return unchecked(Claim.STRUCTURE, check.subject, f"not checked here, checked at sealing; {how} opens every record")
 
 
 def judge_log(

@@ -42,6 +42,10 @@ _HARMLESS_FLAGS: Final = _UTF8 | _DESCRIPTOR | 0x6
 _ENTRY: Final = b"PK\x01\x02"
 _EXTRAS: Final = frozenset({0x0001, 0x5455, 0x5855, 0x7855, 0x7875, 0x000A})
 """ZIP64, and the times and owners that archivers add."""
+_KIND: Final = 0o170000
+_PLAIN: Final = 0o100000
+_FOLDER: Final = 0o040000
+"""What Unix archivers say that an entry is, in the upper half of its attributes."""
 _NAME = re.compile(r"(?!/)[^\x00-\x1f\x7f\\:]{1,1000}")
 
 
@@ -152,7 +156,7 @@ def _directory(data: bytes, count: int, problems: list[tuple[str, str]]) -> Iter
             raise FormatError("ZIP: the directory is damaged")
         fields = _CENTRAL.unpack_from(data, place)
         flags, method, crc, packed, size, name_length, extra_length, comment_length, disk = (*fields[3:5], *fields[7:14])
-        at = fields[16]
+        attributes, at = fields[15:]
         place += _CENTRAL.size
         raw = data[place : place + name_length]
         extra = data[place + name_length : place + name_length + extra_length]
@@ -164,6 +168,8 @@ def _directory(data: bytes, count: int, problems: list[tuple[str, str]]) -> Iter
         if comment_length:
             problems.append((name, "it has a comment, which nothing vouches for"))
         problems += [(name, why) for why in _oddities(name, flags, method, extra, disk)]
+        if attributes >> 16 & _KIND not in {0, _PLAIN, _FOLDER}:
+            problems.append((name, "by its attributes no plain file: unpacked it becomes a link or a device"))
         entry = ZipEntry(name=name, method=method, start=0, packed=packed, size=size, crc32=crc)
         yield _Central(entry=entry, at=at, flags=flags)
     if place != len(data):

@@ -25,6 +25,7 @@ from preserve.rules.verify_signed import distrust
 SUBJECT = "bundle"
 SHOWN = 10
 _UNSIGNED = frozenset({wacz.PACKAGE, wacz.DIGEST})
+_NOBODY = "nobody signed it: identity not established"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +87,7 @@ def judge_signature(
         if ours:
             yield failed(Claim.COMPLETENESS, wacz.DIGEST, "missing: the bundle's signature was taken away")
         else:
-            yield unchecked(Claim.SIGNER, SUBJECT, "nobody signed it: identity not established", needed=True)
+            yield unchecked(Claim.SIGNER, SUBJECT, _NOBODY, needed=True)
         return
     if digest.sha256 != package_sha256 or digest.path != wacz.PACKAGE:
         yield failed(
@@ -98,7 +99,7 @@ def judge_signature(
         if ours:
             yield failed(Claim.COMPLETENESS, wacz.DIGEST, "missing: the bundle's signature was taken away")
         else:
-            yield unchecked(Claim.SIGNER, SUBJECT, "nobody signed it: identity not established", needed=True)
+            yield unchecked(Claim.SIGNER, SUBJECT, _NOBODY, needed=True)
         return
     if signed.hash != f"sha256:{package_sha256}":
         yield failed(Claim.INTEGRITY, wacz.DIGEST, f"forged: the signature is over another {wacz.PACKAGE}")
@@ -130,7 +131,8 @@ def _judge_binding(
         )
         return
     message = digest.statement.encode("utf-8")
-    signer = next((key for key in keys if key.algorithm is Algorithm.ED25519 and key.verify(message, digest.signature)), None)
+    may = (key for key in keys if key.algorithm is not Algorithm.ML_DSA_65)  # never the only signature
+    signer = next((key for key in may if key.verify(message, digest.signature)), None)
     if signer is None:
         yield failed(
             Claim.INTEGRITY, wacz.DIGEST, "forged: the signer's statement is not signed by a key that lies in the bundle"
@@ -169,7 +171,10 @@ def judge_index(
         yield failed(Claim.STRUCTURE, "indexes", f"{counts[1] - SHOWN} more lines lead to no such capture")
     if not counts[0]:
         return
-    what = f"{counts[0]} captures are not in it, and players do not find them; the first: {missing[0][:300].decode('ascii', 'replace')}"
+    are = "capture is" if counts[0] == 1 else "captures are"
+    what = (
+        f"{counts[0]} {are} not in it, and players find none of that; the first: {missing[0][:300].decode('ascii', 'replace')}"
+    )
     yield failed(Claim.STRUCTURE, "indexes", what) if ours else unchecked(Claim.STRUCTURE, "indexes", what)
 
 
@@ -178,11 +183,10 @@ def conclude(findings: Sequence[Finding], resources: Sequence[Resource], *, ours
     failing = {finding.claim for finding in findings if finding.result == "fail"}
     if not failing & {Claim.INTEGRITY, Claim.COMPLETENESS}:
         size = wacz.total(resources)
-        yield passed(
-            Claim.INTEGRITY,
-            SUBJECT,
-            f"every entry is what {wacz.PACKAGE} lists: {counted(len(resources), 'entry')}, {counted(size, 'byte')}",
-        )
+        what = f"every entry is what {wacz.PACKAGE} lists: {counted(len(resources), 'entry')}, {counted(size, 'byte')}"
+        if any(finding.claim is Claim.SIGNER and finding.detail == _NOBODY for finding in findings):
+            what += "; nobody signed that list, so whoever changes an entry can change it too"
+        yield passed(Claim.INTEGRITY, SUBJECT, what)
     if not ours:
         why = "made with another tool: nothing in it was sealed, so that nothing shows whether it is whole"
         yield unchecked(Claim.COMPLETENESS, SUBJECT, why)

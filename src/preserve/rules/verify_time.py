@@ -66,10 +66,10 @@ def judge_times(manifest: Timed, stamps: Mapping[str, Stamp], now: datetime, at:
     ]
     if not named and not ends:
         findings.append(
-            unchecked(Claim.NOT_AFTER, subject, "no authority was asked for a time-stamp; the time is self-asserted")
+            unchecked(Claim.NOT_AFTER, subject, "the manifest names no time-stamp authority; the time is self-asserted")
         )
     if not manifest.start_tokens:
-        findings.append(unchecked(Claim.NOT_BEFORE, subject, "no start token was taken"))
+        findings.append(unchecked(Claim.NOT_BEFORE, subject, "the manifest names no start token"))
     return Times(findings=tuple(findings), existed_by=min(honest.values(), default=None))
 
 
@@ -102,7 +102,9 @@ def _judge_end(path: str, stamp: Stamp, manifest: Timed, at: str, *, named: bool
             code="token-time",
         )
     return passed(
-        Claim.NOT_AFTER, at + path, f"existed by {rfc3339(stamp.time)}, says {stamp.authority} under {stamp.under}{added}"
+        Claim.NOT_AFTER,
+        at + path,
+        f"the seal existed by {rfc3339(stamp.time)}, says {stamp.authority} under {stamp.under}{added}",
     )
 
 
@@ -126,7 +128,7 @@ def _judge_start(manifest: Timed, stamps: Mapping[str, Stamp], at: str) -> Itera
             )
         else:
             yield passed(
-                Claim.NOT_BEFORE, at + path, f"begun after {rfc3339(stamp.time)}, says {stamp.authority} under {stamp.under}"
+                Claim.NOT_BEFORE, at + path, f"sealed after {rfc3339(stamp.time)}, says {stamp.authority} under {stamp.under}"
             )
 
 

@@ -77,4 +77,4 @@ def _date(time: int) -> datetime:
 
 
 def _when(time: int) -> str:
-    return f" at {rfc3339(_date(time))}" if time else ", and does not say when"
+    return f" at {rfc3339(_date(time))} by its own clock" if time else ", and does not say when"

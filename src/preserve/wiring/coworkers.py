@@ -25,10 +25,10 @@ from preserve.formats.agreement import Draft
 from preserve.formats.publickey import Algorithm, fingerprint_groups
 from preserve.formats.times import to_milliseconds
 from preserve.model.event import Agreement, Coworkers, KeyChange, Statement
-from preserve.model.trust import LogLink, Revocation, SignerEntry, TrustedKey, worse
+from preserve.model.trust import LogLink, Revocation, SignerEntry, TrustedKey, TrustRole, worse
 from preserve.places import config_folder
 from preserve.ports import Signer
-from preserve.rules.keychain import Keychain, pinned_circles
+from preserve.rules.keychain import Circle, Keychain, pinned_circles
 from preserve.wiring.options import PassphraseOf, Tell
 from preserve.wiring.recording import Desk, RecordOptions, desk
 from preserve.wiring.signing import key_of, open_signer, public_file, revoked_keys
@@ -125,12 +125,17 @@ def enter(options: RecordOptions, drafts: Sequence[Draft], tell: Tell, passphras
         coming = _statement(opened, body, (opened.signer,))
         # Whoever revoked it in their own store already asks whether the others would obey.
         keys = [replace(key, revoked_at=None, reason=None) if key.keyid == body.keyid else key for key in trust.trusted_keys()]
+        named = _circle_of(_chain(opened, keys), body.keyid) is not None
+        if named:  # those of another archive, in this user's store, would speak here for nobody else
+            keys = [replace(key, threshold=None) if key.role is TrustRole.COWORKER else key for key in keys]
         before = _chain(opened, keys)
         if isinstance(body, KeyChange) and _is_stated(before, body):
             return "the log says so already"
         chain = _chain(opened, keys, coming)
         if coming.log.size_before not in chain.agreed:
-            return _lacking(chain, body)
+            return _lacking(chain, body, frozenset(key.keyid for key in keys if key.role is TrustRole.COWORKER))
+        if not named:
+            tell("This archive's log names no co-workers: it counts only for those who trust these by hand, as you do.")
         if isinstance(body, KeyChange) and body.reason is Revocation.COMPROMISED and body.since is not None:
             with suppress(ConfigError):  # a key that this user does not trust needs no revoking here
                 trust.revoke(body.keyid, body.since, Revocation.COMPROMISED)
@@ -155,8 +160,14 @@ def _conclude(trust: TrustStore, body: KeyChange | Coworkers, done: Recorded, be
         trust.revoke(body.keyid, body.since or done.statement.created, Revocation.SUPERSEDED)
 
 
-def _lacking(chain: Keychain, body: KeyChange | Coworkers) -> str:
-    """Why it would not be obeyed."""
+def _circle_of(chain: Keychain, keyid: str) -> Circle | None:
+    """The co-workers whom the log names for the owner of this key."""
+    owner = next((key for key in chain.trusted if key.keyid == keyid), None)
+    return None if owner is None else chain.circles.get(owner.name)
+
+
+def _lacking(chain: Keychain, body: KeyChange | Coworkers, pinned: frozenset[str]) -> str:
+    """Why it would not be obeyed; `pinned` are the co-workers in the user's own store, of whatever archive."""
     owner = next((key for key in chain.trusted if key.keyid == body.keyid), None)
     circle = None if owner is None else chain.circles.get(owner.name) or pinned_circles(chain.trusted).get(owner.name)
     if owner is None:
@@ -168,10 +179,16 @@ def _lacking(chain: Keychain, body: KeyChange | Coworkers) -> str:
     if isinstance(body, KeyChange) and body.since and circle.since and circle.since >= body.since:
         return "the co-workers were named after the key may have come into other hands: whom the thief may have named cannot say so"
     agreed = {one.keyid for one in body.agreed}
-    return (
-        f"{len(agreed & circle.members)} of the {len(circle.members)} co-workers agreed, and it takes {circle.threshold} whose keys"
-        " were not given up"
+    whom = "" if circle.named is None else " whom this archive's log names"
+    why = (
+        f"{len(agreed & circle.members)} of the {len(circle.members)} co-workers{whom} agreed, and it takes {circle.threshold}"
     )
+    why += " whose keys were not given up"
+    if circle.named is not None and (others := agreed & pinned - circle.members):
+        are = "who is" if len(others) == 1 else "who are"
+        why += f". {len(others)} more agreed {are} named in your trust store, and not in this log: only you would follow them"
+    missing = ", ".join(fingerprint_groups(keyid) for keyid in sorted(circle.members - agreed))
+    return f"{why}; still to agree: {missing}" if missing else why
 
 
 def _is_stated(chain: Keychain, body: KeyChange) -> bool:
