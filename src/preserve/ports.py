@@ -18,6 +18,7 @@ from preserve.model.page import Extract
 from preserve.model.run import CitationRow, Counts, RunIdentity, Source
 from preserve.model.schedule import Begun, Progress, Reading, Seen
 from preserve.model.tree import Entry
+from preserve.model.unchanged import PageList
 from preserve.model.web import Capture, Exchange, Original, Payload, Record, Requisite, Stored, Target
 from preserve.model.witness import Submitted
 
@@ -125,6 +126,14 @@ class Journal(Protocol):
         """Enter what came of a target, and its records."""
         ...
 
+    def unlisted(self, most: int, after: int = -1) -> tuple[PageList, ...]:
+        """Pages `after` that target with unchanged requisites whose list is not written, with about `most` of these in all."""
+        ...
+
+    def list_unchanged(self, lists: Sequence[PageList], records: Sequence[Stored]) -> None:
+        """Enter lists that were written; `records` end with theirs, in this order."""
+        ...
+
     def need(self, target: Target, needed: Iterable[Requisite], most: int) -> tuple[int, int]:
         """Enter what a target needs, no more than `most` for its page; how many are new to the run, how many were left out."""
         ...
@@ -171,8 +180,8 @@ class Journal(Protocol):
 class Originals(Protocol):
     """The bodies that the archive's sealed runs hold."""
 
-    def find(self, entity_sha256: str, body_sha256: str) -> Original | None:
-        """A record that was just seen to be there, whole, with this very body; None when there is none.
+    def find(self, entity_sha256: str, body_sha256: str, url: str) -> Original | None:
+        """A record that was just seen to be there, whole, with this very body, that of `url` first; None when there is none.
 
         The entity is the body without its chunk framing: by its hash runs list it, and where there is no framing both are one.
 
@@ -398,6 +407,22 @@ class Turnstile(Protocol):
         """Give a place back; with `unused` also the moment that came with it."""
         ...
 
+    def rest(self, host: str, seconds: float) -> None:
+        """That host is to be left alone for so long, whoever was about to ask."""
+        ...
+
+    def resting(self, host: str) -> float:
+        """The seconds for which that host is still to be left alone."""
+        ...
+
+    def work(self, now: bool) -> None:
+        """Say whether this process has something to do, other than to wait for hosts that are to be left alone."""
+        ...
+
+    def others_work(self) -> bool:
+        """Whether another process has something to do; to be asked by one that has not."""
+        ...
+
 
 class Workers(Protocol):
     """Several processes doing the same kind of work."""
@@ -454,6 +479,10 @@ class ScheduleMemory(Protocol):
 
         Targets that this run did not find, and that were not held back from it, are forgotten.
         """
+        ...
+
+    def note(self, problems: Iterable[tuple[str, Event]]) -> None:
+        """Remember by name what the events say stands in the way now, and let them be told; one that says that nothing does forgets the name."""
         ...
 
     def keep(self, schedules: Iterable[str]) -> None:

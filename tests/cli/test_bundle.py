@@ -70,7 +70,7 @@ def test_whole_runs_go_along_byte_for_byte(shelf: Shelf, whole: Path, verified: 
     assert all(item.compress_type == zipfile.ZIP_STORED for item in zipfile.ZipFile(whole).infolist())
     report = verified(whole)
     assert report.exit_code == 0, failing(report)
-    assert "nothing is missing or added" in told(report, Claim.COMPLETENESS)
+    assert "no file and no line is missing or added" in told(report, Claim.COMPLETENESS)
 
 
 def test_a_page_for_each_citation(whole: Path) -> None:
@@ -364,6 +364,19 @@ def test_duplicate_entries(first: bool, whole: Path, tmp_path: Path, verified: C
     assert report.exit_code == 40
 
 
+@pytest.mark.parametrize("kind", [0o120777, 0o010644, 0o020666], ids=["link", "pipe", "device"])
+def test_an_entry_that_unpacks_as_no_file(kind: int, whole: Path, tmp_path: Path, verified: Callable[[Path], Report]) -> None:
+    """What it holds is as listed; unpacked, it leads to whatever those bytes name."""
+    with zipfile.ZipFile(whole) as source, zipfile.ZipFile(tmp_path / "x.wacz", "w") as made:
+        for place, about in enumerate(source.infolist()):
+            made_of = zipfile.ZipInfo(about.filename)
+            made_of.external_attr = (kind if place == 2 else 0o100644) << 16
+            made.writestr(made_of, source.read(about))
+    report = verified(tmp_path / "x.wacz")
+    assert "by its attributes no plain file" in told(report, Claim.INTEGRITY)
+    assert report.exit_code == 40
+
+
 @pytest.mark.parametrize("where", ["before", "after", "between"])
 def test_bytes_that_belong_to_no_entry(where: str, whole: Path, tmp_path: Path, verified: Callable[[Path], Report]) -> None:
     data = whole.read_bytes()
@@ -419,6 +432,7 @@ def test_foreign_bundles(whole: Path, tmp_path: Path, verified: Callable[[Path],
         report = verified(foreign(tmp_path / "x.wacz", whole, signed=signed))
         assert report.exit_code == 41, failing(report)
         assert ("UNKNOWN KEY" if signed else "nobody signed it") in told(report, Claim.SIGNER)
+        assert ("nobody signed that list" in told(report, Claim.INTEGRITY)) is not signed
     altered = repack(tmp_path / "y.wacz", changed_warc(unpack(tmp_path / "x.wacz")))
     assert verified(altered).exit_code == 40
     broken = foreign(tmp_path / "x.wacz", whole, signed=True)

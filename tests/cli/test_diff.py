@@ -238,7 +238,7 @@ def test_an_altered_record_is_never_shown(diff: Run, home: Path, tmp_path: Path)
     assert "1911" not in done.stdout
     other = diff("diff", altered, TWO, "--json")
     assert other.code == 0, "what was read is what was sealed"
-    assert "Verified: seals, log and lists, not every record" in other.stderr
+    assert "Checked first: seals, log and lists, not every record" in other.stderr
     other = diff("diff", altered, TWO, "--json", "--verify")
     assert other.code == 40, "the archive is not what was sealed; what is intact is shown"
     assert other.lines[0]["change"] == "gone"

@@ -95,7 +95,7 @@ def test_when_it_was(tmp_path: Path) -> None:
     roots = attacks_on_tokens.roots(tmp_path / "the roots")
     good, output = _sh(_WHEN, run, "", roots)
     assert good
-    for sentence in ("a: SEAL existed by ", "b: SEAL existed by ", "a: begun after ", "b: begun after "):
+    for sentence in ("a: SEAL existed by ", "b: SEAL existed by ", "a: sealed after ", "b: sealed after "):
         assert sentence in output
     assert _sh(_NOTHING_ELSE, run, "")[0]
     tokens = run / "timestamps"

@@ -18,7 +18,7 @@ import pytest
 from warcio.archiveiterator import ArchiveIterator
 
 from running import Finished, Run, whole_line
-from sites import AnyHostSite, Handler, Reply, Request, page, respond, text
+from sites import AnyHostSite, Handler, Reply, Request, page, raw, respond, text
 
 
 def args(site: AnyHostSite, *more: str | Path) -> tuple[str | Path, ...]:
@@ -77,6 +77,36 @@ def test_retry_after_delays_the_whole_host_and_nobody_else(preserve: Run, site: 
     assert preserve("verify", "archive").code == 0
 
 
+@pytest.mark.parametrize("robots", ["record", "obey"])
+def test_a_long_robots_txt_is_read_to_its_end(preserve: Run, site: AnyHostSite, robots: str) -> None:
+    rules = "".join(f"Disallow: /*{number:x}*.cgi$\n" for number in range(18_000))
+    site.route("/robots.txt", text(f"User-agent: *\n{rules}Disallow: /private\n"))
+    told = ("--robots", robots, "--no-probe", "--json", "--delay", "0")
+    urls = [
+        word for number in range(6) for word in ("--url", f"http://a.example/{'private' if number % 2 else 'open'}/{number}")
+    ]
+    done = preserve("capture", "--connect-to", site.connect_to, *told, *urls)
+    found = lines_of(done)
+    private = [line for url, line in found.items() if "private" in url]
+    assert {line["outcome"] for url, line in found.items() if "open" in url} == {"captured"}
+    assert {line["outcome"] for line in private} == {"captured" if robots == "record" else "refused"}
+    said = "robots.txt asks not to fetch it"
+    assert all(said in (line["signals"] if robots == "record" else line["reason"]) for line in private)
+
+
+@pytest.mark.long
+def test_a_redirect_that_asks_to_be_followed_later_is(preserve: Run, site: AnyHostSite) -> None:
+    diary = Diary()
+    onward = [("Location", "http://b.example/there"), ("Retry-After", "2")]
+    leads = respond(b"", status="302 Found", fields=onward)
+    site.otherwise(diary.timed(lambda request, _: Reply(pieces=[leads]) if request.target == "/here" else page(request)))
+    done = preserve(*args(site, "--delay", "0", "--url", "http://a.example/here", "--url", "http://b.example/"))
+    assert done.code == 0, done.stderr
+    ((led,), (own, came)) = diary.times["a.example"], diary.times["b.example"]
+    assert came - led >= 2
+    assert own - led < 1, "the other host's own pages do not wait"
+
+
 def test_a_rest_too_long_is_told_and_not_waited_for(preserve: Run, site: AnyHostSite) -> None:
     site.otherwise(lambda request: busy("429 Too Many Requests", ("Retry-After", "3600")))
     began = time.monotonic()
@@ -100,6 +130,35 @@ def test_a_host_that_always_asks_to_be_left_alone_is_left_alone(preserve: Run, s
     assert {line["reason"] for line in given_up} == {
         "the host was given up before this address was asked: it answered 429 to 8 addresses and asks to be left alone"
     }
+
+
+def test_a_host_that_closes_every_connection_is_left_alone(preserve: Run, site: AnyHostSite) -> None:
+    site.route("/", page, host="b.example")
+    site.otherwise(raw())
+    urls = [word for number in range(30) for word in ("--url", f"http://a.example/{number}")]
+    done = preserve(*args(site, "--delay", "0", "--per-host", "1", *urls, "--url", "http://b.example/"))
+    found = lines_of(done)
+    assert len(site.served) == 2 * 8 + 1, "each once more"
+    assert found.pop("http://b.example/")["outcome"] == "captured"
+    assert {line["outcome"] for line in found.values()} == {"failed"}
+    told = [line["reason"] for line in found.values() if not line["hops"]]
+    assert len(told) == 30 - 8
+    assert set(told) == {
+        "the host was given up before this address was asked: for 8 addresses it closed the connection without an answer"
+    }
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("answers", [7, 8])
+def test_a_host_that_answers_now_and_then_is_not_given_up(preserve: Run, site: AnyHostSite, answers: int) -> None:
+    """One answer, whatever it is, between those that close the connection."""
+    site.otherwise(raw())
+    for number in range(answers - 1, 30, answers):
+        site.route(f"/{number}", page)
+    urls = [word for number in range(30) for word in ("--url", f"http://a.example/{number}")]
+    done = preserve(*args(site, "--delay", "0", "--per-host", "1", *urls))
+    assert [line["outcome"] for line in lines_of(done).values()].count("captured") == 30 // answers
+    assert len(site.served) == 2 * 30 - 30 // answers
 
 
 @pytest.mark.long

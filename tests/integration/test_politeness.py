@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import signal
 import socket
 import subprocess
@@ -11,12 +12,14 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
+from email.utils import formatdate
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from warcio.archiveiterator import ArchiveIterator
 
+from preserve.rules.partition import part_of
 from running import Run
 from sites import AnyHostSite, Handler, Reply, Request, page, redirect, respond, text, wait_until
 
@@ -257,6 +260,124 @@ def test_processes_that_share_a_run_keep_the_limits_together(preserve: Run, site
     assert watch.most["common.example"] == 1
     assert min(watch.distances("common.example")) > 0.08
     assert watch.most_of_all <= 5
+
+
+_LEADING = tuple(f"http://h{number}.example/" for number in range(8))
+_COMMON = tuple(f"http://common.example/own{number}" for number in range(2))
+
+
+def leads_to_a_busy_one(site: AnyHostSite, watch: Watch, seconds: int, *, date: bool = False) -> list[str]:
+    """Pages of eight hosts, of both processes, that lead to a ninth; and two of its own. Who comes there first is told when to come back."""
+    comes = itertools.count()
+
+    def answer(request: Request) -> Reply:
+        if next(comes):
+            return page(request)
+        now, then = (formatdate(time.time() + more, usegmt=True) for more in (0, seconds))
+        told = [("Date", now), ("Retry-After", then if date else f"{seconds}")]
+        return Reply(pieces=[respond(b"not now\n", status="429 Too Many Requests", fields=told)])
+
+    for number in range(8):
+        site.route("/", redirect(f"http://common.example/{number}"), host=f"h{number}.example")
+        site.route(f"/{number}", watch.over(answer), host="common.example")
+    for number in range(2):
+        site.route(f"/own{number}", watch.over(answer), host="common.example")
+    return [*_LEADING, *_COMMON]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("workers", "date"), [("1", False), ("2", False), ("2", True)], ids=["one process", "seconds", "date"])
+def test_what_one_request_is_told_of_a_host_is_obeyed_by_all(
+    preserve: Run, site: AnyHostSite, watch: Watch, workers: str, date: bool
+) -> None:
+    urls = leads_to_a_busy_one(site, watch, 3, date=date)
+    told = ("--delay", "0.2", "--robots", "ignore", "--workers", workers)
+    done = preserve(*args(site, urls, *told))
+    assert done.code == 0, done.stderr
+    assert {line["status"] for line in done.lines[:-1]} == {200}
+    first, *others = watch.began["common.example"]
+    assert len(others) == 10
+    assert min(others) - first >= 3
+    assert min(watch.distances("common.example")) > 0.18
+    assert preserve("verify", "archive").code == 0
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_who_has_nothing_else_to_do_waits_while_another_process_works(
+    preserve: Run, config_home: Path, site: AnyHostSite, watch: Watch, workers: str
+) -> None:
+    """One process has two addresses of a busy host, and no patience; the other one is at work all the while."""
+    (config_home / "preserve").mkdir(exist_ok=True)
+    (config_home / "preserve" / "config.toml").write_text("[capture]\npatience = 0\n")
+    comes = itertools.count()
+    busy = respond(b"not now\n", status="503 Busy", fields=[("Retry-After", "2")])
+    site.otherwise(watch.over(lambda request: page(request) if next(comes) else Reply(pieces=[busy]), seconds=0.1))
+    urls = [f"http://h0.example/{number}" for number in range(2)]
+    work = [f"http://h1.example/slow?{number}" for number in range(16)]
+    for url in work:
+        site.route("/" + url.rpartition("/")[2], watch.over(page, seconds=0.25), host="h1.example")
+    assert part_of("h0.example", 2) != part_of("h1.example", 2)
+    told = ("--delay", "0", "--per-host", "1", "--robots", "ignore", "--no-requisites", "--workers", workers)
+    done = preserve(*args(site, urls + work, *told))
+    assert done.code == 0, done.stderr
+    assert {line["status"] for line in done.lines[:-1]} == {200}
+    first, *others = watch.began["h0.example"]
+    assert len(others) == 2
+    assert min(others) - first >= 2
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("what", ["robots.txt", "requisites"])
+def test_what_a_robots_txt_or_a_requisite_is_told_is_obeyed_by_all(
+    preserve: Run, site: AnyHostSite, watch: Watch, what: str
+) -> None:
+    """Pages of hosts of both processes need something of one host, or lead there; it is busy at first."""
+    comes = itertools.count()
+
+    def answer(request: Request) -> Reply:
+        if next(comes):
+            return text(_ROBOTS)(request) if request.target == "/robots.txt" else text("p {}", media_type="text/css")(request)
+        return Reply(pieces=[respond(b"not now\n", status="503 Busy", fields=[("Retry-After", "2")])])
+
+    site.route("/robots.txt", text(_ROBOTS))
+    for number in range(8):
+        site.route(f"/{number}.css", watch.over(answer), host="common.example")
+        needs = text(f'<link rel="stylesheet" href="http://common.example/{number}.css">', media_type="text/html")
+        leads = redirect(f"http://common.example/{number}.css")
+        site.route("/", needs if what == "requisites" else leads, host=f"h{number}.example")
+    if what == "robots.txt":
+        site.route("/robots.txt", watch.over(answer), host="common.example")
+    robots = "ignore" if what == "requisites" else "obey"
+    done = preserve(*args(site, list(_LEADING), "--delay", "0.1", "--robots", robots, "--workers", "2"))
+    assert done.code == 0, done.stderr
+    first, *others = watch.began["common.example"]
+    assert len(others) >= 8
+    assert min(others) - first >= 2
+
+
+@pytest.mark.long
+def test_a_signal_ends_the_waiting_of_all_for_what_one_process_was_told(
+    preserve: Run, config_home: Path, tmp_path: Path, site: AnyHostSite, watch: Watch
+) -> None:
+    (config_home / "preserve").mkdir(exist_ok=True)
+    (config_home / "preserve" / "config.toml").write_text("[capture]\npatience = 100\n")
+    urls = leads_to_a_busy_one(site, watch, 60)
+    told = args(site, urls, "--delay", "0.2", "--robots", "ignore", "--workers", "2")
+    running = subprocess.Popen(
+        [sys.executable, "-m", "preserve", *told], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    wait_until(lambda: len(site.served) == 8 + 1)
+    began = time.monotonic()
+    running.send_signal(signal.SIGTERM)
+    printed, said = running.communicate(timeout=60)
+    assert (running.returncode, printed) == (130, ""), said
+    assert time.monotonic() - began < 5
+    assert len(watch.began["common.example"]) == 1
+    done = preserve(*args(site, [], "--delay", "0", "--robots", "ignore", "--workers", "2", "--resume"))
+    assert done.code == 0, done.stderr
+    assert sorted(line["url"] for line in done.lines[:-1]) == sorted(urls)
+    assert preserve("verify", "archive").code == 0
 
 
 def test_more_processes_than_requests_are_not_started(preserve: Run, site: AnyHostSite, watch: Watch) -> None:

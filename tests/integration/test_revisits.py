@@ -194,20 +194,20 @@ def test_runs_that_are_gone_are_forgotten(preserve: Run, site: AnyHostSite, tmp_
     runs = tmp_path / "archive" / "runs"
     names = sorted(path.name for path in runs.iterdir())
     (line,) = lines(runs / names[0])
-    index = PayloadIndex(tmp_path / "archive" / "index", runs, worth=1024)
+    index = PayloadIndex(tmp_path / "archive" / "index", runs)
     index.update(names)
-    found = index.find(line["payload_sha256"], line["payload_sha256"])
+    found = index.find(line["payload_sha256"], line["payload_sha256"], "http://a.example/a")
     assert found is not None
     assert found.url == "http://a.example/a"
     index.update(names[1:])
-    assert index.find(line["payload_sha256"], line["payload_sha256"]) is None
+    assert index.find(line["payload_sha256"], line["payload_sha256"], "http://a.example/a") is None
     lose_list = runs / names[0] / "data" / "captures.jsonl"
     lose_list.write_bytes(b"not what it was\n")
     index.update(names)
-    assert index.find(line["payload_sha256"], line["payload_sha256"]) is None
+    assert index.find(line["payload_sha256"], line["payload_sha256"], "http://a.example/a") is None
     index.close()
     with pytest.raises(StoreError):
-        PayloadIndex(tmp_path / "nowhere" / "at all", runs, worth=1024)
+        PayloadIndex(tmp_path / "nowhere" / "at all", runs)
 
 
 @pytest.mark.parametrize(("first", "last"), [(1, 3), (3, 1)])

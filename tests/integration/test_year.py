@@ -37,7 +37,7 @@ DEATHS = {60: (2, 7), 120: (6, 3), 215: (4, 30), 300: (8, 12)}
 """On which day which host (that of this page) is dead, for how many days."""
 BESIDE = 2300
 """Bytes that may be kept of an answer beside a body that is new: what was asked, when, what came, and the lines that are signed."""
-HEAVY_DAYS = 25
+HEAVY_DAYS, TINY_DAYS = 25, 41
 CLOCKS_CHANGE = {date(2026, 3, 29), date(2026, 10, 25)}
 
 
@@ -190,8 +190,8 @@ def told(year: Year, hook: Hook, day: date, kinds: dict[str, str], words: dict[s
 
 
 @contextmanager
-def scheduled(site: AnyHostSite, tmp_path: Path, config_home: Path) -> Iterator[tuple[Hook, Clockwork]]:
-    """A schedule for `paper.txt`, every night, that tells a webhook what it finds."""
+def scheduled(site: AnyHostSite, tmp_path: Path, config_home: Path, *more: str) -> Iterator[tuple[Hook, Clockwork]]:
+    """A schedule for `paper.txt`, every night, that tells a webhook what it finds; with `more` options."""
     with webhook() as hook, Clockwork(tmp_path) as clockwork:
         folder = config_home / "preserve"
         folder.mkdir()
@@ -199,7 +199,7 @@ def scheduled(site: AnyHostSite, tmp_path: Path, config_home: Path) -> Iterator[
         (folder / "config.toml").write_text(f'[[notify]]\nname = "hook"\nwebhook = "{hook.url}"\nsecret_file = "hook.secret"\n')
         added = clockwork(
             datetime(2026, 2, 28, 20, tzinfo=UTC), "schedule", "add", "--cron", "30 2 * * *", "--timezone", "Europe/Berlin",
-            "paper.txt", "--connect-to", site.connect_to, "--delay", "0", "--no-timestamp",
+            "paper.txt", "--connect-to", site.connect_to, "--delay", "0", "--no-timestamp", *more,
         )  # fmt: skip
         assert added.code == 0, added.stderr
         yield hook, clockwork
@@ -237,6 +237,36 @@ def test_nights_at_the_weights_of_real_pages(site: AnyHostSite, tmp_path: Path, 
     assert stored < fresh + BESIDE * answers
     assert stored < sent / 10
     assert kept["revisit"] > 0.8 * answers
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("world", "days", "most"), [(Web, TINY_DAYS, 8.0), (HeavyWeb, HEAVY_DAYS, 2.0)], ids=["tiny pages", "real weights"]
+)
+def test_nights_that_list_what_is_unchanged(
+    site: AnyHostSite, tmp_path: Path, config_home: Path, world: type[Web], days: int, most: float
+) -> None:
+    """The same nights with a line for each requisite that is as it was; `most` times what was new is what they may leave."""
+    web, year, paper = world(site, seed=7), Year(archive=tmp_path / "archive"), tmp_path / "paper.txt"
+    paper.write_text(document(web.pages))
+    with scheduled(site, tmp_path, config_home, "--list-unchanged") as (hook, clockwork):
+        live(year, web, site, hook, clockwork, paper, days)
+        end = datetime.combine(web.today, datetime.min.time(), UTC) + timedelta(hours=20)
+        assert clockwork(end, "verify", year.archive, "--thorough").code == 0
+    kept, later = kinds(year.archive, year.nights[1:]), year.nights[1:]
+    listed = sum(
+        json.loads(row).get("unchanged", 0)
+        for night in later
+        for row in (year.archive / "runs" / night.run / "data" / "captures.jsonl").read_text().splitlines()
+    )
+    stored, fresh, sent, answers = (
+        sum(getattr(night, what) for night in later) for what in ("stored", "fresh", "sent", "answers")
+    )
+    print(
+        f"{len(year.nights)} runs; {stored=} {fresh=} {sent=} {answers=}, {kept}, {listed=}; {stored / fresh:.2f} times what was new"
+    )
+    assert listed > 0.1 * answers
+    assert stored < most * fresh
 
 
 def kinds(archive: Path, nights: list[Night]) -> Counter[str]:

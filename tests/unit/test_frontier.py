@@ -16,6 +16,7 @@ from preserve.errors import StoreError
 from preserve.flows.frontier import Frontier
 from preserve.flows.pursuit import Slot
 from preserve.model.web import Target
+from preserve.rules.retry import Again
 
 
 class Turns:
@@ -192,9 +193,13 @@ def test_a_cancelled_hop_gives_its_slot_on() -> None:
 class Gate:
     """A turnstile that fails where it is told to, and counts who is inside."""
 
-    def __init__(self, *, fails: str = "") -> None:
+    def __init__(self, *, fails: str = "", room: int = 100) -> None:
         self.fails = fails
+        self.room = room
         self.inside: Counter[str] = Counter()
+        self.rests: dict[str, float] = {}
+        self.worked: list[bool] = []
+        self.others = False
         self.given_back: list[bool] = []
 
     def _used(self, what: str) -> None:
@@ -203,6 +208,8 @@ class Gate:
 
     def enter(self, host: str) -> float | None:
         self._used("enter")
+        if self.inside[host] >= self.room:
+            return None
         self.inside[host] += 1
         return 0.0
 
@@ -214,6 +221,22 @@ class Gate:
         self._used("leave")
         self.inside[host] -= 1
         self.given_back.append(unused)
+
+    def work(self, now: bool) -> None:
+        self._used("work")
+        self.worked.append(now)
+
+    def others_work(self) -> bool:
+        self._used("others")
+        return self.others
+
+    def rest(self, host: str, seconds: float) -> None:
+        self._used("rest")
+        self.rests[host] = time.monotonic() + seconds
+
+    def resting(self, host: str) -> float:
+        self._used("resting")
+        return max(0.0, self.rests.get(host, 0.0) - time.monotonic())
 
 
 def _gated(gate: Gate, hosts: str = "", *, per_host: int = 1, concurrency: int = 1, delay: float = 0) -> Frontier:
@@ -272,6 +295,7 @@ def test_a_slot_that_fails_to_be_released_is_released_all_the_same() -> None:
         frontier = _gated(Gate(fails="leave"), "a")
         assert frontier.poll() is not None
         slot = Slot(frontier, "a", LoopClock())
+        assert await slot.begin()
         with pytest.raises(StoreError):
             slot.release()
         slot.release()
@@ -287,9 +311,9 @@ def test_who_is_kept_from_asking_again_gives_the_place_back_once(how: str, delay
         gate = Gate()
         frontier = _gated(gate, "a", per_host=2, concurrency=2, delay=delay)
         assert frontier.poll() is not None
-        await frontier.begin("a")
-        gate.inside["a"] += 1  # somebody else's
         slot = Slot(frontier, "a", LoopClock())
+        assert await slot.begin()
+        gate.inside["a"] += 1  # somebody else's
 
         async def ask_again() -> None:
             try:
@@ -306,6 +330,228 @@ def test_who_is_kept_from_asking_again_gives_the_place_back_once(how: str, delay
         (end,) = await asyncio.gather(task, return_exceptions=True)
         assert isinstance(end, asyncio.CancelledError if how == "cancelled" or delay else StoreError)
         assert (frontier.busy, gate.inside["a"]) == (0, 1)
+
+    asyncio.run(scene())
+
+
+async def _cancelled(task: asyncio.Task[bool]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def test_who_did_not_get_through_the_turnstile_takes_nobody_out_of_it() -> None:
+    """One of this process is inside; others of it wait before it, were handed out or come back from a rest, and end there."""
+
+    async def scene() -> None:
+        gate = Gate(room=1)
+        frontier = _gated(gate, "aaaaa", per_host=4, concurrency=4)
+        inside, before, bad, resting = (Slot(frontier, "a", LoopClock()) for _ in range(4))
+        assert all(frontier.poll() is not None for _ in range(4))
+        assert await inside.begin()
+        waiting = asyncio.create_task(before.begin())
+        await asyncio.sleep(0)
+        await _cancelled(waiting)
+        assert gate.inside["a"] == 1
+        before.release()
+        bad.unused()
+        bad.release()  # its address could not be read
+        assert gate.inside["a"] == 1
+        hop = asyncio.create_task(frontier.enter("a"))
+        await asyncio.sleep(0)
+        await _cancelled(hop)
+        assert gate.inside["a"] == 1
+        waiting = asyncio.create_task(resting.begin())
+        await asyncio.sleep(0)
+        frontier.hurry()
+        assert await asyncio.wait_for(waiting, 1) is False, "it is asked when the run is resumed"
+        assert (frontier.busy, gate.inside["a"]) == (1, 1)
+        inside.release()
+        assert (frontier.busy, gate.inside["a"]) == (0, 0)
+
+    asyncio.run(scene())
+
+
+def test_who_comes_back_from_a_rest_and_is_cancelled_was_not_inside() -> None:
+    async def scene() -> None:
+        gate = Gate()
+        frontier = _gated(gate, "ab", concurrency=2)
+        first, second = Slot(frontier, "a", LoopClock()), Slot(frontier, "b", LoopClock())
+        assert frontier.poll() is not None
+        assert frontier.poll() is not None
+        assert await first.begin()
+        assert await second.begin()
+        rest = asyncio.create_task(frontier.rest("a", 0.01))
+        await asyncio.sleep(0)
+        assert await frontier.enter("c")
+        gate.inside["a"] += 1  # another process's
+        await asyncio.sleep(0.05)
+        assert not rest.done(), "the run has no place for it"
+        await _cancelled(rest)
+        assert gate.inside == {"a": 1, "b": 1, "c": 1}
+        second.release()
+        frontier.leave("c")
+        assert frontier.busy == 0
+
+    asyncio.run(scene())
+
+
+def test_who_is_cancelled_while_its_moment_comes_leaves_the_turnstile() -> None:
+    class Late(Gate):
+        def enter(self, host: str) -> float | None:
+            return None if super().enter(host) is None else 30.0
+
+    async def scene() -> None:
+        gate = Late()
+        frontier = _gated(gate, "a")
+        slot = Slot(frontier, "a", LoopClock())
+        assert frontier.poll() is not None
+        waiting = asyncio.create_task(slot.begin())
+        await asyncio.sleep(0)
+        assert gate.inside["a"] == 1
+        await _cancelled(waiting)
+        assert (frontier.busy, gate.inside["a"]) == (0, 0)
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize("fails", ["rest", "resting"])
+def test_a_turnstile_that_cannot_tell_of_rests_keeps_no_place(fails: str) -> None:
+    async def scene() -> None:
+        gate = Gate()
+        frontier = _gated(gate, "a")
+        slot = Slot(frontier, "a", LoopClock())
+        assert frontier.poll() is not None
+        if fails == "rest":
+            assert await slot.begin()
+        gate.fails = fails
+        with pytest.raises(StoreError):
+            await (frontier.rest("a", 1) if fails == "rest" else slot.begin())
+        assert (frontier.busy, gate.inside["a"]) == (0, 0)
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize("fails", ["work", "others"])
+def test_a_turnstile_that_cannot_tell_who_works_ends_a_rest_and_keeps_no_place(fails: str) -> None:
+    async def scene() -> None:
+        gate = Gate()
+        frontier = _gated(gate, "ab", concurrency=2)
+        first, second = Slot(frontier, "a", LoopClock()), Slot(frontier, "b", LoopClock())
+        assert frontier.poll() is not None
+        assert frontier.poll() is not None
+        assert await first.begin()
+        assert await second.begin()
+        rest = asyncio.create_task(first.rest(Again(seconds=0.02)))
+        await asyncio.sleep(0)
+        hop = asyncio.create_task(frontier.enter("a"))
+        gate.others = True
+        second.release()
+        assert frontier.poll() is None  # there is nothing more to do
+        await asyncio.sleep(0)
+        gate.fails = fails
+        if fails == "work":
+            frontier.more()
+        with pytest.raises(StoreError):
+            await asyncio.wait_for(rest, 1)
+        gate.fails = ""
+        assert await asyncio.wait_for(hop, 1)
+        frontier.leave("a")
+        assert (frontier.resting, frontier.busy, gate.inside.total()) == (0, 0, 0)
+
+    asyncio.run(scene())
+
+
+def test_who_fails_while_it_queues_up_is_given_no_place() -> None:
+    async def scene() -> None:
+        gate = Gate()
+        frontier = _gated(gate, "a")
+        slot = Slot(frontier, "a", LoopClock())
+        assert frontier.poll() is not None
+        assert await slot.begin()
+        rest = asyncio.create_task(slot.rest(Again(seconds=0.02)))
+        await asyncio.sleep(0)
+        gate.others = True
+        assert frontier.poll() is None
+        gate.fails = "others"
+        with pytest.raises(StoreError):
+            await frontier.enter("a")
+        gate.fails = ""
+        assert await asyncio.wait_for(rest, 1)
+        slot.release()
+        assert (frontier.resting, frontier.busy, gate.inside.total()) == (0, 0, 0)
+
+    asyncio.run(scene())
+
+
+def test_what_another_process_was_told_is_waited_for() -> None:
+    async def scene() -> None:
+        gate = Gate()
+        frontier = _gated(gate, "aa", per_host=2, concurrency=2)
+        slot = Slot(frontier, "a", LoopClock())
+        assert frontier.poll() is not None
+        began = time.monotonic()
+        gate.rest("a", 0.15)
+        waiting = asyncio.create_task(slot.begin())
+        await asyncio.sleep(0.01)
+        assert (gate.inside["a"], frontier.busy, frontier.poll()) == (0, 1, None)
+        gate.rest("a", 0.25)  # told anew
+        assert await asyncio.wait_for(waiting, 1)
+        assert time.monotonic() - began >= 0.25
+        assert gate.inside["a"] == 1
+        slot.release()
+        assert (frontier.busy, gate.inside["a"]) == (0, 0)
+
+    asyncio.run(scene())
+
+
+def test_what_another_process_was_told_is_waited_for_as_long_as_there_is_patience() -> None:
+    async def scene() -> None:
+        gate = Gate()
+        frontier = _gated(gate, "ab", per_host=2, concurrency=2)
+        slot, other = Slot(frontier, "a", LoopClock()), Slot(frontier, "b", LoopClock())
+        assert frontier.poll() is not None
+        assert frontier.poll() is not None
+        gate.rest("a", 60)
+        waiting = asyncio.create_task(slot.begin())
+        await asyncio.sleep(0.02)
+        assert not waiting.done(), "there is something else to do"
+        other.release()
+        assert frontier.poll() is None
+        assert await asyncio.wait_for(waiting, 1), "as in one process, whose patience is over"
+        gate.rest("a", 60)
+        rest = asyncio.create_task(slot.again())
+        await asyncio.sleep(0)
+        frontier.hurry()
+        assert await asyncio.wait_for(rest, 1) is False
+        assert (frontier.busy, gate.inside["a"]) == (0, 0)
+
+    asyncio.run(scene())
+
+
+def test_a_process_with_nothing_else_to_do_is_patient_while_another_one_works() -> None:
+    async def scene() -> None:
+        gate = Gate()
+        frontier = _gated(gate, "a")
+        slot = Slot(frontier, "a", LoopClock())
+        assert frontier.poll() is not None
+        assert gate.worked == [True]
+        assert await slot.begin()
+        gate.others = True
+        rest = asyncio.create_task(slot.rest(Again(seconds=60)))
+        last = asyncio.create_task(frontier.rest("b", 0.01, later=True)) if await frontier.enter("b") else None
+        assert last is not None
+        await asyncio.sleep(0.03)
+        assert frontier.poll() is None
+        assert gate.worked == [True, False]
+        assert not rest.done()
+        assert not last.done()
+        gate.others = False
+        assert frontier.poll() is None
+        assert await asyncio.wait_for(rest, 1) is False
+        assert await asyncio.wait_for(last, 1) is True
+        frontier.leave("b")
+        assert frontier.poll() is None
+        assert gate.worked == [True, False, True, False]
 
     asyncio.run(scene())
 
@@ -376,6 +622,81 @@ def test_a_host_at_rest_is_left_alone_while_others_go_on() -> None:
         assert _drain(frontier) == [], "one finds out whether it is over, the queue waits"
         frontier.leave("a")
         assert _drain(frontier) == ["a"]
+
+    asyncio.run(scene())
+
+
+def test_who_waited_for_the_distance_leaves_a_host_alone_that_was_in_trouble_meanwhile() -> None:
+    async def scene() -> None:
+        frontier = Frontier(Turns("ab"), time.monotonic, per_host=2, delay=0.05, window=9, patience=9)
+        assert frontier.poll() is not None
+        assert frontier.poll() is not None, "there is something else to do"
+        began = time.monotonic()
+        hop = asyncio.create_task(frontier.enter("a"))
+        await asyncio.sleep(0)
+        rest = asyncio.create_task(frontier.rest("a", 0.2))
+        await asyncio.wait_for(hop, 1)
+        assert time.monotonic() - began >= 0.2
+        assert await asyncio.wait_for(rest, 1)
+
+    asyncio.run(scene())
+
+
+def test_a_short_rest_is_no_shorter_than_a_long_one_of_the_same_host() -> None:
+    async def scene() -> None:
+        frontier = _frontier("aab")
+        for _ in range(3):
+            assert frontier.poll() is not None
+        began = time.monotonic()
+        rests = [asyncio.create_task(frontier.rest("a", seconds)) for seconds in (0.02, 0.2)]
+        for rest in rests:
+            assert await asyncio.wait_for(rest, 1)
+            assert time.monotonic() - began >= 0.19
+
+    asyncio.run(scene())
+
+
+def test_who_asks_again_at_once_leaves_a_host_alone_that_is_in_trouble() -> None:
+    async def scene() -> None:
+        frontier = _frontier("aab")
+        for _ in range(3):
+            assert frontier.poll() is not None
+        began = time.monotonic()
+        rest = asyncio.create_task(frontier.rest("a", 0.1))
+        await asyncio.sleep(0)
+        assert await asyncio.wait_for(frontier.again("a"), 1)
+        assert time.monotonic() - began >= 0.09
+        assert await rest
+        frontier.leave("a")
+        frontier.leave("a")
+        frontier.leave("b")
+        assert frontier.busy == 0
+
+    asyncio.run(scene())
+
+
+def test_in_a_hurry_nobody_waits_for_a_distance_who_may_be_asked_when_the_run_is_resumed() -> None:
+    async def scene() -> None:
+        frontier = Frontier(Turns("abc"), time.monotonic, per_host=3, delay=0.2, window=9, patience=9)
+        first, second, third = frontier.poll(), frontier.poll(), frontier.poll()
+        assert first is not None
+        assert second is not None
+        assert third is not None
+        began = time.monotonic()
+        may = asyncio.create_task(frontier.enter("a", may_wait=True))
+        again = asyncio.create_task(frontier.again("b"))
+        must = asyncio.create_task(frontier.enter("c"))
+        await asyncio.sleep(0)
+        frontier.hurry()
+        assert await asyncio.wait_for(may, 1) is False
+        assert await asyncio.wait_for(again, 1) is False
+        assert time.monotonic() - began < 0.15
+        assert await asyncio.wait_for(must, 1) is True
+        assert time.monotonic() - began >= 0.19, "the distance is kept"
+        frontier.leave("a")
+        frontier.leave("c")
+        frontier.leave("c")
+        assert frontier.busy == 0
 
     asyncio.run(scene())
 
@@ -548,6 +869,115 @@ def test_who_is_cancelled_at_rest_lets_the_others_in() -> None:
         assert frontier.resting == 0
 
     asyncio.run(scene())
+
+
+class Crowd(Gate):
+    """A turnstile with room for few, where other processes come and go, and are told to leave hosts alone; moments are waited for."""
+
+    def __init__(self, chance: random.Random, room: int) -> None:
+        super().__init__(room=room)
+        self._chance = chance
+        self.most: Counter[str] = Counter()
+
+    def enter(self, host: str) -> float | None:
+        if self._chance.random() < 0.3:
+            return None
+        if self._chance.random() < 0.1:
+            self.rest(host, self._chance.random() / 100)
+        if super().enter(host) is None:
+            return None
+        self.most[host] = max(self.most[host], self.inside[host])
+        return self._chance.choice([0.0, self._chance.random() / 500])
+
+    def leave(self, host: str, *, unused: bool = False) -> None:
+        super().leave(host, unused=unused)
+        assert self.inside[host] >= 0
+
+
+async def _ask_around(frontier: Frontier, target: Target, gate: Crowd, chance: random.Random, asking: Counter[str]) -> None:
+    """One target's requests, here and there, and what may come of them."""
+    host = target.host
+    slot = Slot(frontier, host, LoopClock(), target)
+    try:
+        if chance.random() < 0.1:
+            slot.unused()  # nothing is asked of it: its address cannot be read
+            return
+        goes_on, left = await slot.begin(), chance.randint(1, 4)
+        while goes_on and left:
+            assert gate.resting(host) == 0
+            assert asking[host] < gate.room, "as many as may be inside"
+            asking[host] += 1
+            try:
+                await asyncio.sleep(0)
+            finally:
+                asking[host] -= 1
+            left -= 1
+            match chance.choice(["rest", "again", "move", "move", "well"]):
+                case "rest":
+                    goes_on = await slot.rest(Again(seconds=chance.random() / 200, later=chance.random() < 0.5))
+                case "again":
+                    goes_on = await slot.again()
+                case "move":
+                    host = chance.choice("abcd")
+                    goes_on = await slot.move_on(host)
+                case _:
+                    slot.well()
+                    goes_on = await slot.again()
+    finally:
+        slot.release()
+
+
+@pytest.mark.parametrize("end", ["", "hurried", "cancelled"], ids=["all asked", "hurried", "cancelled"])
+@pytest.mark.parametrize("seed", range(4))
+def test_who_shares_hosts_with_other_processes_leaves_nothing_behind(seed: int, end: str) -> None:
+    """Whatever happens, and whenever it ends: nobody asks without a place, at a host at rest, or stays in the turnstile."""
+    chance = random.Random(f"{seed} {end}")
+    gate = Crowd(chance, chance.randint(1, 2))
+    asking: Counter[str] = Counter()
+    awake = asyncio.Event()
+    tasks: set[asyncio.Task[None]] = set()
+    problems: list[BaseException] = []
+
+    def done(task: asyncio.Task[None]) -> None:
+        tasks.discard(task)
+        if not task.cancelled() and (problem := task.exception()) is not None:
+            problems.append(problem)
+        awake.set()
+
+    async def scene() -> None:
+        frontier = Frontier(
+            Turns("".join(chance.choices("abcd", k=40))),
+            time.monotonic,
+            per_host=chance.randint(1, 3),
+            delay=chance.choice([0, 0.001]),
+            window=8,
+            concurrency=chance.randint(1, 6),
+            patience=100,
+            wake=awake.set,
+            turnstile=gate,
+        )
+        last, begun = chance.randint(5, 40) if end else 1000, 0
+        while tasks or not (frontier.exhausted or begun >= last):
+            awake.clear()
+            while begun < last and (target := frontier.poll()) is not None:
+                task = asyncio.create_task(_ask_around(frontier, target, gate, chance, asking))
+                tasks.add(task)
+                task.add_done_callback(done)
+                begun += 1
+            if begun >= last:
+                await asyncio.sleep(chance.random() / 100)
+                frontier.hurry()
+                for task in tasks if end == "cancelled" else ():
+                    task.cancel()
+            timer = asyncio.get_running_loop().call_later(0.005, awake.set)
+            if tasks:
+                await awake.wait()
+            timer.cancel()
+        assert not problems
+        assert (frontier.resting, frontier.busy, gate.inside.total()) == (0, 0, 0)
+        assert end or begun == 40
+
+    asyncio.run(asyncio.wait_for(scene(), 20))
 
 
 @pytest.mark.parametrize("seed", range(12))

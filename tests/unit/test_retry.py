@@ -105,3 +105,23 @@ def test_a_number_beyond_all_reason_is_no_invitation() -> None:
 def test_only_a_busy_host_is_listened_to() -> None:
     moved = exchange(status=301, headers=((b"Retry-After", b"30"),))
     assert (retry.again(moved, 0.0), retry.remark(moved)) == (None, "")
+
+
+@pytest.mark.parametrize(
+    ("status", "value", "seconds"),
+    [
+        (302, b"5", 5.05),
+        (301, b"Sat, 21 Nov 2026 12:00:05 GMT", 5.05),
+        (308, b"0", None),
+        (302, b"121", None),
+        (302, b"soon", None),
+        (302, None, None),
+        (200, b"5", None),
+        (429, b"5", None),
+        (503, b"5", None),
+    ],
+)
+def test_a_redirect_may_ask_to_be_followed_later(status: int, value: bytes | None, seconds: float | None) -> None:
+    headers = ((b"Date", b"Sat, 21 Nov 2026 12:00:00 GMT"), *(((b"Retry-After", value),) if value is not None else ()))
+    wait = retry.before_redirect(exchange(status=status, headers=headers))
+    assert wait == (None if seconds is None else Again(seconds=seconds))

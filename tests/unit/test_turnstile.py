@@ -5,6 +5,8 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
 
@@ -90,3 +92,133 @@ def test_who_was_left_behind_by_a_later_one_gives_no_moment_back(file: int) -> N
     turnstile.leave("a.example")
     turnstile.leave("a.example", unused=True)
     assert turnstile.enter("a.example") == 1.0
+
+
+# -- what a host asked for ---------------------------------------------------------------------------------------------------
+
+
+def _tell(file: int, told: Connection) -> None:
+    turnstile = SharedTurnstile(file, per_host=1, delay=0.5)
+    assert turnstile.enter("a.example") == 0.0
+    turnstile.rest("a.example", 100)
+    told.send(True)
+    signal.pause()
+
+
+def test_what_one_process_was_told_all_know_also_when_it_is_killed(file: int) -> None:
+    heard, told = multiprocessing.Pipe(duplex=False)
+    process = multiprocessing.get_context("fork").Process(target=_tell, args=(file, told))
+    process.start()
+    assert heard.recv()
+    process.kill()
+    process.join()
+    ours = SharedTurnstile(file, per_host=1, delay=0.5)
+    assert 90 < ours.resting("a.example") <= 100
+    assert ours.resting("b.example") == 0.0
+    assert ours.enter("a.example") is not None, "its place is free"
+
+
+def test_a_rest_is_as_long_as_the_longest_that_was_asked_for_and_over_then(file: int) -> None:
+    now = [100.0]
+    ours, theirs = (SharedTurnstile(file, per_host=2, delay=0.5, now=lambda: now[0]) for _ in range(2))
+    ours.rest("a.example", 60)
+    theirs.rest("a.example", 2)
+    assert ours.resting("a.example") == theirs.resting("a.example") == 60
+    assert [ours.enter("a.example"), theirs.again("a.example")] == [0.0, 0.5], "moments are another matter"
+    ours.leave("a.example", unused=True)
+    assert theirs.resting("a.example") == 60
+    now[0] = 160.0
+    assert (ours.resting("a.example"), theirs.resting("a.example")) == (0.0, 0.0)
+
+
+def _work(file: int, told: Connection, listen: Connection) -> None:
+    turnstile = SharedTurnstile(file, per_host=1, delay=0, number=7)
+    for now in (True, False, True):
+        turnstile.work(now)
+        told.send(now)
+        listen.recv()
+
+
+def test_who_has_something_to_do_is_known_until_it_is_killed(file: int) -> None:
+    heard, told = multiprocessing.Pipe(duplex=False)
+    listen, say = multiprocessing.Pipe(duplex=False)
+    ours = SharedTurnstile(file, per_host=1, delay=0)
+    assert not ours.others_work()
+    process = multiprocessing.get_context("fork").Process(target=_work, args=(file, told, listen))
+    process.start()
+    for _ in range(3):
+        now = heard.recv()
+        assert ours.others_work() is now
+        say.send("go on")
+    process.kill()
+    process.join()
+    assert not ours.others_work()
+    ours.work(True)
+    assert free(file), "places are another matter"
+    ours.work(False)
+    assert not ours.others_work()
+
+
+# -- a place is held by who holds it, and by nobody else -----------------------------------------------------------------------
+
+
+def _try(file: int, told: Connection) -> None:
+    told.send(SharedTurnstile(file, per_host=1, delay=0).enter("a.example"))
+
+
+def free(file: int) -> bool:
+    """Whether another process finds a place at the host."""
+    heard, told = multiprocessing.Pipe(duplex=False)
+    process = multiprocessing.get_context("fork").Process(target=_try, args=(file, told))
+    process.start()
+    found = heard.recv()
+    process.join()
+    return found is not None
+
+
+def test_who_cannot_take_its_moment_keeps_no_place(file: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = SharedTurnstile(file, per_host=1, delay=0.5)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "pread", _fails)
+        with pytest.raises(StoreError, match="have in common"):
+            ours.enter("a.example")
+    assert free(file)
+    ours.leave("a.example")  # nothing is left of it
+    assert ours.enter("a.example") is not None
+    assert not free(file)
+
+
+def test_a_place_is_given_back_also_when_its_moment_cannot_be(file: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = SharedTurnstile(file, per_host=1, delay=0.5)
+    assert ours.enter("a.example") == 0.0
+    assert not free(file)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "pread", _fails)
+        with pytest.raises(StoreError, match="have in common"):
+            ours.leave("a.example", unused=True)
+    assert free(file)
+
+
+def _fails(*_: object) -> bytes:
+    raise OSError(5, "Input/output error")
+
+
+def test_a_program_that_is_started_takes_no_place_away(file: int) -> None:
+    """Record locks are lost when their process closes any handle of the file; a child that closes its own is another process."""
+    ours = SharedTurnstile(file, per_host=1, delay=0)
+    assert ours.enter("a.example") == 0.0
+    subprocess.run([sys.executable, "-c", ""], check=True, close_fds=True)
+    subprocess.run([sys.executable, "-c", f"import os; os.close({file})"], check=True, pass_fds=[file])
+    assert not free(file)
+
+
+def test_where_there_are_no_files_in_memory_another_one_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "memfd_create", raising=False)
+    file = shared_file()
+    try:
+        ours = SharedTurnstile(file, per_host=1, delay=0.5)
+        assert ours.enter("a.example") == 0.0
+        ours.rest("a.example", 5)
+        assert (free(file), 4 < ours.resting("a.example") <= 5) == (False, True)
+    finally:
+        os.close(file)

@@ -155,3 +155,25 @@ def test_a_location_that_leads_nowhere(location: bytes, problem: str) -> None:
 )  # fmt: skip
 def test_index_keys(address: str, key: str) -> None:
     assert surt(address) == key
+
+
+@pytest.mark.parametrize(
+    ("spelled", "queue"),
+    [
+        ("http://EXAMPLE.org:8080/", "example.org"),
+        ("http://example.org./", "example.org"),
+        ("http://ex%61mple.org/", "example.org"),
+        ("http://B\u00dcCHER.example./", "xn--bcher-kva.example"),
+        ("http://2130706433/", "127.0.0.1"),
+        ("http://0x7f.1./", "127.0.0.1"),
+        ("http://[::ffff:127.0.0.1]/", "127.0.0.1"),
+        ("http://[0:0:0:0:0:FFFF:7f00:1]:81/", "127.0.0.1"),
+        ("http://[::ffff:10.0.0.0]/", "10.0.0.0"),
+        ("http://[::ffff:1]/", "::ffff:1"),
+        ("http://[0:0::1]/", "::1"),
+    ],
+)
+def test_a_host_has_one_queue_however_it_is_spelled(spelled: str, queue: str) -> None:
+    url = parse(spelled)
+    assert isinstance(url, Url)
+    assert url.queue == queue

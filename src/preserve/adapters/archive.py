@@ -25,7 +25,7 @@ from preserve import durable
 from preserve.errors import FormatError, LockedError, StoreError
 from preserve.formats import description as description_format
 from preserve.model.archive import Description
-from preserve.model.event import EventKind
+from preserve.model.eventkind import EventKind
 
 _RUN_NAME = re.compile(r"(\d{6,})-\d{8}t\d{6}z", re.ASCII)
 _EVENT_NAME = re.compile(rf"(\d{{6,}})-({'|'.join(EventKind)})", re.ASCII)

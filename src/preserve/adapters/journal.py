@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import date, datetime
@@ -24,6 +24,7 @@ from typing import Any
 from preserve.errors import FormatError, StoreError
 from preserve.model.document import Candidate, Citation, CitationKind, Where
 from preserve.model.run import CitationRow, Counts, RunIdentity, Source
+from preserve.model.unchanged import PageList, Unchanged
 from preserve.model.web import (
     Capture,
     CitedBy,
@@ -60,10 +61,12 @@ CREATE TABLE records(warc TEXT NOT NULL, idx INTEGER NOT NULL, offset INTEGER NO
 CREATE INDEX evidence ON records(target);
 CREATE TABLE payloads(sha256 BLOB PRIMARY KEY, url TEXT NOT NULL, date TEXT NOT NULL, warc TEXT NOT NULL,
   idx INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE INDEX unchanged ON targets(page, id) WHERE state = 3;
+CREATE TABLE lists(page INTEGER PRIMARY KEY, warc TEXT NOT NULL, idx INTEGER NOT NULL, count INTEGER NOT NULL) STRICT;
 CREATE TABLE circumstances(name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 """
-_VERSION = 4
-_WAITING, _TAKEN, _DONE = 0, 1, 2
+_VERSION = 5
+_WAITING, _TAKEN, _DONE, _LISTED = 0, 1, 2, 3  # the last is done too: it has a line in its page's list
 _PATIENCE = 10.0
 """Seconds to wait for somebody who reads the file. We alone write it, so nothing else can be in the way."""
 
@@ -107,7 +110,7 @@ class Journal:
     def waiting(self) -> bool:
         """Whether a target of any part waits, or is under way."""
         with _translated(self._path):
-            return self._db.execute("SELECT 1 FROM targets WHERE state<>? LIMIT 1", (_DONE,)).fetchone() is not None
+            return self._db.execute("SELECT 1 FROM targets WHERE state<? LIMIT 1", (_DONE,)).fetchone() is not None
 
     def close(self) -> None:
         self._db.close()
@@ -219,10 +222,50 @@ class Journal:
             )
 
     def finish(self, capture: Capture, records: Iterable[Stored]) -> None:
-        """A target is done: the result, and every record written for it, at once."""
+        """A target is done: the result, and every record written for it, at once. One that is listed has none of its own."""
+        number, listed = capture.target.id, capture.listed is not None
         with self.planning():
-            self._insert(records, capture.target.id)
-            self._db.execute("UPDATE targets SET state=?, result=? WHERE id=?", (_DONE, _pack(capture), capture.target.id))
+            self._insert(records, None if listed else number)
+            state = _LISTED if listed else _DONE
+            self._db.execute("UPDATE targets SET state=?, result=? WHERE id=?", (state, _pack(capture), number))
+
+    def unlisted(self, most: int, after: int = -1) -> tuple[PageList, ...]:
+        """Pages `after` that target of which something unchanged is known and not yet in a list that was written, in their order.
+
+        At least one, where there is one, and others while all of them together have fewer than `most` answers.
+        """
+        found: list[PageList] = []
+        with _translated(self._path):
+            for page, url in self._db.execute(
+                "SELECT DISTINCT t.page, p.result ->> '$.final_url' FROM targets t JOIN targets p ON p.id=t.page AND p.state=?"
+                " WHERE t.state=3 AND t.page>? AND t.page NOT IN (SELECT page FROM lists) ORDER BY t.page",
+                (_DONE, after),
+            ):
+                found.append(PageList(page=page, url=url, answers=tuple(self._unchanged(page))))
+                if sum(len(each.answers) for each in found) >= most:
+                    break
+        return tuple(found)
+
+    def _unchanged(self, page: int) -> Iterator[Unchanged]:
+        for (result,) in self._db.execute("SELECT result FROM targets WHERE state=3 AND page=? ORDER BY id", (page,)):
+            fields = json.loads(result)
+            yield Unchanged(
+                url=fields["final_url"],
+                at=datetime.fromisoformat(fields["requested_at"]),
+                status=fields["status"],
+                payload_sha256=fields["payload_sha256"],
+                refers_to_date=datetime.fromisoformat(fields["listed"]),
+                signals=tuple(fields["signals"]),
+            )
+
+    def list_unchanged(self, lists: Sequence[PageList], records: Sequence[Stored]) -> None:
+        """The lists of these pages are written, each as the record in its place; what else was written on the way stands before them."""
+        before = len(records) - len(lists)
+        with self.planning():
+            self._insert(records[:before], None)
+            for each, record in zip(lists, records[before:], strict=True):
+                self._insert((record,), each.page)
+                self._db.execute("INSERT INTO lists VALUES(?,?,?,?)", (each.page, record.warc, record.index, len(each.answers)))
 
     def need(self, target: Target, needed: Iterable[Requisite], most: int) -> tuple[int, int]:
         """Enter what a target needs, as far as the run lacks it and its page, with all its sheets, has no more than `most`.
@@ -289,10 +332,14 @@ class Journal:
     def forget(self, target: int) -> None:
         """A target that lost records waits again; those it kept stay in the file, and answer nobody."""
         self._db.execute("UPDATE records SET target=NULL WHERE target=?", (target,))
+        self._db.execute("DELETE FROM lists WHERE page=?", (target,))
         self._db.execute("UPDATE targets SET state=?, result=NULL WHERE id=?", (_WAITING, target))
 
     def strike(self, warc: str, index: int) -> tuple[int, ...]:
-        """Strike every record of `warc` from `index` on; returns the targets that lost one."""
+        """Strike every record of `warc` from `index` on; returns the targets that lost one. Lists are not lost: they are written again."""
+        lists = self._db.execute("DELETE FROM lists WHERE warc=? AND idx>=? RETURNING idx", (warc, index)).fetchall()
+        again = json.dumps([number for (number,) in lists])
+        self._db.execute("DELETE FROM records WHERE warc=? AND idx IN (SELECT value FROM json_each(?))", (warc, again))
         rows = self._db.execute("DELETE FROM records WHERE warc=? AND idx>=? RETURNING target", (warc, index)).fetchall()
         self._db.execute("DELETE FROM payloads WHERE warc=? AND idx>=?", (warc, index))
         if any(row[0] is None for row in rows):
@@ -318,9 +365,9 @@ class Journal:
             " AND result ->> '$.outcome'='captured' AND result ->> '$.verdict'<>'ok'"
         ).fetchone()[0]
         total = self._db.execute("SELECT count(*) FROM targets WHERE needed_by IS NULL").fetchone()[0]
-        requisites, fetched, lacking = self._db.execute(
-            "SELECT count(*), coalesce(sum(state=2),0), coalesce(sum(state=2 AND result ->> '$.outcome'<>'captured'),0)"
-            " FROM targets WHERE needed_by NOT NULL"
+        requisites, fetched, lacking, listed = self._db.execute(
+            "SELECT count(*), coalesce(sum(state>=2),0), coalesce(sum(state=2 AND result ->> '$.outcome'<>'captured'),0),"
+            " coalesce(sum(state=3),0) FROM targets WHERE needed_by NOT NULL"
         ).fetchone()
         return Counts(
             total=total,
@@ -328,6 +375,7 @@ class Journal:
             requisites=requisites,
             fetched=fetched,
             lacking=lacking,
+            listed=listed,
             **{str(name): int(number) for name, number in rows.items()},
         )
 
@@ -352,7 +400,11 @@ class Journal:
             )
 
     def captures(self) -> Iterator[Capture]:
-        """What came of every finished target, in the order of the targets; a requisite of a page that is not finished is left out."""
+        """What came of every finished target, in the order of the targets; a requisite of a page that is not finished is left out.
+
+        So is what has its line in the list of its page.
+        """
+        lists = _Groups(self._db.execute("SELECT page,count FROM lists ORDER BY page"))
         records = _Groups(self._db.execute("SELECT target,* FROM records WHERE target NOT NULL ORDER BY target,warc,idx"))
         cited = _Groups(self._db.execute(f"{_CITED} WHERE c.target NOT NULL ORDER BY 1,2"))
         for number, url, address, host, result, *need in self._db.execute(
@@ -362,7 +414,8 @@ class Journal:
         ):
             by = _cited_by(cited.of(number))
             target = Target(id=number, url=url, address=address or "", host=host, cited_by=by, need=_need(*need))
-            yield _unpack(result, target, tuple(_stored(row) for row in records.of(number)))
+            unchanged = sum(count for (count,) in lists.of(number))
+            yield _unpack(result, target, tuple(_stored(row) for row in records.of(number)), unchanged)
 
     def records(self, warc: str) -> Iterator[Stored]:
         """The records of one file, in order."""
@@ -488,6 +541,7 @@ def _pack(capture: Capture) -> str:
             "tls": None if tls is None else (tls.version, tls.cipher, tls.chain_sha256, tls.problem),
             "http_date": capture.http_date,
             "retries": capture.retries,
+            **({} if capture.listed is None else {"listed": capture.listed.isoformat()}),
             **_pack_judged(capture),
         }
     )
@@ -523,7 +577,7 @@ def _memento(archive: str, requested: str, url: str | None, taken: str | None, s
     )
 
 
-def _unpack(text: str, target: Target, records: tuple[Stored, ...]) -> Capture:
+def _unpack(text: str, target: Target, records: tuple[Stored, ...], unchanged: int) -> Capture:
     fields = json.loads(text)
     tls = fields["tls"]
     return Capture(
@@ -548,4 +602,5 @@ def _unpack(text: str, target: Target, records: tuple[Stored, ...]) -> Capture:
         candidates=tuple(_tried(*each) for each in fields.get("candidates", ())),
         chosen=fields.get("chosen"),
         memento=_memento(*fields["memento"]) if "memento" in fields else None,
+        unchanged=unchanged,
     )

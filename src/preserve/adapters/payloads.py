@@ -24,10 +24,11 @@ from preserve.model.web import Original
 
 _SCHEMA = """
 CREATE TABLE runs(number INTEGER PRIMARY KEY, name TEXT NOT NULL, seal TEXT NOT NULL) STRICT;
-CREATE TABLE payloads(sha256 TEXT PRIMARY KEY, run INTEGER NOT NULL, warc TEXT NOT NULL, offset INTEGER NOT NULL,
-  length INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE payloads(sha256 TEXT NOT NULL, url BLOB NOT NULL, run INTEGER NOT NULL, warc TEXT NOT NULL, offset INTEGER NOT NULL,
+  length INTEGER NOT NULL, PRIMARY KEY(sha256, url)) STRICT, WITHOUT ROWID;
 """
-_VERSION = 1
+_VERSION = 2
+_PLACE = "SELECT r.name,p.warc,p.offset,p.length FROM payloads p JOIN runs r ON r.number=p.run WHERE p.sha256=?"
 _CAPTURES = "data/captures.jsonl"
 _WARC = re.compile(r"data/[a-z0-9][a-z0-9._-]*\.warc\.gz")
 _PIECE = 1 << 16
@@ -36,14 +37,13 @@ _PIECE = 1 << 16
 class PayloadIndex:
     """ports.Originals over the sealed runs below `runs`."""
 
-    def __init__(self, folder: Path, runs: Path, *, worth: int) -> None:
-        """Open the index in `folder`, or begin it; bodies of fewer than `worth` bytes are not in it.
+    def __init__(self, folder: Path, runs: Path) -> None:
+        """Open the index in `folder`, or begin it.
 
         Raises StoreError when nothing can be kept there; then a capture goes on without.
         """
         self._path = folder / "payloads.sqlite"
         self._runs = runs
-        self._worth = worth
         try:
             folder.mkdir(exist_ok=True)
             try:
@@ -69,16 +69,14 @@ class PayloadIndex:
         except (OSError, sqlite3.DatabaseError) as problem:
             raise StoreError(f"{self._path}: {problem}") from problem
 
-    def find(self, entity_sha256: str, body_sha256: str) -> Original | None:
-        """A response record that was just read whole and holds this body behind its head; None when there is none.
+    def find(self, entity_sha256: str, body_sha256: str, url: str) -> Original | None:
+        """A response record that was just read whole and holds this body behind its head, that of `url` first; None when there is none.
 
         Runs list bodies by their entity, without chunk framing.
         """
         try:
-            row = self._db.execute(
-                "SELECT r.name,p.warc,p.offset,p.length FROM payloads p JOIN runs r ON r.number=p.run WHERE p.sha256=?",
-                (entity_sha256,),
-            ).fetchone()
+            row = self._db.execute(f"{_PLACE} AND p.url=?", (entity_sha256, _name(url))).fetchone()
+            row = row or self._db.execute(f"{_PLACE} LIMIT 1", (entity_sha256,)).fetchone()
         except sqlite3.DatabaseError:
             return None
         if row is None or not _WARC.fullmatch(row[1]):
@@ -120,22 +118,27 @@ class PayloadIndex:
             self._db.execute("BEGIN")
             try:
                 number = self._db.execute("INSERT INTO runs(name,seal) VALUES(?,?)", (name, seal)).lastrowid
-                rows = ((sha256, number, *place) for sha256, *place in _payloads(self._runs / name, self._worth))
-                self._db.executemany("INSERT OR IGNORE INTO payloads VALUES(?,?,?,?,?)", rows)
+                rows = ((sha256, url, number, *place) for sha256, url, *place in _payloads(self._runs / name))
+                self._db.executemany("INSERT OR IGNORE INTO payloads VALUES(?,?,?,?,?,?)", rows)
             except BaseException:
                 self._db.execute("ROLLBACK")
                 raise
             self._db.execute("COMMIT")
 
 
-def _payloads(run: Path, worth: int) -> Iterator[tuple[str, str, int, int]]:
-    """(body, file, offset, length) of each final response of a run; what cannot be read is passed over: `find` looks itself."""
+def _name(url: str) -> bytes:
+    """What an address is known by here: whatever is found by it is looked at."""
+    return hashlib.sha256(url.encode("utf-8", "surrogatepass")).digest()[:8]
+
+
+def _payloads(run: Path) -> Iterator[tuple[str, bytes, str, int, int]]:
+    """(body, address, file, offset, length) of each final response of a run; what cannot be read is passed over: `find` looks itself."""
     places: dict[str, array[int]] = {}
     with suppress(ValueError, KeyError, TypeError, IndexError, FileNotFoundError), (run / _CAPTURES).open("rb") as file:
         for row in file:
             line = json.loads(row)
             responses = [record for record in line["records"] if record["type"] == "response"]
-            if line["outcome"] != "captured" or line["payload_bytes"] < worth or not responses:
+            if line["outcome"] != "captured" or line["payload_bytes"] <= 0 or not responses:
                 continue
             warc, index = responses[-1]["warc"], responses[-1]["index"]
             if not _WARC.fullmatch(warc):
@@ -143,7 +146,7 @@ def _payloads(run: Path, worth: int) -> Iterator[tuple[str, str, int, int]]:
             if warc not in places:
                 places = {warc: _offsets(run / (warc.removesuffix(".warc.gz") + ".records"))}  # lines go file by file, mostly
             offsets = places[warc]
-            yield line["payload_sha256"], warc, offsets[index], offsets[index + 1] - offsets[index]
+            yield line["payload_sha256"], _name(line["final_url"]), warc, offsets[index], offsets[index + 1] - offsets[index]
 
 
 def _offsets(path: Path) -> array[int]:
@@ -156,7 +159,13 @@ def _offsets(path: Path) -> array[int]:
 
 
 def _read(path: Path, offset: int, length: int, body_sha256: str) -> Original | None:
-    check = MemberCheck(payload="sha256")
+    begins: list[bytes] = []
+
+    def keep(piece: bytes) -> None:
+        if not begins:
+            begins.append(piece[:_PIECE])
+
+    check = MemberCheck(keep, payload="sha256")
     handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         end = offset + length
@@ -172,4 +181,11 @@ def _read(path: Path, offset: int, length: int, body_sha256: str) -> Original | 
     if member.payload.hex() != body_sha256:
         return None
     framed = header.payload_digest is None  # docs/formats/warc-profile.md section 4
-    return Original(record_id=header.id, url=header.target_uri, date=header.date, body_sha256=body_sha256, framed=framed)
+    return Original(
+        record_id=header.id,
+        url=header.target_uri,
+        date=header.date,
+        body_sha256=body_sha256,
+        framed=framed,
+        answer=begins[0] if begins else b"",
+    )

@@ -1,8 +1,11 @@
 """What the processes that share a run have in common: how many ask a host, and when it may be asked next. Fills `ports.Turnstile`.
 
 Strategy. One file without a name, handed on open. A place at a host is a byte of it, locked (POSIX record locks): who is killed has left.
-The next free moment of a host is a number in it, on the clock that all processes of a machine share. Hosts are told apart by a hash: two
-that fall together share their limits, which is never too much.
+The next free moment of a host, and the time until which it is to be left alone, are numbers in it, on the clock that all processes of a
+machine share, and that nobody sets: they outlive who wrote them. Hosts are told apart by a hash: two that fall together share their
+limits, which is never too much.
+
+Record locks belong to the process, and all are lost when it closes any handle of the file: this one handle stays open until it ends.
 """
 
 from __future__ import annotations
@@ -20,12 +23,16 @@ from typing import Final
 from preserve.errors import StoreError
 
 _HOSTS: Final = 1 << 17
-"""Numbers that hosts are told apart by: a mebibyte of moments, of which only those parts exist that were written."""
+"""Numbers that hosts are told apart by: two mebibytes of times, of which only those parts exist that were written."""
 _PLACES: Final = 1 << 7
 """The most places that a host may have."""
-_MOMENT: Final = struct.Struct("=d")
-_MOMENTS_AT: Final = _HOSTS * _PLACES
-"""Where the bytes begin that are locked while a moment is read and written: behind all places."""
+_TIMES: Final = struct.Struct("=dd")
+"""The host's next free moment, and until when it is to be left alone."""
+_TIMES_AT: Final = _HOSTS * _PLACES
+"""Where the bytes begin that are locked while times are read and written: behind all places."""
+_MOST_PROCESSES: Final = 1 << 20
+_WORK_AT: Final = _TIMES_AT + _HOSTS
+"""Where the bytes begin that are locked by who has something to do, each its own: behind all others."""
 
 
 def shared_file() -> int:
@@ -43,9 +50,12 @@ def shared_file() -> int:
 class SharedTurnstile:
     """One process's end of it. No more than one for a file in a process: record locks belong to the process. Methods raise StoreError."""
 
-    def __init__(self, file: int, *, per_host: int, delay: float, now: Callable[[], float] = time.monotonic) -> None:
-        """`now` gives seconds on a clock that all of the processes share."""
+    def __init__(
+        self, file: int, *, per_host: int, delay: float, number: int = 0, now: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`number` is this process's among those that share the file, `now` gives seconds on a clock that all of them share."""
         self._file = file
+        self._number = number
         self._per_host = min(per_host, _PLACES)
         self._delay = delay
         self._now = now
@@ -59,7 +69,11 @@ class SharedTurnstile:
         for place in range(self._per_host):
             if place not in ours and self._lock(number * _PLACES + place):
                 self._ours[number] = [*ours, place]
-                return self._moment(host)
+                try:
+                    return self._moment(host)
+                except BaseException:
+                    self.leave(host)
+                    raise
         return None
 
     def again(self, host: str) -> float:
@@ -71,17 +85,39 @@ class SharedTurnstile:
         if not ours:
             return  # who leaves before it has entered was stopped
         last = self._last.pop(host, None)
-        if unused and last is not None:
-            self._give_back(host, last)
-        with _translated():
-            fcntl.lockf(self._file, fcntl.LOCK_UN, 1, number * _PLACES + ours.pop())
-        if not ours:
-            del self._ours[number]
+        try:
+            if unused and last is not None:
+                self._give_back(host, last)
+        finally:
+            place = ours.pop()
+            if not ours:
+                del self._ours[number]
+            with _translated():
+                fcntl.lockf(self._file, fcntl.LOCK_UN, 1, number * _PLACES + place)
 
-    def _lock(self, at: int) -> bool:
+    def rest(self, host: str, seconds: float) -> None:
+        with self._alone_with(_number(host)) as (free, until, write):
+            write(free, max(until, self._now() + seconds))
+
+    def resting(self, host: str) -> float:
+        with self._alone_with(_number(host)) as (_, until, _write):
+            return max(0.0, until - self._now())
+
+    def work(self, now: bool) -> None:
+        with _translated():
+            fcntl.lockf(self._file, fcntl.LOCK_EX if now else fcntl.LOCK_UN, 1, _WORK_AT + self._number)
+
+    def others_work(self) -> bool:
+        if not self._lock(_WORK_AT, _MOST_PROCESSES):
+            return True  # or somebody asks the same at this very moment, and will ask again
+        with _translated():
+            fcntl.lockf(self._file, fcntl.LOCK_UN, _MOST_PROCESSES, _WORK_AT)
+        return False
+
+    def _lock(self, at: int, length: int = 1) -> bool:
         with _translated():
             try:
-                fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, at)
+                fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, length, at)
             except (BlockingIOError, PermissionError):
                 return False
         return True
@@ -90,31 +126,31 @@ class SharedTurnstile:
         """Take the host's next free moment, in seconds from now."""
         if not self._delay:
             return 0.0
-        with self._alone_with(_number(host)) as (free, write):
+        with self._alone_with(_number(host)) as (free, until, write):
             now = self._now()
             start = max(now, free)
-            write(start + self._delay)
+            write(start + self._delay, until)
         self._last[host] = start
         return max(0.0, start - now)
 
     def _give_back(self, host: str, start: float) -> None:
         """Free a moment again, unless a later one was taken: whoever came next would be there beside that one."""
-        with self._alone_with(_number(host)) as (free, write):
+        with self._alone_with(_number(host)) as (free, until, write):
             if free == start + self._delay:
-                write(start)
+                write(start, until)
 
     @contextmanager
-    def _alone_with(self, number: int) -> Iterator[tuple[float, Callable[[float], object]]]:
-        """The time from which a host is free, and what writes another one, while no other process reads it."""
-        at = number * _MOMENT.size
+    def _alone_with(self, number: int) -> Iterator[tuple[float, float, Callable[[float, float], object]]]:
+        """The time from which a host is free, that until which it rests, and what writes others, while no other process reads them."""
+        at = number * _TIMES.size
         with _translated():
-            fcntl.lockf(self._file, fcntl.LOCK_EX, 1, _MOMENTS_AT + number)
+            fcntl.lockf(self._file, fcntl.LOCK_EX, 1, _TIMES_AT + number)
             try:
-                written = os.pread(self._file, _MOMENT.size, at)
-                free = _MOMENT.unpack(written)[0] if len(written) == _MOMENT.size else 0.0
-                yield free, lambda moment: os.pwrite(self._file, _MOMENT.pack(moment), at)
+                written = os.pread(self._file, _TIMES.size, at)
+                free, until = _TIMES.unpack(written) if len(written) == _TIMES.size else (0.0, 0.0)
+                yield free, until, lambda free, until: os.pwrite(self._file, _TIMES.pack(free, until), at)
             finally:
-                fcntl.lockf(self._file, fcntl.LOCK_UN, 1, _MOMENTS_AT + number)
+                fcntl.lockf(self._file, fcntl.LOCK_UN, 1, _TIMES_AT + number)
 
 
 @contextmanager

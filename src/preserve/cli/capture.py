@@ -197,12 +197,15 @@ def _conclude(result: CaptureResult, archive: Path, *, as_json: bool, quiet: boo
         said = asdict(counts)
         del said["fetched"]  # all of them, in a run that came to its end
         said["requisites_lacking"] = said.pop("lacking")
+        said["requisites_listed"] = said.pop("listed")
         _print({"run": sealed.name, "manifest": str(manifest), "seal_sha256": sealed.seal_sha256, "counts": said})
     worthless = f" ({counts.worthless} of them not worth much: see above)" if counts.worthless else ""
     parts = [f"{counts.captured} captured{worthless}"]
     parts += [f"{number} {word}" for word in ("truncated", "failed", "refused") if (number := getattr(counts, word))]
-    lacking = f" ({counts.lacking} of them not captured)" if counts.lacking else ""
-    parts += [f"{counted(counts.requisites, 'requisite')}{lacking}"] if counts.requisites else []
+    among = [f"{counts.lacking} of them not captured"] if counts.lacking else []
+    among += [f"{counts.listed} unchanged, listed"] if counts.listed else []
+    told = f" ({', '.join(among)})" if among else ""
+    parts += [f"{counted(counts.requisites, 'requisite')}{told}"] if counts.requisites else []
     _say(f"Sealed   {printable(str(sealed.folder))}   {', '.join(parts)}   {duration(seconds)}", quiet=quiet)
     stamped = sealed.stamped
     told = f"Stamped  {len(stamped.there)} of {len(stamped.named)} authorities" if stamped.named else "Time  self-asserted"

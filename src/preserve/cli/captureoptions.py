@@ -146,6 +146,11 @@ _OPTIONS = (
     ),
     click.option("--no-requisites", is_flag=True, help="Fetch the pages alone, not the images, styles and scripts they need."),
     click.option(
+        "--list-unchanged",
+        is_flag=True,
+        help="Of images, styles and scripts that are as the archive has them, keep a line each instead of records; for nightly captures.",
+    ),
+    click.option(
         "--tsa",
         multiple=True,
         envvar="PRESERVE_TSA",
@@ -223,6 +228,7 @@ class Given:
     warc_size: int | None
     robots: str
     no_requisites: bool
+    list_unchanged: bool
     tsa: tuple[str, ...]
     no_timestamp: bool
     memento: tuple[str, ...]
@@ -274,6 +280,7 @@ class Given:
                 patience=config.patience,
                 robots=Robots(self.robots),
                 requisites=not self.no_requisites,
+                list_unchanged=self.list_unchanged,
                 user_agent=agent,
                 probe=not self.no_probe,
                 archives=() if self.no_memento else asked_archives(self.memento or config.archives),

@@ -15,9 +15,12 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from preserve.errors import FormatError, TrustError, UsageError
 from preserve.flows import bundle_foreign, carried, countersigned
+from preserve.flows.listed import anchors
+from preserve.flows.listed import find as listed_originals
+from preserve.flows.listed import key as key_of
 from preserve.flows.removed import Removed, stored
 from preserve.flows.select import SealedRun
-from preserve.formats import cdxj, proof, recordindex, wacz, warcscan
+from preserve.formats import cdxj, gzipmember, proof, recordindex, wacz, warc, warcscan
 from preserve.formats.seal import MANIFEST, MAX_SIZE
 from preserve.formats.wacz import Page, Resource
 from preserve.model.finding import Report, Result
@@ -25,7 +28,7 @@ from preserve.model.handover import RunPart
 from preserve.model.noun import dataclass
 from preserve.model.tree import Kind
 from preserve.model.trust import CaptureLine, CitationLine, FileEntry, Role
-from preserve.rules import handover, selection
+from preserve.rules import handover, selection, unchanged
 
 if TYPE_CHECKING:
     from preserve.ports import Folder, Signer
@@ -126,6 +129,7 @@ def write_wacz(
             if row is not None:
                 sorter.add(row)
             records += 1
+    resources += _anchors([run for part, run in runs if part.whole], sink, sorter)
     resources += _index(sink, sorter)
     listed = [wacz.encode_page(page) for part, run in runs for page in pages(run.manifest.archive.sequence, _shown(part, run))]
     resources.append(sink.add(wacz.PAGES, [wacz.PAGES_HEAD, *listed], size=0))
@@ -261,6 +265,37 @@ def _selected_rows(
             line = cdxj.line(*head, filename=filename, offset=offset, length=place.length, sha256=place.sha256)
             yield line.encode()
         offset += place.length
+
+
+def anchored(runs: Iterable[SealedRun]) -> Iterator[bytes]:
+    """The members of a WARC file by which players find what was only listed as unchanged; none where they need none. Always the same for the same runs."""
+    held = tuple(runs)
+    wanted = list(anchors(held))
+    places = {key: (run, place) for key, run, place in listed_originals(held, {key_of(answer) for answer in wanted})}
+    for answer in wanted:
+        if (found := places.get(key_of(answer))) is not None:
+            run, place = found
+            one = unchanged.anchor(answer, run.head(*place)[0].payload_digest)
+            yield gzipmember.pack(warc.header(one, warcinfo_id=""), b"", warc.END)
+
+
+def _anchors(runs: Sequence[SealedRun], sink: Sink, sorter: Sorter) -> Iterator[Resource]:
+    """That file, and its lines of the index."""
+    if next(anchored(runs), None) is None:
+        return
+
+    def members() -> Iterator[bytes]:
+        offset = 0
+        for member in anchored(runs):
+            head = warcscan.peek(member, whole=True)
+            assert head is not None, "it is whole"
+            digest = hashlib.sha256(member).hexdigest()
+            line = cdxj.line(*head, filename=handover.ANCHORS_NAME, offset=offset, length=len(member), sha256=digest)
+            sorter.add(line.encode())
+            offset += len(member)
+            yield member
+
+    yield sink.add(wacz.ARCHIVE + handover.ANCHORS_NAME, members(), size=0)
 
 
 def _index(sink: Sink, sorter: Sorter) -> Iterator[Resource]:

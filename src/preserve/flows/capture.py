@@ -70,7 +70,14 @@ class CaptureRun:
         self._problem: BaseException | None = None
         self._wake = asyncio.Event()
         self._stopping = False
-        self._scribe = Scribe(journal=journal, store=store, new_id=new_id, earlier=earlier, told=self._entered)
+        self._scribe = Scribe(
+            journal=journal,
+            store=store,
+            new_id=new_id,
+            earlier=earlier,
+            told=self._entered,
+            list_unchanged=manners.list_unchanged,
+        )
         window = max(64, 4 * manners.concurrency)
         self._pursuit = Pursuit(journal=journal, fetcher=fetcher, clock=clock, manners=manners, keep=self._scribe.aside)
         self._archives = archives
@@ -208,10 +215,10 @@ class CaptureRun:
                 if isinstance(url, BadUrl):
                     slot.unused()
                     inquiry.counts.end(Outcome.REFUSED if url.policy else Outcome.FAILED, url.problem)
-                else:
-                    if self._company is not None:
-                        await slot.begin()
+                elif self._company is None or await slot.begin():
                     await self._pursuit.follow(url, inquiry.counts, slot)
+                else:
+                    inquiry.counts.cut_short = True
                 if target.need is None and not inquiry.cut_short:
                     await self._conclude(inquiry, slot)
             finally:
@@ -232,11 +239,12 @@ class CaptureRun:
 
     async def _conclude(self, inquiry: Inquiry, slot: Slot) -> None:
         """Judge the answer to what is cited or asked for; nothing more than its head where that is enough."""
-        if self._archives is None and not inquiry.target.cited_by and enough(inquiry.counts):
+        glanced = self._archives is None and not inquiry.target.cited_by
+        if glanced and enough(inquiry.counts):
             return
         if self._judging is None:
             self._judging = self._new_judging()
-        await self._judging.conclude(inquiry, slot)
+        await self._judging.conclude(inquiry, slot, glanced=glanced)
 
     def _entered(self, captures: Sequence[Capture], requisites: int, size: int) -> None:
         """What was written is in the journal: count it, and tell."""

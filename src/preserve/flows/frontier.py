@@ -20,7 +20,9 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+from preserve.errors import StoreError
 from preserve.flows.hosts import Host, Rest
+from preserve.flows.passage import Passage
 from preserve.model.web import Target
 from preserve.ports import Turnstile
 
@@ -28,8 +30,6 @@ _MOST_RESTS = 1000
 """Requests that wait for hosts in trouble; one more is not waited with. As many that queue up at hosts take nobody else's place."""
 _MOST_HELD = 10_000
 """Targets in memory whose hosts cannot be asked now; beyond them no more are taken until some host is done with."""
-_LOOK_AGAIN = 0.02
-"""Seconds until a process looks again whether another one has left a host."""
 
 
 class Frontier:
@@ -62,7 +62,7 @@ class Frontier:
         self._concurrency = concurrency
         self._patience = patience
         self._wake = wake
-        self._turnstile = turnstile
+        self._passage = Passage(turnstile)
         self._idle_since: float | None = None
         self._hosts: dict[str, Host] = {}
         self._heap: list[tuple[float, int, Host]] = []
@@ -73,10 +73,8 @@ class Frontier:
         self._stalled = 0
         self._crowded: dict[str, Host] = {}
         self._cooling: deque[Host] = deque()
-        self._may_wait: set[asyncio.Future[bool]] = set()
         self._back: deque[asyncio.Future[None]] = deque()
         self._rests: set[Rest] = set()
-        self._hurried = False
         self._dry = False
 
     def more(self) -> None:
@@ -112,6 +110,8 @@ class Frontier:
             target = self._first()
         if self._rests:
             self._consider()
+        elif self._passage.shared:
+            self._at_work()
         return target
 
     def _first(self) -> Target | None:
@@ -146,10 +146,15 @@ class Frontier:
         `by` has one place at a time, and may give its moment back.
         """
         host = self._host(name)
+        return await self._place(host, may_wait) and await self._go(host, by, may_wait=may_wait)
+
+    async def _place(self, host: Host, may_wait: bool) -> bool:
+        """Wait for a place there, and take it; as `enter`."""
+        name = host.name
         if not host.waiting and not host.rests and host.active < self._room(host) and not self.full:
             host.active += 1
             self._active += 1
-        elif may_wait and self._hurried:
+        elif may_wait and self._passage.hurried:
             return False
         else:
             turn: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
@@ -158,31 +163,44 @@ class Frontier:
             if host.active < self._room(host) and not host.rests:
                 self._crowded[name] = host
             self._wake()
-            if host.rests:
-                self._consider()
-            if may_wait:
-                self._may_wait.add(turn)
             try:
+                if host.rests:
+                    self._consider()
+                if may_wait:
+                    self._passage.may_wait.add(turn)
                 if not await turn:  # whoever leaves hands the place over, so nobody can slip in between
                     return False
-            except asyncio.CancelledError:
+            except BaseException:
                 if turn.done() and not turn.cancelled() and turn.result():
-                    self.leave(name)
+                    self.leave(name, entered=False)
+                turn.cancel()
                 raise
             finally:
                 self._stalled -= 1
-                self._may_wait.discard(turn)
-        await self._start(host, by)
+                self._passage.may_wait.discard(turn)
         return True
 
-    async def again(self, name: str) -> None:
-        """Keep a place at that host, also when this is cancelled or fails, and wait until it may be asked once more."""
-        await self._moment(self._host(name), again=True)
+    async def again(self, name: str, *, by: Target | None = None) -> bool:
+        """Wait, in a place at that host, until it may be asked once more: True. False when that is not waited for; then the place is given up.
 
-    async def begin(self, name: str) -> None:
-        """Wait, with what was handed out, until no other process is in the way."""
-        if self._turnstile is not None:
-            await self._pass(self._turnstile, name)
+        So it is when this is cancelled or fails.
+        """
+        host = self._host(name)
+        try:
+            left = self._left(host) if await self._moment(host, None, may_wait=True, again=True) else None
+        except BaseException:
+            self.leave(name)
+            raise
+        if left is None:
+            self.leave(name)
+            return False
+        return not left or await self._rested(host, left, by)
+
+    async def begin(self, name: str, *, by: Target | None = None) -> bool:
+        """Wait, with what was handed out, until no other process is in the way: True. False when the run is to end before; then the place
+        is given up, as it is when this is cancelled or fails.
+        """
+        return not self._passage.shared or await self._go(self._host(name), by, may_wait=True, listed=True)
 
     @contextmanager
     def aside(self) -> Iterator[None]:
@@ -210,11 +228,11 @@ class Frontier:
                 self._admit(host)
                 self._wake()
 
-    def leave(self, name: str, *, unused_by: Target | None = None) -> None:
+    def leave(self, name: str, *, unused_by: Target | None = None, entered: bool = True) -> None:
         """Give a place back; with `unused_by` also the moment that came with it: nothing was asked, so nobody has to keep a distance.
 
-        The moment stays taken when a later one is: whoever came next would be there beside that one. Raises what the turnstile does,
-        the place being given back.
+        What was handed out and did not `begin` has not `entered`, where processes share the run. The moment stays taken when a later
+        one is: whoever came next would be there beside that one. Raises what the turnstile does, the place being given back.
         """
         host = self._hosts[name]
         host.active -= 1
@@ -229,12 +247,12 @@ class Frontier:
             host.cooling = True
             self._cooling.append(host)
         self._forget()
+        self._wake()
+        if entered:
+            # In which order several of one process went through there is not known here.
+            self._passage.leave(name, unused=unused and alone)
         if self._rests:
             self._consider()
-        self._wake()
-        if self._turnstile is not None:
-            # In which order several of one process went through there is not known here.
-            self._turnstile.leave(name, unused=unused and alone)
 
     def _forget(self) -> None:
         """Let go of hosts that are done with, once nobody has to keep a distance from what was asked there."""
@@ -261,28 +279,48 @@ class Frontier:
     async def rest(self, name: str, seconds: float, *, by: Target | None = None, later: bool = False) -> bool:
         """Give back a place at a host in trouble, leave it alone for `seconds`, and take the place again: True.
 
-        False when the run has no patience left for it; then the place is given up. With `later` the others are asked first.
+        False when the run has no patience left for it; then the place is given up. With `later` the others are asked first. What other
+        requests were told meanwhile, of this process or another one, is waited for as well.
         """
-        host = self._host(name)
-        host.troubled = True
-        if len(self._rests) >= _MOST_RESTS or self._hurried:
+        try:
+            self._passage.rest(name, seconds)
+        except BaseException:
             self.leave(name)
+            raise
+        return await self._rested(self._host(name), seconds, by, later=later, unused=False)
+
+    async def _rested(self, host: Host, seconds: float, by: Target | None, *, later: bool = False, unused: bool = True) -> bool:
+        """As `rest`; `unused`: nothing was asked in the place that is given back."""
+        left: float | None = seconds
+        while left:
+            if not await self._lie_still(host, left, by if unused else None, later=later):
+                return False
+            left = await self._start(host, by, may_wait=True)
+            unused = True
+        return left is not None
+
+    async def _lie_still(self, host: Host, seconds: float, unused_by: Target | None, *, later: bool) -> bool:
+        """One rest, with a place of this process before and after it."""
+        name = host.name
+        host.troubled = True
+        if len(self._rests) >= _MOST_RESTS or self._passage.hurried:
+            self.leave(name, unused_by=unused_by)
             return False
         loop = asyncio.get_running_loop()
         rest = Rest(host, self._now() + seconds, later, loop.create_future())
         self._rests.add(rest)
         if not host.shut:
             self._held += len(host.queue)
-        host.rests += 1
-        timer = loop.call_later(seconds, self._consider, rest)
+        host.rests.append(rest)
+        timer = loop.call_later(seconds, self._ripe, rest)
         go_on = False
         try:
-            self.leave(name)
+            self.leave(name, unused_by=unused_by)
             go_on = await rest.over
         finally:
             timer.cancel()
             self._rests.discard(rest)
-            host.rests -= 1
+            host.rests.remove(rest)
             if not host.shut:
                 self._held -= len(host.queue)
             if not host.rests and not go_on:
@@ -290,8 +328,11 @@ class Frontier:
         if go_on:
             host.active += 1  # whoever came meanwhile: who finds out whether the trouble is over goes first
             await self._come_back(host)
-            self._consider()
-            await self._start(host, by)
+            try:
+                self._consider()
+            except BaseException:
+                self.leave(name, entered=False)
+                raise
         return go_on
 
     async def _come_back(self, host: Host) -> None:
@@ -305,7 +346,7 @@ class Frontier:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
-                self.leave(host.name)
+                self.leave(host.name, entered=False)
             else:
                 host.active -= 1
             raise
@@ -320,27 +361,30 @@ class Frontier:
 
     def hurry(self) -> None:
         """Wait for no host in trouble any more, nor for a place where what is asked for can wait until the run is resumed."""
-        self._hurried = True
+        self._passage.hurry()
         for rest in tuple(self._rests):
             rest.end(go_on=False)
-        for turn in tuple(self._may_wait):
-            if not turn.done():
-                turn.set_result(False)
 
     @property
     def hurried(self) -> bool:
         """Whether hosts in trouble are no longer waited for because somebody wants the end."""
-        return self._hurried
+        return self._passage.hurried
 
     @property
     def busy(self) -> int:
         """How many hosts have requests under way, or rest."""
         return sum(1 for host in self._hosts.values() if host.active or host.rests)
 
+    def _ripe(self, rest: Rest) -> None:
+        try:
+            self._consider(rest)
+        except StoreError as problem:
+            rest.fail(problem)  # nobody hears it here
+
     def _consider(self, ripe: Rest | None = None) -> None:
         """Whose rest is over? What is waited for while nothing else is to do uses up the run's patience."""
         now = self._now()
-        if self._active or self._queued > self._held or not (self._dry or self._held >= _MOST_HELD):
+        if self._at_work() or self._passage.others_work():
             if self._idle_since is not None:
                 self._patience -= now - self._idle_since
                 self._idle_since = None
@@ -356,6 +400,12 @@ class Frontier:
             elif rest.until - now > left:
                 rest.end(go_on=False)
 
+    def _at_work(self) -> bool:
+        """Whether there is something to do, other than to wait for hosts in trouble; the other processes hear of it."""
+        works = bool(self._active or self._queued > self._held or not (self._dry or self._held >= _MOST_HELD))
+        self._passage.work(works)
+        return works
+
     def _admit(self, host: Host) -> None:
         """Give what is free at the host to those who wait for it, else to its queue."""
         self._crowded.pop(host.name, None)
@@ -370,30 +420,57 @@ class Frontier:
                 turn.set_result(True)
         self._list(host)
 
-    async def _start(self, host: Host, by: Target | None) -> None:
-        """Wait for the host's next free moment, its place being ours: it is given back when nothing comes of it."""
+    async def _go(self, host: Host, by: Target | None, *, may_wait: bool, listed: bool = False) -> bool:
+        """Wait, a place there being ours, until the host may be asked: True. False: the run is to end before, and the place is given up.
+
+        When the run has no patience for a rest that others were told of, it is over for all.
+        """
+        left = await self._start(host, by, may_wait=may_wait, listed=listed)
+        if not left:
+            return left is not None
+        if await self._rested(host, left, by):
+            return True
+        if self._passage.hurried and may_wait:
+            return False
+        return await self._place(host, may_wait) and await self._start(host, by, may_wait=may_wait) is not None
+
+    async def _start(self, host: Host, by: Target | None, *, may_wait: bool, listed: bool = False) -> float | None:
+        """Wait for the host's next free moment, a place there being ours: the seconds for which it is to be left alone even so.
+
+        The place is given back when nothing comes of it; None: the run is to end before.
+        """
         try:
-            await self._moment(host, by)
+            reached = await self._moment(host, by, may_wait=may_wait, listed=listed)
+        except BaseException:
+            self.leave(host.name, entered=False)
+            raise
+        if not reached:
+            self.leave(host.name, unused_by=by, entered=False)
+            return None
+        try:
+            return self._left(host)
         except BaseException:
             self.leave(host.name)
             raise
 
-    async def _moment(self, host: Host, by: Target | None = None, *, again: bool = False) -> None:
-        start = max(self._now(), host.free_at)
-        host.free_at = start + self._delay
-        host.last = by
-        await asyncio.sleep(max(0.0, start - self._now()))
-        if self._turnstile is not None:
-            await self._pass(self._turnstile, host.name, again=again)
+    def _left(self, host: Host) -> float:
+        """The seconds for which the host is to be left alone, as this process knows, or another one was told."""
+        return max(0.0, host.rests_until - self._now(), self._passage.resting(host.name))
 
-    @staticmethod
-    async def _pass(turnstile: Turnstile, name: str, *, again: bool = False) -> None:
-        wait = turnstile.again(name) if again else turnstile.enter(name)
-        while wait is None:
-            await asyncio.sleep(_LOOK_AGAIN)  # another process leaves without a word to us
-            wait = turnstile.enter(name)
-        if wait:
-            await asyncio.sleep(wait)
+    async def _moment(
+        self, host: Host, by: Target | None, *, may_wait: bool, again: bool = False, listed: bool = False
+    ) -> bool:
+        """Take the host's next moment, and wait for it: True, and inside the turnstile. False: the run is to end before.
+
+        `listed`: that of this process was taken before. `again`: inside already, and so afterwards.
+        """
+        if not listed:
+            start = max(self._now(), host.free_at)
+            host.free_at = start + self._delay
+            host.last = by
+            if not await self._passage.sleep(start - self._now(), may_wait):
+                return False
+        return await self._passage.through(host.name, may_wait, again=again)
 
     def _refill(self) -> None:
         while not self._dry and self._queued - self._held < self._window and self._held < _MOST_HELD:

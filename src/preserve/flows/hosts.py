@@ -22,7 +22,7 @@ class Host:
         self.last: Target | None = None
         """For whom the last of its moments was taken, as long as that is known."""
         self.listed: float | None = None
-        self.rests = 0
+        self.rests: list[Rest] = []
         self.sought = 0
         self.troubled = False
         self.cooling = False
@@ -36,6 +36,11 @@ class Host:
     def shut(self) -> bool:
         """Whether nothing of its queue is handed out, and that not for the sake of others of the host."""
         return bool(self.rests or self.sought)
+
+    @property
+    def rests_until(self) -> float:
+        """The time until which one of those who wait was told to leave it alone."""
+        return max((rest.until for rest in self.rests if not rest.over.done()), default=0.0)
 
 
 class Rest:
@@ -53,3 +58,8 @@ class Rest:
         """Let it go on, or give it up."""
         if not self.over.done():
             self.over.set_result(go_on)
+
+    def fail(self, problem: Exception) -> None:
+        """It cannot be known whether it may go on."""
+        if not self.over.done():
+            self.over.set_exception(problem)

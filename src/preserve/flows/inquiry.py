@@ -7,6 +7,7 @@ order in which they were asked, whichever of them counts.
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 from preserve.flows.trail import Trail
 from preserve.model.web import Capture, Exchange, Memento, Stored, Target, Tried
@@ -22,6 +23,8 @@ class Inquiry:
         self.candidates: tuple[Tried, ...] = ()
         self.chosen: str | None = None
         self.memento: Memento | None = None
+        self.listed: datetime | None = None
+        """The date of the record that holds the very same answer, when this one is only listed."""
         self._clock = clock
         self._trails = [self.counts]
         self._aside: list[Exchange] = []
@@ -49,6 +52,8 @@ class Inquiry:
     def capture(self, stored: tuple[Stored, ...]) -> Capture:
         """The answer, `stored` being where the exchanges went. Nothing more will be asked."""
         capture = self.counts.capture(stored)
+        if self.listed is not None:
+            return replace(capture, listed=self.listed)
         if not self.candidates and self.memento is None:
             return capture
         return replace(capture, candidates=self.candidates, chosen=self.chosen, memento=self.memento)

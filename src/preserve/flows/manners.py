@@ -17,6 +17,8 @@ class Manners:
     patience: float = 10.0
     robots: Robots = Robots.RECORD
     requisites: bool = True
+    list_unchanged: bool = False
+    """Whether a line is kept of a requisite that is as this archive has it, instead of records."""
     user_agent: str = "preserve"
     probe: bool = True
     """Whether a host is asked for an address that was made up, where there is something to judge its pages by."""

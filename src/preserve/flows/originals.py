@@ -35,8 +35,14 @@ class KnownBodies:
         else:
             found = self._expected.get((digest, exchange.chunked)) or self._journal.original(digest, framed=exchange.chunked)
         if found is None and self._earlier is not None:
-            found = self._earlier.find(exchange.entity_sha256, digest)
+            found = self._earlier.find(exchange.entity_sha256, digest, exchange.url)
         return found if found is not None and may_be_revisit(exchange, found) else None
+
+    def find_sealed(self, exchange: Exchange) -> Original | None:
+        """The record of a sealed run that holds this body, however short; None when there is none."""
+        if self._earlier is None:
+            return None
+        return self._earlier.find(exchange.entity_sha256, exchange.body_sha256, exchange.url)
 
     def expect(self, exchange: Exchange, records: Sequence[Record]) -> None:
         """An exchange whose records are about to be written: what goes into the file with them, after them, may refer to its body."""

@@ -7,9 +7,11 @@ run: what else is cited from it is told so, and not asked.
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from typing import TypeVar
 
 from preserve.flows.frontier import Frontier
@@ -36,13 +38,13 @@ _SHORT = 1 << 12
 _GIVEN_UP = 10_000
 """Hosts that are remembered as given up; the oldest is tried again."""
 _ENOUGH = 8
-"""Addresses of a host, one after the other, to which it says that it wants to be left alone, until it is."""
+"""Addresses of a host, one after the other, to which it says, or shows, that it wants to be left alone, until it is."""
 
 
 class Slot:
     """The one place at a host that a target holds while it asks."""
 
-    __slots__ = ("_clock", "_frontier", "_host", "_target", "_unused", "waited")
+    __slots__ = ("_clock", "_entered", "_frontier", "_host", "_target", "_unused", "waited")
 
     def __init__(self, frontier: Frontier, host: str, clock: Clock, target: Target | None = None) -> None:
         """Only with `target`, for which the place was handed out, a moment that was not used is given back."""
@@ -51,27 +53,32 @@ class Slot:
         self._clock = clock
         self._target = target
         self._unused = False
+        self._entered = False
         self.waited = 0.0
         """Seconds that passed in queues: they are nobody's fault who is asked."""
 
-    async def begin(self) -> None:
-        """Wait until no other process that shares the run is in the way."""
-        if self._host is not None:
-            await self._frontier.begin(self._host)
+    async def begin(self) -> bool:
+        """Wait until no other process that shares the run is in the way; False, and no place, when the run is to end before."""
+        host, self._host = self._host, None
+        assert host is not None, "what was handed out has a place"
+        with self._waiting():
+            began = await self._frontier.begin(host, by=self._target)
+        self._host, self._entered = host if began else None, began
+        return began
 
     async def move(self, host: str) -> None:
         """Give the place back and queue up at `host` (the same one too: every request keeps the distance)."""
         self.release()
         with self._waiting():
             await self._frontier.enter(host, by=self._target)
-        self._host = host
+        self._host, self._entered = host, True
 
     async def move_on(self, host: str) -> bool:
         """The same; False, and no place, when the run is to end before one is free there."""
         self.release()
         with self._waiting():
             entered = await self._frontier.enter(host, by=self._target, may_wait=True)
-        self._host = host if entered else None
+        self._host, self._entered = host if entered else None, entered
         return entered
 
     async def wait_for(self, sought: Awaitable[_T]) -> _T:
@@ -85,11 +92,14 @@ class Slot:
         """Meanwhile nobody is sent to `host`, to wait there for what we are seeking."""
         return self._frontier.sought(host)
 
-    async def again(self) -> None:
-        """Stay, and wait until the host may be asked once more."""
-        if self._host is not None:
-            with self._waiting():
-                await self._frontier.again(self._host)
+    async def again(self) -> bool:
+        """Stay, and wait until the host may be asked once more; False, and no place, when the run does not wait for it."""
+        host, self._host = self._host, None
+        assert host is not None, "who asks has a place"
+        with self._waiting():
+            again = await self._frontier.again(host, by=self._target)
+        self._host = host if again else None
+        return again
 
     async def rest(self, again: retry.Again) -> bool:
         """Leave the host alone as long as that says, then go on in the same place; False when the run does not wait for it."""
@@ -126,7 +136,7 @@ class Slot:
         host, self._host = self._host, None
         unused, self._unused = self._unused, False
         if host is not None:
-            self._frontier.leave(host, unused_by=self._target if unused else None)
+            self._frontier.leave(host, unused_by=self._target if unused else None, entered=self._entered)
 
 
 class Errand:
@@ -160,10 +170,7 @@ class Errand:
             if again is None:
                 return exchange
             attempt += 1
-            if not again.seconds:
-                await self._slot.again()
-                continue
-            if not await self._slot.rest(again):
+            if not await (self._slot.rest(again) if again.seconds else self._slot.again()):
                 self.cut_short = self._slot.hurried
                 return exchange
 
@@ -189,6 +196,7 @@ class Pursuit:
         self._robots_known: Once[Answer | None] = Once(
             _REMEMBERED, lambda answer: 1 + (len(answer.text) // _SHORT if answer else 0)
         )
+        self._reading = asyncio.Lock()
         self._given_up: dict[str, str] = {}
         self._silent: dict[str, str] = {}
         """Hosts to which the robots.txt of others led in vain, until they answer; of their own addresses that says nothing."""
@@ -209,7 +217,7 @@ class Pursuit:
                 if answer is None:
                     trail.cut_short = True
                     return
-                refusal = answer.refusal(url.address, self._manners.user_agent)
+                refusal = await self._refusal(answer, url)
                 if refusal and self._manners.robots is Robots.OBEY:
                     slot.unused()
                     trail.end(Outcome.REFUSED, refusal)
@@ -231,9 +239,12 @@ class Pursuit:
             if onward.url is None:
                 trail.end(Outcome.FAILED, onward.problem)
                 return
+            wait = retry.before_redirect(exchange)
+            if wait is not None and await slot.rest(wait):
+                slot.unused()
             url = onward.url
             seen.append(url.address)
-            if not await slot.move_on(url.queue):
+            if (wait is not None and slot.hurried) or not await slot.move_on(url.queue):
                 trail.cut_short = True
                 return
 
@@ -244,12 +255,14 @@ class Pursuit:
             self._silent.pop(host, None)
         if exchange.trouble is Trouble.UNREACHABLE:
             _remember(self._given_up, host, f"{exchange.problem}: the host was given up before this address was asked")
-        elif retry.asks_for_rest(exchange):
+        elif retry.asks_for_rest(exchange) or exchange.trouble is Trouble.CLOSED:
             self._unwanted[host] = self._unwanted.pop(host, 0) + 1
             if len(self._unwanted) > _GIVEN_UP:
                 del self._unwanted[next(iter(self._unwanted))]
             if self._unwanted[host] >= _ENOUGH:
                 told = f"it answered {exchange.status} to {_ENOUGH} addresses and asks to be left alone"
+                if exchange.status is None:
+                    told = f"for {_ENOUGH} addresses it closed the connection without an answer"
                 _remember(self._given_up, host, f"the host was given up before this address was asked: {told}")
         elif exchange.status is not None:
             self._unwanted.pop(host, None)
@@ -260,7 +273,14 @@ class Pursuit:
         if self._manners.robots is not Robots.OBEY:
             return False
         answer = await self._robots(url, slot)
-        return None if answer is None else bool(answer.refusal(url.address, self._manners.user_agent))
+        return None if answer is None else bool(await self._refusal(answer, url))
+
+    async def _refusal(self, answer: Answer, url: Url) -> str:
+        """Why robots.txt would have us not ask, "" where it would not; a long one is read beside the event loop."""
+        if answer.long:
+            async with self._reading:  # one at a time: what is read lies in memory
+                return await asyncio.to_thread(answer.refusal, url.address, self._manners.user_agent)
+        return answer.refusal(url.address, self._manners.user_agent)
 
     async def _robots(self, url: Url, slot: Slot) -> Answer | None:
         """What the origin's robots.txt says; asked once a run, by the first target that needs it, beginning in that target's place.
@@ -274,7 +294,7 @@ class Pursuit:
         if sought is None:
             kept = self._journal.noted(f"robots:{origin}")
             if kept is not None:
-                return Answer.load(kept)
+                return await self._robots_known.ask(origin, partial(_loaded, kept))
             with slot.sought(url.queue):
                 answer = await self._robots_known.ask(origin, lambda: self._ask_robots(origin, url, slot))
         else:
@@ -324,6 +344,10 @@ class Pursuit:
     def _in_vain(self, place: Url, url: Url) -> bool:
         """Whether the robots.txt for `url` leads to a host that could not be reached, and is another one."""
         return place.host != url.host and place.host in self._silent
+
+
+async def _loaded(kept: str) -> Answer:
+    return Answer.load(kept)
 
 
 def _remember(hosts: dict[str, str], host: str, why: str) -> None:

@@ -18,6 +18,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from preserve.errors import FormatError, TrustError, UsageError
+from preserve.flows import listed
 from preserve.flows.measure import stored_sha256
 from preserve.flows.select import SealedRun
 from preserve.formats import redacted, seal
@@ -25,7 +26,7 @@ from preserve.formats.bodies.redaction import MOST
 from preserve.formats.url import BadUrl, parse
 from preserve.model.event import Redaction, RemovedRecord, RunRef
 from preserve.model.noun import dataclass
-from preserve.model.trust import CaptureLine, RecordLine
+from preserve.model.trust import CaptureLine, RecordLine, RecordRef
 from preserve.rules import selection
 
 if TYPE_CHECKING:
@@ -119,8 +120,14 @@ def _of_url(runs: Sequence[SealedRun], wanted: Wanted, url: str) -> Choice:
     for run, line in taken:
         for ref in line.records:
             picked.setdefault(run.name, {}).setdefault((ref.warc, ref.index), f"{ref.type} of {line.url}")
+    lists = list(_lists(runs, url, payloads))
+    for run, line, ref in lists if wanted.all_copies else ():
+        what = f"list of what was unchanged for {line.url}"
+        picked.setdefault(run.name, {}).setdefault((ref.warc, ref.index), what)
+    told = [(run, line) for run, line, ref in lists if (ref.warc, ref.index) not in picked.get(run.name, {})]
     left = [] if wanted.all_copies else [*((run, line) for run, line in fits if (run, line) not in here), *alike]
-    return Choice(records=tuple(_chosen(runs, picked)), stays=tuple(_stays(left, [] if wanted.requisites else needed)))
+    stays = (*_stays(left, [] if wanted.requisites else needed), *_still_listed(told))
+    return Choice(records=tuple(_chosen(runs, picked)), stays=stays)
 
 
 def _is_at(line: CaptureLine, url: str) -> bool:
@@ -133,6 +140,22 @@ def _with_payload(run: SealedRun, payloads: Collection[str]) -> Iterator[Capture
         for line in run.captures_with(payload.encode()):
             if line.payload_sha256 == payload:
                 yield line
+
+
+def _lists(
+    runs: Iterable[SealedRun], url: str, payloads: Collection[str]
+) -> Iterator[tuple[SealedRun, CaptureLine, RecordRef]]:
+    """Lists of unchanged requisites that name the address, or one of these payloads."""
+    parsed = parse(url)
+    address = url if isinstance(parsed, BadUrl) else parsed.address
+    for run in runs:
+        for line in listed.pages(run):
+            ref = listed.record_of(run, line)
+            named = ref is not None and any(
+                one.url == address or one.payload_sha256 in payloads for one in listed.answers(run, line)
+            )
+            if ref is not None and named:
+                yield run, line, ref
 
 
 def _requisites(run: SealedRun, page: CaptureLine) -> Iterator[CaptureLine]:
@@ -148,6 +171,11 @@ def _stays(left: Iterable[tuple[SealedRun, CaptureLine]], needed: Collection[tup
         yield f"run {number} has a capture of {url} as well, or with the same content: --all-copies removes it too"
     if needed:
         yield f"{len(needed)} captures of what the page needed (images, styles) stay: --requisites removes them too"
+
+
+def _still_listed(left: Iterable[tuple[SealedRun, CaptureLine]]) -> Iterator[str]:
+    for number, url in sorted({(run.manifest.archive.sequence, line.url) for run, line in left}):
+        yield f"run {number} lists it, or the same content, as unchanged for {url}: --all-copies removes that list too"
 
 
 def _chosen(runs: Sequence[SealedRun], picked: dict[str, dict[Place, str]]) -> Iterator[Chosen]:

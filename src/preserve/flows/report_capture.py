@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from preserve.errors import FormatError, StoreError
-from preserve.formats import chain, warcscan
+from preserve.formats import chain, unchanged, warcscan
 from preserve.formats.url import BadUrl, parse
 from preserve.formats.warc import Header, target_uri
 from preserve.model.report import Asked, CapturePage, CertificateFacts, Needed, Opened, Place, Point, SealedRun, State
@@ -71,13 +71,15 @@ class Pages:
         """Everything that was kept of one capture."""
         reader = self._runs[run]
         needs = reader.needed(line.capture)
+        opened = tuple(_open(reader, ref) for ref in line.records)
+        listed = next((one for one in reversed(opened) if one.uri.startswith(unchanged.URN)), None) if line.unchanged else None
         return CapturePage(
             run=facts,
             capture=line,
             state=state,
             intact=reader.intact(line),
             cited=cited,
-            asked=tuple(_asked(reader, line)),
+            asked=tuple(_asked([one for one in opened if one is not listed], line)),
             chain=self._chain(run, line),
             dns=tuple(self._dns(run, line)),
             needed=tuple(_needed(reader, needs[:_NEEDED])),
@@ -85,6 +87,7 @@ class Pages:
             points=points,
             others=others,
             entered=selection.first_address(line),
+            listed=listed,
         )
 
     def _about(self, run: int, uri: str) -> Opened | None:
@@ -186,9 +189,9 @@ def _lines(data: bytes) -> Iterator[str]:
             yield line.decode("latin-1")
 
 
-def _asked(run: Run, line: CaptureLine) -> Iterator[Asked]:
+def _asked(opened: Iterable[Opened], line: CaptureLine) -> Iterator[Asked]:
     """The exchanges in their order, each with its records; then what was asked beside them (other forms of the address, TimeGates)."""
-    groups = _exchanges(_open(run, ref) for ref in line.records)
+    groups = _exchanges(opened)
     hops = line.hops or (HopLine(url=line.final_url, status=line.status, location=None, outcome=line.outcome),)
     for hop in hops:
         # A hop that policy forbade left no records: then the next ones are of another address.

@@ -17,7 +17,7 @@ from pathlib import PurePath
 from preserve.errors import FormatError, TrustError
 from preserve.flows import seal
 from preserve.flows.stamp import Stamped, Stamper
-from preserve.formats import lines, manifest, statement
+from preserve.formats import lines, manifest
 from preserve.formats import url as url_format
 from preserve.formats.times import rfc3339
 from preserve.model.document import Citation
@@ -209,6 +209,8 @@ def _newest(archive: ArchiveStore) -> tuple[int, bytes, str] | None:
     if last is not None and document is not None:
         found.append((manifest.decode(document).log.size_before, last[1], f"run, {last[0]},"))
     if names := archive.event_names():
+        from preserve.formats import statement  # noqa: PLC0415 -- what an archive without events starts without
+
         entry = archive.read_event(names[-1], statement.NAME, statement.MAX_SIZE) or b""
         found.append((int(names[-1].partition("-")[0]), entry, f"event, {names[-1]},"))
     return max(found, default=None)
@@ -241,8 +243,11 @@ def clock_doubt(archive: ArchiveStore, now: datetime) -> str:
     """What a person should know when this machine's clock stands before what was signed last; "" when it does not."""
     document, names = archive.last_manifest(), archive.event_names()
     created = [] if document is None else [manifest.decode(document).created]
-    if names and (event := archive.read_event(names[-1], statement.NAME, statement.MAX_SIZE)) is not None:
-        created.append(statement.decode(event).created)
+    if names:
+        from preserve.formats import statement  # noqa: PLC0415 -- as above
+
+        if (event := archive.read_event(names[-1], statement.NAME, statement.MAX_SIZE)) is not None:
+            created.append(statement.decode(event).created)
     if not created or now >= max(created):
         return ""
     return (

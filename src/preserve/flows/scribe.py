@@ -66,12 +66,14 @@ class Scribe:
         new_id: Callable[[], str],
         earlier: Originals | None,
         told: Callable[[Sequence[Capture], int, int], None],
+        list_unchanged: bool = False,
     ) -> None:
         """`told(captures, requisites, size)`: what is in the journal now, how many requisites it added, the bytes that were written."""
         self._journal = journal
         self._store = store
         self._new_id = new_id
         self._told = told
+        self._lists = list_unchanged
         self._bodies = KnownBodies(journal, earlier)
         self._circumstances: dict[str, None] = {}
         self._waiting: deque[_Answer | _Aside] = deque()
@@ -181,7 +183,7 @@ class Scribe:
         fresh: list[str] = []
         for item in batch:
             for exchange in item.exchanges:
-                records += self._records(exchange, fresh, probe=isinstance(item, _Aside) and item.probe)
+                records += self._records(exchange, fresh, item)
             ends.append(len(records))
         try:
             return ends, await self._store.append(records) if records else ()
@@ -208,7 +210,8 @@ class Scribe:
                     added += self._need(item)
                     captures.append(capture := item.inquiry.capture(own))
                     self._journal.finish(capture, entered)
-                    self._bodies.learn(payloads(item.exchanges, own))
+                    if capture.listed is None:
+                        self._bodies.learn(payloads(item.exchanges, own))
                 else:
                     self._journal.note(item.name, item.value, entered)
         self._bodies.entered()
@@ -228,11 +231,16 @@ class Scribe:
             item.inquiry.counts.signal(f"its page has {requisites.MOST} requisites: {left} named here are left out")
         return added
 
-    def _records(self, exchange: Exchange, fresh: list[str], *, probe: bool) -> list[Record]:
-        """An exchange's records and, the first time this run meets them, a host's name answer and certificates, noted in `fresh`."""
+    def _records(self, exchange: Exchange, fresh: list[str], item: _Answer | _Aside) -> list[Record]:
+        """An exchange's records and, the first time this run meets them, a host's name answer and certificates, noted in `fresh`.
+
+        Of what is only listed there are no records; its inquiry is told.
+        """
         kept: list[Record] = []
-        if probe:
+        if isinstance(item, _Aside) and item.probe:
             kept += record.probe(exchange, new_id=self._new_id)
+        elif self._lists and isinstance(item, _Answer) and self._is_listed(exchange, item.inquiry):
+            pass
         elif (original := self._bodies.find(exchange)) is not None:
             kept += record.revisit(exchange, original, new_id=self._new_id)
         else:
@@ -245,6 +253,17 @@ class Scribe:
             if isinstance(asked, Url) and self._first(f"tls:{asked.host}", fresh):
                 kept.append(record.certificates(asked.host, tls, at=exchange.started, new_id=self._new_id))
         return kept
+
+    def _is_listed(self, exchange: Exchange, inquiry: Inquiry) -> bool:
+        """Whether a line is enough of this answer; the inquiry is told either way, for a write that fails is tried again."""
+        from preserve.rules import unchanged  # noqa: PLC0415 -- of use to few runs
+
+        inquiry.listed = None
+        if unchanged.may_be_listed(inquiry.target, exchange) and unchanged.says_nothing(inquiry.counts.capture(())):
+            original = self._bodies.find_sealed(exchange)
+            if original is not None and unchanged.is_the_same(exchange, original):
+                inquiry.listed = original.date
+        return inquiry.listed is not None
 
     def _first(self, name: str, fresh: list[str]) -> bool:
         if name in self._circumstances:

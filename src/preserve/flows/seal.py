@@ -14,7 +14,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 from typing import BinaryIO, Protocol
 
 from preserve.errors import TrustError
@@ -22,6 +21,7 @@ from preserve.formats import lines, manifest, recordindex
 from preserve.formats import seal as seal_format
 from preserve.formats.gzipmember import crc32
 from preserve.formats.merkle import Frontier, leaf_hash
+from preserve.formats.times import http_date
 from preserve.model.finding import Result
 from preserve.model.noun import dataclass
 from preserve.model.run import CitationRow, RunIdentity, Source
@@ -251,9 +251,9 @@ class _Tally:
         self.outcomes[capture.outcome] += 1
         if capture.http_date and capture.foreign is None and len(self.skews) < _SKEWS and capture.target.host not in self.skews:
             try:
-                told = parsedate_to_datetime(capture.http_date)
+                told = http_date(capture.http_date)
                 skew = round((told - capture.finished_at).total_seconds() * 1000)
-            except (ValueError, TypeError, OverflowError):
+            except (ValueError, TypeError):
                 return  # no date, or one without a zone: it says nothing of our clock
             if abs(skew) < 1 << 53:
                 self.skews[capture.target.host] = skew

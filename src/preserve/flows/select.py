@@ -1,7 +1,8 @@
 """Which records and lines go along when single captures are handed over, or some of an archive's runs.
 
-A revisit is nothing without its original: that goes along from whichever run it lies in. So do the warcinfo of each file, and what a
-run holds about the hosts that were asked (DNS, certificates, robots.txt).
+A revisit is nothing without its original: that goes along from whichever run it lies in, and so does the original of each requisite that
+is only listed as unchanged. So do the warcinfo of each file, and what a run holds about the hosts that were asked (DNS, certificates,
+robots.txt).
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from preserve.errors import FormatError
+from preserve.flows import listed
 from preserve.formats import lines, manifest, recordindex, warcscan
 from preserve.formats.warc import Header, MemberCheck, target_uri
 from preserve.model.handover import RunPart, Wanted
@@ -30,10 +33,10 @@ _Place = tuple[str, int]
 class SealedRun:
     """The lines and records of one run, read as they are asked for. Everything raises FormatError or StoreError when it cannot be."""
 
-    def __init__(self, folder: Folder, name: str, *, unread: bool = False) -> None:
-        """`unread`: its manifest is read when it is needed, for whoever needs few of many runs."""
+    def __init__(self, folder: Folder, name: str, *, unread: bool = False, at: str | None = None) -> None:
+        """`unread`: its manifest is read when it is needed, for whoever needs few of many runs. `at`: where it lies by itself."""
         self.name = name
-        self.at = f"runs/{name}/"
+        self.at = f"runs/{name}/" if at is None else at
         self._folder = folder
         self._rows: dict[str, list[bytes]] = {}
         if not unread:
@@ -144,11 +147,14 @@ def select(folder: Folder, names: Sequence[str], wanted: Wanted) -> tuple[RunPar
         chosen = [_Chosen(run, wanted, runs) for run in taken]
         parts = [part.close() for part in chosen]
         missing = {key: uri for part in chosen for key, uri in part.originals.items()}
+        unchanged = frozenset[listed.Key]().union(*(part.listed for part in chosen))
     else:
         parts = [RunPart(name=run.name, manifest=run.manifest, whole=True) for run in taken]
-        missing = _originals_of(taken) if len(taken) < len(runs) else {}
+        some = taken if len(taken) < len(runs) else ()
+        missing, unchanged = _originals_of(some), _listed_by(some)
     found = {part.name: part for part in parts if part.whole or part.captures}
-    for run, place in find_records(runs, missing, frozenset(found) if not wanted.by_capture else frozenset()):
+    originals = find_records(runs, missing, frozenset(found) if not wanted.by_capture else frozenset())
+    for run, place in chain(originals, listed.require(runs, unchanged)):
         part = found.get(run.name, RunPart(name=run.name, manifest=run.manifest, whole=False))
         if not part.whole:
             found[run.name] = _with_records(part, (place,))
@@ -171,6 +177,8 @@ class _Chosen:
         self._all_runs = all_runs
         self.originals: dict[str, str] = {}
         """Record ids that revisits refer to, and their addresses."""
+        self.listed: set[listed.Key] = set()
+        """What lists of unchanged requisites refer to."""
         self._documents: set[str] = set()
         cited = {line.citation for line in run.citations() if selection.asked(line, wanted)}
         picked = {line.capture: line for line in run.captures() if selection.chosen(line, cited, wanted)}
@@ -178,11 +186,22 @@ class _Chosen:
         self._picked = picked if self._imported else {**picked, **self._needs(picked)}
 
     def _needs(self, pages: dict[int, CaptureLine]) -> dict[int, CaptureLine]:
-        """The captures that these need: those that say so, and those that the pages name and another page had asked for first."""
+        """The captures that these need: those that say so, and those that the pages name and another page had asked for first.
+
+        What of it is only listed as unchanged is noted in `listed`.
+        """
         found: dict[int, CaptureLine] = {}
         level, layer = 0, pages
-        while layer and level <= requisites.SHEETS_DEEP:
-            names = frozenset[str]().union(*(self._named(line, level) for line in layer.values()))
+        unchanged = {
+            target_uri(one.url): listed.key(one) for line in listed.pages(self._run) for one in listed.answers(self._run, line)
+        }
+        own = {listed.key(one) for line in pages.values() for one in listed.answers(self._run, line)}
+        keys = set[listed.Key]()
+        while (layer or keys) and level <= requisites.SHEETS_DEEP:
+            names = self._named_in(keys, level).union(*(self._named(line, level) for line in layer.values()))
+            keys = {unchanged[uri] for name in names if (uri := target_uri(name)) in unchanged} | own
+            keys -= self.listed
+            self.listed |= keys
             layer = {
                 line.capture: line
                 for line in self._run.captures()
@@ -193,6 +212,15 @@ class _Chosen:
             found |= layer
             level += 1
         return found
+
+    def _named_in(self, keys: Collection[listed.Key], level: int) -> frozenset[str]:
+        """What sheets name that are only listed: their originals are read."""
+        names = frozenset[str]()
+        for run, place in listed.require(self._all_runs, keys):
+            header, begins = run.head(*place)
+            if b"text/css" in begins.partition(b"\r\n\r\n")[0].lower():
+                names |= selection.named(header, run.block(*place, _READ), level)
+        return names
 
     def _named(self, line: CaptureLine, level: int) -> frozenset[str]:
         """What the page or sheet that the capture led to names; of a revisit the original is read."""
@@ -268,6 +296,10 @@ def _refers_to(run: SealedRun, line: CaptureLine) -> Iterator[tuple[str, str]]:
         header = _header(run, (record.warc, record.index)) if record.type == "revisit" else None
         if header is not None and header.type == "revisit":
             yield (header.get("WARC-Refers-To") or "").strip("<>"), header.get("WARC-Refers-To-Target-URI") or ""
+
+
+def _listed_by(runs: Iterable[SealedRun]) -> frozenset[listed.Key]:
+    return frozenset(listed.key(one) for run in runs for line in listed.pages(run) for one in listed.answers(run, line))
 
 
 def _originals_of(runs: Iterable[SealedRun]) -> dict[str, str]:

@@ -40,6 +40,8 @@ class Standing:
     removed: bool = False
     """Records of it were removed, under a signed statement (a redaction)."""
     foreign: ForeignLine | None = None
+    unchanged: int = 0
+    """How many requisites of the page are only listed, as they were as before."""
 
     @property
     def fine(self) -> bool:
@@ -126,6 +128,7 @@ def _standing(
         chosen=capture.chosen,
         memento=capture.memento,
         foreign=capture.foreign,
+        unchanged=capture.unchanged,
     )
 
 

@@ -163,6 +163,10 @@ def _check_run(
     findings += said.findings
     if check.manifest is None:
         return findings
+    if check.thorough and not check.altered:
+        from preserve.flows import verify_unchanged  # noqa: PLC0415 -- most runs have no such lists
+
+        findings += verify_unchanged.check_alone(folder, check.subject)
     findings += [*said.judge_archive(check.manifest, "events"), *said.judge_head(check.proof, check.subject)]
     origin, created = check.manifest.log.origin, check.manifest.created
     keys = log_keys(origin, trusted, None, now, demand, rotations=said.rotations, created=created)

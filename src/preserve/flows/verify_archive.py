@@ -18,7 +18,7 @@ from preserve.flows.verify_log import LogCheck, Memory
 from preserve.flows.verify_run import RunCheck, Told
 from preserve.formats import description as description_format
 from preserve.model.archive import Description
-from preserve.model.finding import Claim, Finding, failed, passed, unchecked
+from preserve.model.finding import Claim, Finding, Result, failed, passed, unchecked
 from preserve.model.tree import Entry, Kind
 from preserve.model.trust import Manifest, TrustedKey
 from preserve.rules import verify_archive as archive_rules
@@ -94,6 +94,11 @@ def check_archive(
         from preserve.flows.verify_told import check_renewals  # noqa: PLC0415 -- as above
 
         findings += check_renewals(folder, present, events, told, runs.sealed, thorough=thorough)
+    if thorough and not any(finding.result is Result.FAIL for finding in findings):
+        from preserve.flows import verify_unchanged  # noqa: PLC0415 -- most runs have no such lists
+
+        names = [at.split("/")[1] for at in runs.sealed if at in layout.runs]
+        findings += verify_unchanged.check(folder, names, removals=bool(told.removals))
     if sample is None or not sample.lists_alone:
         findings += _check_documents(folder, layout, runs, workers)
     findings += log.conclude([finding for finding in findings if finding.claim is Claim.LOG_CONSISTENCY])

@@ -105,9 +105,34 @@ def check_bundle(
     work.findings += index.check(work.all, files)
     if ours:
         work.findings += _check_runs(container, work, trusted, memories, now, workers)
+        if not any(finding.result is Result.FAIL for finding in work.findings):
+            work.findings += _judge_anchors(container, work)
     if package is not None:
         work.findings += rules.conclude(work.findings, package.resources, ours=ours)
     return work.findings
+
+
+def _judge_anchors(container: Container, work: _Bundle) -> Iterator[Finding]:
+    """Records for players, made of lists of unchanged requisites: exactly those that follow from the runs that are whole."""
+    name = wacz.ARCHIVE + handover.ANCHORS_NAME
+    digest, size = hashlib.sha256(), 0
+    try:
+        runs = [
+            SealedRun(container.folder(paths), run)
+            for run, paths in sorted(_views(work.entries).items(), key=lambda one: (len(one[0].partition("-")[0]), one[0]))
+            if not any(path.startswith(f"runs/{run}/{handover.PROOFS}") for path in paths)
+        ]
+        for member in bundle.anchored(runs):
+            digest.update(member)
+            size += len(member)
+    except (FormatError, FileNotFoundError) as problem:
+        if name in work.entries or not isinstance(problem, FileNotFoundError):
+            told = problem.message if isinstance(problem, FormatError) else "a file is missing"
+            yield failed(Claim.STRUCTURE, name, f"it cannot be held against the lists of unchanged requisites: {told}")
+        return
+    found = work.measured.get(name)
+    if (found.sha256 if found is not None else "") != (digest.hexdigest() if size else ""):
+        yield failed(Claim.STRUCTURE, name, "forged: it is not what follows from the lists of unchanged requisites")
 
 
 def _package(work: _Bundle, trusted: Sequence[TrustedKey], now: datetime) -> Package | None:
@@ -207,6 +232,7 @@ def _check_runs(
     files = [name for name, entry in work.entries.items() if not entry.is_folder]
     claimed |= {name for name in files if handover.extracted(name) is not None}
     yield from bundle_foreign.judge_extracts(work.all, files, work.measured)
+    claimed.add(wacz.ARCHIVE + handover.ANCHORS_NAME)
     for name in sorted(name for name in work.entries if name.startswith(wacz.ARCHIVE) and name not in claimed):
         if not work.entries[name].is_folder:
             yield failed(Claim.COMPLETENESS, name, "forged: no run in this bundle sealed it")

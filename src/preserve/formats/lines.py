@@ -200,6 +200,8 @@ def encode_capture(line: CaptureLine) -> bytes:
         members["memento"] = write_memento(line.memento)
     if line.foreign is not None:
         members["foreign"] = write_foreign(line.foreign)
+    if line.unchanged:
+        members["unchanged"] = line.unchanged
     if line.requisite_of is not None:
         members["requisite_of"] = line.requisite_of
     else:
@@ -257,6 +259,7 @@ def _read_capture(fields: Fields) -> CaptureLine:
         chosen=fields.text("chosen") if fields.has("chosen") else None,
         memento=_memento(fields.object("memento")) if fields.has("memento") else None,
         foreign=_foreign(fields.object("foreign")) if fields.has("foreign") else None,
+        unchanged=fields.integer("unchanged", 1) if fields.has("unchanged") else 0,
     )
 
 

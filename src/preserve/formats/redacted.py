@@ -22,7 +22,7 @@ from typing import Final
 from isal import isal_zlib
 
 from preserve.formats.gzipmember import HEADER
-from preserve.formats.warc import END, Member, warc_date
+from preserve.formats.warc import END, Header, Member, warc_date
 from preserve.model.event import RemovedRecord, RunRef
 
 _URN: Final = "urn:preserve:redacted:"
@@ -67,7 +67,12 @@ def of(run: RunRef, record: RemovedRecord, *, reason: str, authority: str, at: d
 
 def is_replacement(member: Member) -> bool:
     """Whether a stored record says of itself that it stands for one that was removed. Only the archive's events can prove it."""
-    return not member.problem and member.header is not None and (member.header.target_uri or "").startswith(_URN)
+    return not member.problem and member.header is not None and is_replaced(member.header)
+
+
+def is_replaced(header: Header) -> bool:
+    """The same, of a record's header."""
+    return (header.target_uri or "").startswith(_URN)
 
 
 def _blocks(length: int) -> range:

@@ -50,7 +50,13 @@ class Url:
 
     @property
     def queue(self) -> str:
-        """The queue this waits in: the host's name, whatever the port; a dot at the end of a name makes no other host."""
+        """The queue this waits in: the host's name, whatever the port; a dot at the end of a name makes no other host.
+
+        Nor does an IPv4 address that is written as an IPv6 one (RFC 4291 section 2.5.5.2).
+        """
+        groups = self.hostname[7:].split(":") if self.hostname.startswith("::ffff:") else ()
+        if len(groups) == 2:
+            return ".".join(str(octet) for group in groups for octet in divmod(int(group, 16), 256))
         return self.hostname.rstrip(".")
 
     @property

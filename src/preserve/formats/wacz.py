@@ -4,7 +4,7 @@
     datapackage.json           every other entry with its size and SHA-256
     datapackage-digest.json    the SHA-256 of datapackage.json, signed twice:
         signedData             as players read it: ECDSA on P-384 over the hash, by a key that the file itself brings
-        preserve               an Ed25519 signature of the archive's signer over `statement`, which names that key and that hash
+        preserve               a signature of the archive's signer, Ed25519 or P-256, over `statement`, which names that key and that hash
 
 The first signature alone proves nothing, for anybody can make a key; the second binds it to one that the verifier may have pinned.
 

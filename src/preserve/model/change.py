@@ -160,6 +160,7 @@ class Step:
 
     `since` is the number of the earlier capture's run. `kind` is None where the two could not be compared; `reasons` say why.
     `heading` and `quoted` are words of `preserve diff`; `told` says what differs and how it reads now, "" where it is no real change.
+    `quote` and `quote_before` are as a Change has them.
     """
 
     since: int
@@ -168,6 +169,8 @@ class Step:
     quoted: str = ""
     reasons: tuple[str, ...] = ()
     told: str = ""
+    quote: Presence = Presence.UNKNOWN
+    quote_before: Presence = Presence.UNKNOWN
 
     @property
     def real(self) -> bool:

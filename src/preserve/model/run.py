@@ -23,7 +23,8 @@ class Source:
 class Counts:
     """How the cited targets of a run stand; `worthless` are captured ones whose verdict is not "ok".
 
-    `requisites` are what the pages among them need, as far as is known: `fetched` of them were asked for, `lacking` came to nothing.
+    `requisites` are what the pages among them need, as far as is known: `fetched` of them were asked for, `lacking` came to nothing, and
+    `listed` were unchanged, of which a line is kept in place of records.
     """
 
     total: int = 0
@@ -35,6 +36,7 @@ class Counts:
     requisites: int = 0
     fetched: int = 0
     lacking: int = 0
+    listed: int = 0
 
     @property
     def done(self) -> int:
@@ -50,7 +52,8 @@ class Counts:
         outcome = capture.outcome
         if capture.target.need is not None:
             lacking = self.lacking + (outcome is not Outcome.CAPTURED)
-            return replace(self, fetched=self.fetched + 1, lacking=lacking)
+            listed = self.listed + (capture.listed is not None)
+            return replace(self, fetched=self.fetched + 1, lacking=lacking, listed=listed)
         return replace(
             self,
             captured=self.captured + (outcome is Outcome.CAPTURED),

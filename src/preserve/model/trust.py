@@ -376,7 +376,10 @@ class ForeignLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaptureLine:
-    """What came of one target. `cited_in` for what was cited or asked for; a requisite has `requisite_of` instead."""
+    """What came of one target. `cited_in` for what was cited or asked for; a requisite has `requisite_of` instead.
+
+    `unchanged` counts the lines of the page's list of unchanged requisites (docs/formats/unchanged.md); that is the last of its records.
+    """
 
     capture: int
     url: str
@@ -403,8 +406,13 @@ class CaptureLine:
     chosen: str | None = None
     memento: MementoLine | None = None
     foreign: ForeignLine | None = None
+    unchanged: int = 0
 
     def __post_init__(self) -> None:
+        if self.unchanged and (self.requisite_of is not None or self.foreign is not None):
+            raise ValueError("only a page of ours has a list of unchanged requisites")
+        if self.unchanged and not any(record.type == "metadata" for record in self.records):
+            raise ValueError("a list of unchanged requisites without a record")
         if self.chosen is not None and self.chosen not in {tried.url for tried in self.candidates}:
             raise ValueError("chosen is none of the candidates")
         if not self.reason and self.outcome is not Outcome.CAPTURED:

@@ -185,7 +185,10 @@ class Exchange:
 
     def header(self, name: bytes) -> bytes | None:
         """The first header field of that name (lower case), or None."""
-        return next((value for key, value in self.headers if key.lower() == name), None)
+        for key, value in self.headers:
+            if len(key) == len(name) and key.lower() == name:
+                return value
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,13 +231,17 @@ class Stored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Original:
-    """The response record that a revisit refers to; `body_sha256` is over the bytes after its head, which may be chunk-`framed`."""
+    """The response record that a revisit refers to; `body_sha256` is over the bytes after its head, which may be chunk-`framed`.
+
+    `answer` is how its block begins, with the head of that response; b"" unless it lies in a sealed run.
+    """
 
     record_id: str
     url: str
     date: datetime
     body_sha256: str
     framed: bool = False
+    answer: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -320,6 +327,9 @@ class Capture:
     Where the print is in doubt, `candidates` are the forms that were asked for, the printed one first, and `chosen` is the one whose
     page fits the citation; everything else then tells of that one. `memento` answers for a page that does not. `foreign` is set for a
     capture that we did not make.
+
+    `listed` is set for a requisite of which nothing is kept but a line in its page's list: the date of the record that holds the very same
+    answer. `unchanged` counts the lines of a page's list.
     """
 
     target: Target
@@ -344,3 +354,5 @@ class Capture:
     chosen: str | None = None
     memento: Memento | None = None
     foreign: Testimony | None = None
+    listed: datetime | None = None
+    unchanged: int = 0

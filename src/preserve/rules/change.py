@@ -126,6 +126,8 @@ def step(change: Change) -> Step:
         quoted=quoted_words(change),
         reasons=change.reasons,
         told=_differs(change),
+        quote=change.quote,
+        quote_before=change.quote_before,
     )
 
 

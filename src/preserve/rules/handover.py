@@ -11,6 +11,8 @@ from preserve.formats.wacz import Page
 from preserve.model.trust import CaptureLine, CitationLine
 
 README_PATH = f"{wacz.OURS}/README.txt"
+ANCHORS_NAME = "preserve-unchanged.warc.gz"
+"""The WARC file by which players find what was only listed as unchanged (docs/adr/0272)."""
 PROOFS = "proofs/"
 THIRD_PARTY = " (third-party capture)"
 """What a page's title ends with that another tool captured."""

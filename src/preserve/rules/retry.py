@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Final
 
+from preserve.formats.times import http_date
 from preserve.model.noun import dataclass
 from preserve.model.web import Exchange, Trouble
 
@@ -75,7 +75,17 @@ def retry_after(exchange: Exchange) -> float | None:
 
     A date is read against the host's clock where it tells it, so that the two clocks need not agree.
     """
-    value = exchange.header(b"retry-after") if exchange.status in BUSY else None
+    return _told(exchange) if exchange.status in BUSY else None
+
+
+def before_redirect(exchange: Exchange) -> Again | None:
+    """What a redirect asks to be waited before it is followed (RFC 9110 section 10.2.3), where that is something, and not too long."""
+    asked = _told(exchange) if exchange.status is not None and 300 <= exchange.status < 400 else None
+    return Again(seconds=asked + _MARGIN) if asked and asked <= LONGEST else None
+
+
+def _told(exchange: Exchange) -> float | None:
+    value = exchange.header(b"retry-after")
     if value is None:
         return None
     if value.isdigit():
@@ -89,7 +99,7 @@ def retry_after(exchange: Exchange) -> float | None:
 
 def _date(value: bytes) -> datetime | None:
     try:
-        date = parsedate_to_datetime(value.decode("latin-1"))
-    except (ValueError, TypeError, OverflowError):
+        date = http_date(value.decode("latin-1"))
+    except ValueError:
         return None
     return date if date.tzinfo else date.replace(tzinfo=UTC)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from preserve.errors import FormatError
 
 if TYPE_CHECKING:
     from protego import Protego
+
+_LONG: Final = 1 << 16
+"""Characters of a robots.txt from which an event loop would notice that it is read."""
 
 
 class Robots(StrEnum):
@@ -30,7 +33,12 @@ class Answer:
     def __init__(self, status: int | None, text: str) -> None:
         self._status = status
         self.text = text
-        self._rules = _rules(text) if status is not None and 200 <= status < 300 else None
+        self._rules: Protego | None = None
+
+    @property
+    def long(self) -> bool:
+        """Whether it takes a while to read, and to hold an address against: milliseconds, or tenths of a second where somebody means ill."""
+        return len(self.text) > _LONG
 
     @property
     def unreachable(self) -> bool:
@@ -39,7 +47,9 @@ class Answer:
 
     def allows(self, address: str, agent: str) -> bool:
         """Whether a crawler that obeys may fetch this address."""
-        if self._rules is not None:
+        if self._status is not None and 200 <= self._status < 300:
+            if self._rules is None:
+                self._rules = _rules(self.text)
             return bool(self._rules.can_fetch(address, agent))
         return not self.unreachable
 
@@ -65,4 +75,4 @@ class Answer:
 def _rules(text: str) -> Protego:
     from protego import Protego  # noqa: PLC0415 -- a run that asks for no robots.txt starts faster without
 
-    return Protego.parse(text)
+    return Protego.parse(text.removeprefix("\ufeff"))

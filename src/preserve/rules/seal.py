@@ -100,6 +100,7 @@ def capture_line(number: int, capture: Capture, salt: str, *, requisite_of: int 
         chosen=capture.chosen,
         memento=None if capture.memento is None else memento_line(capture.memento),
         foreign=None if capture.foreign is None else foreign_line(capture.foreign),
+        unchanged=capture.unchanged,
     )
 
 

@@ -308,6 +308,8 @@ def capture_page(site: Site, page: CapturePage) -> str:
         more=site.root + timeline_path(page.run.sequence, line.capture),
         other=other,
         difference="" if other is None else _difference(site, page, other),
+        archive=shlex.quote(site.archive),
+        typed=typed(line.url),
         strings=() if strings is None else strings.items(),
     )
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
 from preserve.formats import csvrow
 from preserve.formats.lines import write_foreign
 from preserve.formats.times import rfc3339
-from preserve.model.report import Place, Row
+from preserve.model.change import NEITHER, ChangeKind
+from preserve.model.report import Place, Point, Row
 from preserve.model.trust import Stamp
 from preserve.web.render import flat
 from preserve.web.report import Site, capture_path
@@ -23,8 +24,8 @@ COLUMNS = (
 """The columns of report.csv."""
 
 
-def fields(site: Site, row: Row, places: Sequence[Place]) -> dict[str, Any]:
-    """One row: the fields of `preserve status --json`, then what proves them."""
+def fields(site: Site, row: Row, places: Sequence[Place], points: Sequence[Point] | None = None) -> dict[str, Any]:
+    """One row: the fields of `preserve status --json`, then what proves them; of all captures of its address, compared, what each changed."""
     line, cited, run = row.capture, row.citation, row.run
     memento = None if line is None else line.memento
     strings = None if line is None else site.strings(row.url, line, run, None if cited is None else cited.title)
@@ -67,6 +68,7 @@ def fields(site: Site, row: Row, places: Sequence[Place]) -> dict[str, Any]:
         "not_before": [_stamp(stamp) for stamp in run.started if stamp.proves],
         "not_after": [_stamp(stamp) for stamp in run.stamped if stamp.proves],
         "captures": len(row.points) + row.others,
+        **({} if points is None else {"changes": list(_changes(points))}),
         "report": None if line is None else capture_path(run.sequence, line.capture),
         "archived_at": None
         if strings is None
@@ -107,6 +109,27 @@ def csv_line(found: dict[str, Any]) -> str:
 
 def csv_head() -> str:
     return csvrow.row(COLUMNS)
+
+
+def _changes(points: Sequence[Point]) -> Iterator[dict[str, Any]]:
+    """What each capture changed, in the members of `preserve diff --json` and the words of its line of time; the same bytes are no change."""
+    for point in points:
+        step, pair = point.step, point.pair
+        if step is None or pair is None or step.kind is ChangeKind.IDENTICAL:
+            continue
+        yield {
+            "from": pair.before[0],
+            "to": point.run,
+            "at": rfc3339(point.at),
+            "change": step.kind or ChangeKind.TEXT,
+            "heading": step.heading,
+            "reasons": list(step.reasons),
+            "told": step.told,
+            "quote": step.quote,
+            "quote_before": step.quote_before,
+            **({"neither": True} if step.heading == NEITHER else {}),
+            **({"untold": True} if step.kind is None else {}),
+        }
 
 
 def _record(place: Place) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from contextlib import closing
 from functools import partial
 
 from preserve.adapters.archive import Archive
@@ -47,16 +48,21 @@ def capture(
             run.check_foundation(archive, ledger)
         if doubt := run.clock_doubt(archive, clock.now()):
             tell(doubt)
-        finish = partial(
-            run.finish,
-            archive,
-            ledger=ledger,
-            signer=signer,
-            about=partial(facts.about, archive),
-            clock=clock,
-            salt=facts.salt,
-            stamper=stamper,
-        )
+
+        def finish(journal: Journal, *, interrupted: bool) -> run.Sealed:
+            _write_lists(options, archive, journal, clock)
+            return run.finish(
+                archive,
+                journal,
+                ledger,
+                signer,
+                partial(facts.about, archive),
+                clock,
+                facts.salt,
+                stamper,
+                interrupted=interrupted,
+            )
+
         if journal is not None and not options.resume:
             sealed = finish(journal, interrupted=True)
             tell(f"The run that was left open is sealed as it was: {sealed.folder}")
@@ -154,6 +160,17 @@ def _capture(
     finally:
         if earlier is not None:
             earlier.close()
+
+
+def _write_lists(options: CaptureOptions, archive: Archive, journal: Journal, clock: SystemClock) -> None:
+    """What was unchanged is written before the run is sealed, in a file of its own: most runs have nothing of the kind."""
+    if not journal.unlisted(1):
+        return
+    from preserve.flows import listing
+    from preserve.wiring.engine import writer
+
+    with closing(writer(archive, journal, clock, options.warc_size)) as store:
+        asyncio.run(listing.write(journal, store, clock, facts.new_id))
 
 
 def _capture_alone(engine: Engine, journal: Journal, watcher: Watcher, earlier: PayloadIndex | None) -> tuple[Counts, bool]:

@@ -22,7 +22,6 @@ from preserve.model.noun import dataclass
 from preserve.model.run import Counts
 from preserve.model.settings import FetchSettings
 from preserve.ports import Turnstile
-from preserve.rules import record
 from preserve.wiring import facts
 
 _BETWEEN_COLLECTIONS = 50_000
@@ -63,7 +62,7 @@ class Engine:
         """What the sealed runs hold; None when there are none. Raises StoreError when it cannot be known."""
         archive = Archive(self.archive)
         names = archive.run_names()
-        return PayloadIndex(archive.index, archive.runs, worth=record.WORTH_A_REVISIT) if names else None
+        return PayloadIndex(archive.index, archive.runs) if names else None
 
     async def _run(
         self,
@@ -74,17 +73,11 @@ class Engine:
         company: Company | None,
         turnstile: Turnstile | None,
     ) -> Counts:
-        clock, archive, identity, settings = SystemClock(), Archive(self.archive), journal.identity(), journal.settings()
-        assert identity is not None, "the run was begun"
+        clock, archive = SystemClock(), Archive(self.archive)
         fetcher = HttpFetcher(self.fetch, clock, archive.journal)
         archives = self._archives(clock, archive.journal)
         reader = ReadingRoom()
-        store = WarcWriter(
-            archive.staging(identity.name).folder,
-            f"{archive.slug}-{identity.name}",
-            warcinfo=lambda name: facts.warcinfo(name, identity, settings, clock),
-            max_size=self.warc_size or MAX_SIZE,
-        )
+        store = writer(archive, journal, clock, self.warc_size)
         work = CaptureRun(
             journal=journal,
             fetcher=fetcher,
@@ -120,6 +113,18 @@ class Engine:
         places = (memento.archive(prefix).place for prefix in prefixes)
         named = tuple((place.hostname, place.port) for place in places)
         return HttpFetcher(replace(self.fetch, named=named), clock, spool)
+
+
+def writer(archive: Archive, journal: Journal, clock: SystemClock, warc_size: int | None) -> WarcWriter:
+    """What writes WARC files of the open run: a new one first, whoever wrote others."""
+    identity, settings = journal.identity(), journal.settings()
+    assert identity is not None, "the run was begun"
+    return WarcWriter(
+        archive.staging(identity.name).folder,
+        f"{archive.slug}-{identity.name}",
+        warcinfo=lambda name: facts.warcinfo(name, identity, settings, clock),
+        max_size=warc_size or MAX_SIZE,
+    )
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

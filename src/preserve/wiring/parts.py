@@ -243,7 +243,7 @@ class _Share:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDS)
         teller = _Teller(say, listen)
         manners = self._engine.manners
-        turnstile = SharedTurnstile(self._file, per_host=manners.per_host, delay=manners.delay)
+        turnstile = SharedTurnstile(self._file, per_host=manners.per_host, delay=manners.delay, number=self._number)
         journal = Journal(Archive(self._engine.archive).journal_file, self._number)
         try:
             try:

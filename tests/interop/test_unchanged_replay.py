@@ -1,0 +1,102 @@
+"""A bundle of runs with lists of unchanged requisites, in others' players: at each time the bytes of that time. `make replay-assets` fetches them."""
+
+from __future__ import annotations
+
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from browsing import PLAYER, PYWB, Browser, RefusingProxy, ReplayWebPage, chromium, pywb
+from running import run_preserve
+from sites import AnyHostSite, chunked, text, wait_until
+
+pytestmark = pytest.mark.long
+
+PAGE = "<!doctype html><link rel=stylesheet href=/s.css><link rel=stylesheet href=/framed.css><p>berths</p>"
+MARGINS = (1, 1, 2, 2, 1)
+"""What the sheet says each night. It changes right after a night in which it was only listed: there the nearest capture is the wrong one."""
+SHEETS = [f"p {{ margin-top: {margin * 10}px }}\n" * 100 for margin in MARGINS]
+
+
+def seconds_later(seconds: int) -> None:
+    """An index tells times apart by the second."""
+    end = int(time.time()) + seconds
+    wait_until(lambda: time.time() >= end, timeout=10)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nights:
+    """Five nights of one page, and bundles of all of them and of one in which the sheet was only listed."""
+
+    moments: tuple[str, ...]
+    every: Path
+    second: Path
+
+
+@pytest.fixture(scope="module")
+def nights(tmp_path_factory: pytest.TempPathFactory) -> Nights:
+    folder = tmp_path_factory.mktemp("nights")
+    env = {name: str(folder) for name in ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME")}
+    moments = []
+    with AnyHostSite() as site:
+        options = ("--connect-to", site.connect_to, "--delay", "0", "--robots", "ignore", "--no-timestamp", "--list-unchanged")
+        for sheet, pause in zip(SHEETS, (0, 6, 2, 2, 2), strict=True):
+            seconds_later(pause)
+            site.route("/page", text(PAGE, media_type="text/html"))
+            site.route("/s.css", text(sheet, media_type="text/css"))
+            site.route(
+                "/framed.css", chunked(sheet[:500].encode(), sheet[500:].encode(), fields=[("Content-Type", "text/css")])
+            )
+            done = run_preserve(folder, "capture", *options, "--url", "http://a.example/page", env=env)
+            assert done.code == 0, done.stderr
+            moments.append(time.strftime("%Y%m%d%H%M%S", time.gmtime()))
+    listed = [b'"unchanged":2' in path.read_bytes() for path in sorted(folder.glob("archive/runs/*/data/captures.jsonl"))]
+    assert listed == [False, True, False, True, True]
+    for name, more in (("every.wacz", ()), ("second.wacz", ("--run", "1"))):
+        assert run_preserve(folder, "bundle", "archive", "-o", name, *more, env=env).code == 0
+        assert run_preserve(folder, "verify", name, env=env).code == 0
+    return Nights(moments=tuple(moments), every=folder / "every.wacz", second=folder / "second.wacz")
+
+
+@pytest.mark.skipif(not (PYWB / "wayback").exists(), reason="pywb is not here: make replay-assets fetches it")
+def test_each_night_has_its_own_sheet_in_pywb(nights: Nights, tmp_path: Path) -> None:
+    with pywb(tmp_path, nights.every) as address:
+        for moment, sheet in zip(nights.moments, SHEETS, strict=True):
+            for name in ("s.css", "framed.css"):
+                with urllib.request.urlopen(f"{address}/{moment}id_/http://a.example/{name}", timeout=20) as answer:
+                    assert answer.read() == sheet.encode(), (name, moment)
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    if chromium() is None:
+        pytest.skip("there is no chromium on this machine")
+    if not (PLAYER / "sw.js").is_file():
+        pytest.skip("ReplayWeb.page is not here: make replay-assets fetches it")
+    with RefusingProxy() as proxy, Browser(tmp_path_factory.mktemp("profile"), proxy.port) as running:
+        yield running
+
+
+def shows(player: ReplayWebPage, margin: int) -> bool:
+    return bool(player.ask(_MARGIN) == f"{margin * 10}px")
+
+
+_MARGIN = "shown.getComputedStyle(shown.document.querySelector('p')).marginTop"
+
+
+def test_each_night_has_its_own_sheet_in_replaywebpage(nights: Nights, browser: Browser, tmp_path: Path) -> None:
+    with ReplayWebPage(browser, tmp_path, nights.every) as player:
+        for moment, margin in zip(nights.moments, MARGINS, strict=True):
+            player.show("http://a.example/page", moment)
+            wait_until(partial(shows, player, margin), timeout=20)
+
+
+def test_a_night_by_itself_has_the_sheet_of_an_earlier_run(nights: Nights, browser: Browser, tmp_path: Path) -> None:
+    with ReplayWebPage(browser, tmp_path, nights.second) as player:
+        player.show("http://a.example/page")
+        wait_until(partial(shows, player, 1), timeout=20)
