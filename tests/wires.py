@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pytest
 import uvloop
 
+from preserve.adapters.web import resolver
 from preserve.adapters.web.fetcher import HttpFetcher, HttpSession
 from preserve.model.settings import FetchSettings
 from preserve.model.web import Exchange
@@ -35,6 +38,12 @@ def run(loop: str, work: Coroutine[Any, Any, _T]) -> _T:
     """Run to the end on the event loop of that name."""
     with asyncio.Runner(loop_factory=LOOPS[loop]) as runner:
         return runner.run(work)
+
+
+def knows(monkeypatch: pytest.MonkeyPatch, getaddrinfo: Callable[..., Any]) -> None:
+    """Have this asked in the place of the system's resolver, on every event loop."""
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(resolver, "looks_up_itself", lambda _: False)
 
 
 async def fetch(settings: FetchSettings, folder: Path, *addresses: str, deadline: float | None = None) -> list[Exchange]:

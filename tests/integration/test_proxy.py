@@ -21,7 +21,7 @@ from preserve.rules.route import parse_proxy
 from proxies import LoopbackProxy
 from running import Run
 from sites import AnyHostSite
-from wires import LOOPS, fetch, run
+from wires import LOOPS, fetch, knows, run
 
 
 @pytest.fixture(params=list(LOOPS))
@@ -88,7 +88,7 @@ def test_a_password_reaches_the_proxy_and_no_record(socks: bool, loop: str, site
 def test_private_places_stay_out_of_reach_behind_a_proxy(
     loop: str, site: MisbehavingSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(socket, "getaddrinfo", _knows({"mixed.example": ["198.41.0.4", "10.0.0.1"]}))
+    knows(monkeypatch, _knows({"mixed.example": ["198.41.0.4", "10.0.0.1"]}))
     places = [
         "http://127.0.0.1/",
         "http://0x7f.1/",

@@ -15,7 +15,7 @@ from preserve.adapters.web.fetcher import HttpFetcher
 from preserve.formats.url import Url, join, parse
 from preserve.model.settings import ConnectTo, FetchSettings, Resolve
 from preserve.model.web import Exchange, Outcome
-from wires import LOOPS, Clock, fetch, run
+from wires import LOOPS, Clock, fetch, knows, run
 
 
 @pytest.fixture(params=list(LOOPS))
@@ -68,12 +68,23 @@ def test_loopback_of_ipv6_is_refused(loop: str, tmp_path: Path) -> None:
 def test_a_name_that_leads_inside_is_refused(
     loop: str, inside: MisbehavingSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(socket, "getaddrinfo", _answers({"inside.example": ["127.0.0.1", "10.0.0.1"]}))
+    knows(monkeypatch, _answers({"inside.example": ["127.0.0.1", "10.0.0.1"]}))
     exchange = _one(loop, tmp_path, f"http://inside.example:{inside.port}/a-page")
     assert (exchange.outcome, exchange.problem) == (Outcome.REFUSED, "refused: 127.0.0.1 is not a public address (loopback)")
     assert exchange.resolution is not None
     assert (exchange.resolution.addresses, exchange.resolution.source) == (("127.0.0.1", "10.0.0.1"), "dns")
     assert inside.connections == 0
+
+
+def test_a_name_is_looked_up_by_the_system(loop: str, inside: MisbehavingSite, tmp_path: Path) -> None:
+    exchange = _one(loop, tmp_path, f"http://localhost:{inside.port}/a-page")
+    assert exchange.outcome is Outcome.REFUSED
+    assert exchange.resolution is not None
+    assert exchange.resolution.source == "dns"
+    assert "127.0.0.1" in exchange.resolution.addresses
+    unknown = _one(loop, tmp_path, "http://nobody.invalid/")
+    assert (unknown.outcome, unknown.status) == (Outcome.FAILED, None)
+    assert unknown.problem.startswith(("no such host", "the name cannot be resolved"))
 
 
 def test_a_redirect_that_leads_inside_is_refused(loop: str, inside: MisbehavingSite, tmp_path: Path) -> None:
@@ -140,7 +151,7 @@ def test_a_name_is_resolved_once_and_cannot_change_its_mind(
     loop: str, inside: MisbehavingSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
-    monkeypatch.setattr(socket, "getaddrinfo", _answers({"site.example": ["127.0.0.1"]}, asked))
+    knows(monkeypatch, _answers({"site.example": ["127.0.0.1"]}, asked))
 
     async def many() -> list[Exchange]:
         fetcher = HttpFetcher(_settings(allow_private=True), Clock(), tmp_path)
@@ -175,7 +186,7 @@ def test_a_name_without_an_answer(
         asked.append(host)
         raise socket.gaierror(code, "as it happens")
 
-    monkeypatch.setattr(socket, "getaddrinfo", fail)
+    knows(monkeypatch, fail)
     exchanges = run(loop, fetch(_settings(), tmp_path, "http://site.example/", "http://site.example/"))
     assert [exchange.problem for exchange in exchanges] == [problem, problem]
     assert {exchange.outcome for exchange in exchanges} == {Outcome.FAILED}

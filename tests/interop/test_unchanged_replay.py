@@ -1,4 +1,7 @@
-"""A bundle of runs with lists of unchanged requisites, in others' players: at each time the bytes of that time. `make replay-assets` fetches them."""
+"""A bundle of runs in which little changed, with revisits or with lists of unchanged requisites, in others' players: at each time the bytes of that time.
+
+`make replay-assets` fetches the players.
+"""
 
 from __future__ import annotations
 
@@ -31,20 +34,30 @@ def seconds_later(seconds: int) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Nights:
-    """Five nights of one page, and bundles of all of them and of one in which the sheet was only listed."""
+    """Five nights of one page, and bundles of all of them and of one in which the sheet was as before."""
 
     moments: tuple[str, ...]
     every: Path
     second: Path
 
 
-@pytest.fixture(scope="module")
-def nights(tmp_path_factory: pytest.TempPathFactory) -> Nights:
+@pytest.fixture(scope="module", params=["revisits", "listed"])
+def nights(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Nights:
+    lists = request.param == "listed"
     folder = tmp_path_factory.mktemp("nights")
     env = {name: str(folder) for name in ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME")}
     moments = []
     with AnyHostSite() as site:
-        options = ("--connect-to", site.connect_to, "--delay", "0", "--robots", "ignore", "--no-timestamp", "--list-unchanged")
+        options = (
+            "--connect-to",
+            site.connect_to,
+            "--delay",
+            "0",
+            "--robots",
+            "ignore",
+            "--no-timestamp",
+            *(["--list-unchanged"] if lists else []),
+        )
         for sheet, pause in zip(SHEETS, (0, 6, 2, 2, 2), strict=True):
             seconds_later(pause)
             site.route("/page", text(PAGE, media_type="text/html"))
@@ -56,7 +69,7 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> Nights:
             assert done.code == 0, done.stderr
             moments.append(time.strftime("%Y%m%d%H%M%S", time.gmtime()))
     listed = [b'"unchanged":2' in path.read_bytes() for path in sorted(folder.glob("archive/runs/*/data/captures.jsonl"))]
-    assert listed == [False, True, False, True, True]
+    assert listed == [False, lists, False, lists, lists]
     for name, more in (("every.wacz", ()), ("second.wacz", ("--run", "1"))):
         assert run_preserve(folder, "bundle", "archive", "-o", name, *more, env=env).code == 0
         assert run_preserve(folder, "verify", name, env=env).code == 0

@@ -8,7 +8,7 @@ import inspect
 import pickle
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, get_type_hints
+from typing import Any, ClassVar, get_type_hints
 
 import pytest
 from hypothesis import given
@@ -146,6 +146,46 @@ class TestBoth:
             inherited(dataclass)(text="", kind="")
 
     @EACH
+    def test_what_belongs_to_the_class_is_no_field(self, dataclass: Decorator) -> None:
+        @dataclass(frozen=True, slots=True, kw_only=True)
+        class Kind:
+            name: ClassVar[str]
+            text: str
+
+        @dataclass(frozen=True, slots=True, kw_only=True)
+        class Note(Kind):
+            name: ClassVar[str] = "note"
+            length: int = 0
+
+        assert [field.name for field in dataclasses.fields(Note)] == ["text", "length"]
+        assert (Note.name, Note(text="a", length=1).text) == ("note", "a")
+        with pytest.raises(TypeError):
+            Note(text="a", name="b")  # type: ignore[call-arg] # that is what is tried
+
+    @EACH
+    def test_a_default_that_can_be_changed_is_refused(self, dataclass: Decorator) -> None:
+        with pytest.raises(ValueError, match="default"):
+
+            @dataclass(frozen=True, slots=True)
+            class Odd:
+                parts: list[int] = []  # noqa: RUF012 -- that is what is tried
+
+    @EACH
+    def test_what_is_missing_is_named(self, dataclass: Decorator) -> None:
+        @dataclass(frozen=True, slots=True, kw_only=True)
+        class Other:
+            title: str
+            parts: tuple[int, ...] = (1,)
+
+        with pytest.raises(TypeError, match=r"Other\.__init__\(\) missing 1 required keyword-only argument: 'title'"):
+            Other()  # type: ignore[call-arg] # that is what is tried
+        with pytest.raises(TypeError, match="unexpected keyword argument 'name'"):
+            Other(title="t", name="n")  # type: ignore[call-arg] # that is what is tried
+        # Another one with as many fields shares nothing with it.
+        assert place(dataclass)(name="n").parts == ()
+        assert Other(title="t").parts == (1,)
+
+    @EACH
     def test_what_says_itself_when_it_is_equal_can_be_hashed(self, dataclass: Decorator) -> None:
         @dataclass(frozen=True, slots=True)
         class Modulo:  # noqa: PLW1641 - that is what is tried
@@ -167,6 +207,14 @@ def test_what_it_does_not_do_is_refused(field: Any) -> None:
         @preserve.model.noun.dataclass(frozen=True, slots=True)
         class Odd:
             value: int = field
+
+
+def test_what_no_noun_has_is_refused() -> None:
+    with pytest.raises(TypeError, match="plain"):
+
+        @preserve.model.noun.dataclass(frozen=True, slots=True)
+        class Odd:
+            value: dataclasses.InitVar[int]
 
 
 @given(names=st.tuples(st.text(), st.text()), parts=st.tuples(st.lists(st.integers()), st.lists(st.integers())))

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import base64
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -71,3 +73,38 @@ def test_the_key_does_not_stand_in_messages() -> None:
     with pytest.raises(FormatError) as refusal:
         privatekey.decode(broken)
     assert pem.splitlines()[1].decode()[10:] not in str(refusal.value)
+
+
+def by_the_library(key: ed25519.Ed25519PrivateKey) -> bytes:
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+
+
+@given(st.binary(min_size=32, max_size=32))
+def test_a_key_in_the_clear_has_the_one_form(seed: bytes) -> None:
+    key = ed25519.Ed25519PrivateKey.from_private_bytes(seed)
+    assert privatekey.encode(key) == by_the_library(key)
+    assert privatekey.decode(by_the_library(key)).private_bytes_raw() == seed
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        lambda pem: pem.replace(b"\n", b"\r\n"),
+        lambda pem: pem.rstrip(),
+        lambda pem: b"Kept in the safe\n" + pem,
+        lambda pem: pem[:40] + b"\n" + pem[40:],
+    ],
+    ids=["crlf", "no-last-line-end", "words-before", "shorter-lines"],
+)
+def test_other_spellings_are_read_by_the_library(spelled: Callable[[bytes], bytes]) -> None:
+    key = ed25519.Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+    assert privatekey.decode(spelled(privatekey.encode(key))).private_bytes_raw() == bytes(range(32))
+
+
+@pytest.mark.parametrize("place", range(0, 16, 3))
+def test_another_beginning_is_another_kind_of_key(place: int) -> None:
+    key = ed25519.Ed25519PrivateKey.from_private_bytes(bytes(32))
+    der = bytearray(base64.b64decode(privatekey.encode(key).splitlines()[1]))
+    der[place] ^= 1
+    with pytest.raises(FormatError):
+        privatekey.decode(b"-----BEGIN PRIVATE KEY-----\n%b\n-----END PRIVATE KEY-----\n" % base64.b64encode(bytes(der)))

@@ -31,6 +31,11 @@ ARTICLE = (
         (ARTICLE + b"<noscript>Enable it</noscript>", True),
         (b"<!doctype html><div id=root></div><script src=/app.js></script>", True),
         (b"ferry times: 7.00, 12.00", False),
+        (b"<P>one<bR>two<lI>three<td>four", True),
+        (b"<P>one<bR>two<lI>three<td>four<p>five", False),
+        (b"<p<p<p<p", True),
+        (b"<p<p<p<p<p", False),
+        (b"<li>" * 4 + b"&lt;p", True),
         (b"", False),
     ],
 )

@@ -103,12 +103,22 @@ def line(header: Header, block: bytes, *, filename: str, offset: int, length: in
         timestamp=header.date.astimezone(UTC).strftime("%Y%m%d%H%M%S"),
         mime="warc/revisit" if header.type == "revisit" else mime or "unk",
         status=status,
-        digest=header.payload_digest or "",
+        digest=_digest(header),
         length=length,
         offset=offset,
         filename=filename,
         record_digest=f"sha256:{sha256}" if sha256 else "",
     )
+
+
+def _digest(header: Header) -> str:
+    """The payload digest, but not the SHA-1 of a chunk-framed body in a revisit: the line of its original has none (the record says none).
+
+    pywb looks an original up by address, time and the revisit's digest, if there is one, and where nothing fits shows the nearest other
+    capture in its place.
+    """
+    stated = header.payload_digest or ""
+    return "" if header.type == "revisit" and stated.startswith("sha1:") else stated
 
 
 def parse(row: bytes) -> Line:

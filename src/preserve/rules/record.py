@@ -18,7 +18,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final
 
@@ -126,7 +126,7 @@ def revisit(exchange: Exchange, original: Original, *, new_id: NewId) -> tuple[R
             ("WARC-Profile", SAME_PAYLOAD),
             ("WARC-Refers-To", f"<{original.record_id}>"),
             ("WARC-Refers-To-Target-URI", target_uri(original.url)),
-            ("WARC-Refers-To-Date", warc_date(original.date)),
+            ("WARC-Refers-To-Date", refers_to_date(original.date)),
             ("WARC-Block-Digest", _sha256(exchange.head)),
             ("WARC-Payload-Digest", _compared(exchange)),
             ("Content-Type", _RESPONSE),
@@ -134,6 +134,15 @@ def revisit(exchange: Exchange, original: Original, *, new_id: NewId) -> tuple[R
         head=exchange.head,
     )
     return _joined(exchange, record, new_id)
+
+
+def refers_to_date(date: datetime) -> str:
+    """The WARC-Date of an original as a revisit names it: to the second, which is what W3C-ISO8601 calls a reduced precision.
+
+    ReplayWeb.page takes the first capture that is not before it. By the index, which knows seconds alone, an original of the same second
+    would be before it, and the next capture be shown, which may be another text.
+    """
+    return f"{date.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def certificates(host: str, tls: Tls, *, at: datetime, new_id: NewId) -> Record:

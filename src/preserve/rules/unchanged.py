@@ -20,7 +20,7 @@ from preserve.formats import unchanged
 from preserve.formats.warc import target_uri, warc_date
 from preserve.model.unchanged import PageList, Unchanged
 from preserve.model.web import Capture, Exchange, Original, Outcome, Record, Target, Verdict
-from preserve.rules.record import SAME_PAYLOAD, is_plain, may_be_revisit
+from preserve.rules.record import SAME_PAYLOAD, is_plain, may_be_revisit, refers_to_date
 
 _OK: Final = 200
 _SAME: Final = (b"content-type", b"content-encoding")
@@ -97,7 +97,7 @@ def anchor(answer: Unchanged, digest: str | None) -> Record:
             ("WARC-Target-URI", target_uri(answer.url)),
             ("WARC-Profile", SAME_PAYLOAD),
             ("WARC-Refers-To-Target-URI", target_uri(answer.url)),
-            ("WARC-Refers-To-Date", f"{answer.refers_to_date:%Y-%m-%dT%H:%M:%SZ}"),
+            ("WARC-Refers-To-Date", refers_to_date(answer.refers_to_date)),
             *((("WARC-Payload-Digest", digest),) if digest else ()),
         ),
     )
