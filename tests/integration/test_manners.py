@@ -118,12 +118,37 @@ def test_a_rest_too_long_is_told_and_not_waited_for(preserve: Run, site: AnyHost
     assert len(site.served) == 1
 
 
-def test_a_host_that_always_asks_to_be_left_alone_is_left_alone(preserve: Run, site: AnyHostSite) -> None:
-    site.otherwise(lambda request: busy("429 Too Many Requests", ("Retry-After", "3600")))
+@pytest.mark.parametrize("seconds", ["3600", "60"])
+def test_no_other_address_of_a_host_is_asked_before_its_time(
+    preserve: Run, site: AnyHostSite, config_home: Path, seconds: str
+) -> None:
+    """Too long in itself, and too long for the patience of a run that has nothing else to do: the others of that host are left for later."""
+    patience(config_home, 1)
+    told = f"the host asks to be asked again in {seconds} s"
+    site.route("/", page, host="b.example")
+    site.otherwise(lambda request: busy("429 Too Many Requests", ("Retry-After", seconds)))
+    urls = [word for number in range(9) for word in ("--url", f"http://a.example/{number}")]
+    done = preserve(*args(site, "--delay", "0", "--per-host", "1", *urls, "--url", "http://b.example/"))
+    found = lines_of(done)
+    assert [request.host for request in site.served].count("a.example") == 1
+    assert found.pop("http://b.example/")["outcome"] == "captured"
+    ((asked, line),) = [(url, line) for url, line in found.items() if line["hops"] or line["outcome"] == "captured"]
+    assert (line["outcome"], line["status"], told in line["signals"]) == ("captured", 429, True)
+    del found[asked]
+    assert {line["outcome"] for line in found.values()} == {"failed"}
+    assert {line["reason"] for line in found.values()} == {
+        f"{told}, longer than this run waits: this address was left for later"
+    }
+
+
+def test_a_host_that_always_asks_to_be_left_alone_is_left_alone(preserve: Run, site: AnyHostSite, config_home: Path) -> None:
+    """It says no time that could be waited for: so it is given up after some addresses."""
+    patience(config_home, 1)
+    site.otherwise(lambda request: busy("429 Too Many Requests", ("Retry-After", "0")))
     urls = [word for number in range(30) for word in ("--url", f"http://a.example/{number}")]
     done = preserve(*args(site, "--delay", "0", "--per-host", "1", *urls))
     found = lines_of(done)
-    assert len(site.served) == 8
+    assert len({request.target for request in site.served}) == 8
     assert len(found) == 30
     assert [line["outcome"] for line in found.values()].count("captured") == 8
     given_up = [line for line in found.values() if line["outcome"] == "failed"]

@@ -201,6 +201,8 @@ class Pursuit:
         self._silent: dict[str, str] = {}
         """Hosts to which the robots.txt of others led in vain, until they answer; of their own addresses that says nothing."""
         self._unwanted: dict[str, int] = {}
+        self._left_alone: dict[str, tuple[float, str]] = {}
+        """Until when hosts are left alone that asked for it in an answer that stands, and what they asked, in words."""
 
     async def follow(self, url: Url, trail: Trail, slot: Slot) -> None:
         """Hop by hop from the cited address to where it leads."""
@@ -208,9 +210,7 @@ class Pursuit:
         seen, since = [url.address], 0
         need = trail.target.need
         while True:
-            if (given_up := self._given_up.get(url.host)) is not None:
-                slot.unused()
-                trail.end(Outcome.FAILED, given_up)
+            if not await self._may_be_asked(url.host, trail, slot):
                 return
             if self._manners.robots is not Robots.IGNORE:
                 answer = await self._robots(url, slot)
@@ -248,9 +248,31 @@ class Pursuit:
                 trail.cut_short = True
                 return
 
+    async def _may_be_asked(self, host: str, trail: Trail, slot: Slot) -> bool:
+        """Whether anything is asked there, after a wait perhaps; else the trail ends, or is cut short when the run is to end."""
+        if (given_up := self._given_up.get(host)) is not None:
+            slot.unused()
+            trail.end(Outcome.FAILED, given_up)
+            return False
+        until, told = self._left_alone.get(host, (0.0, ""))
+        seconds = until - self._clock.monotonic()
+        if seconds > retry.LONGEST:
+            slot.unused()
+            trail.end(Outcome.FAILED, told)
+        elif seconds > 0 and not await slot.rest(retry.Again(seconds=seconds)):
+            trail.cut_short = slot.hurried
+            if not slot.hurried:
+                trail.end(Outcome.FAILED, told)
+        else:
+            return True
+        return False
+
     def _learn(self, url: Url, exchange: Exchange) -> None:
         """What the end of asking one address says of its host."""
         host = url.host
+        if (asked := retry.retry_after(exchange)) is not None:
+            told = f"{retry.remark(exchange)}, longer than this run waits: this address was left for later"
+            _remember(self._left_alone, host, (self._clock.monotonic() + asked, told))
         if exchange.status is not None:
             self._silent.pop(host, None)
         if exchange.trouble is Trouble.UNREACHABLE:
@@ -350,7 +372,7 @@ async def _loaded(kept: str) -> Answer:
     return Answer.load(kept)
 
 
-def _remember(hosts: dict[str, str], host: str, why: str) -> None:
+def _remember(hosts: dict[str, _T], host: str, why: _T) -> None:
     if len(hosts) >= _GIVEN_UP:
         del hosts[next(iter(hosts))]
     hosts[host] = why
