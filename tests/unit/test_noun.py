@@ -146,6 +146,20 @@ class TestBoth:
             inherited(dataclass)(text="", kind="")
 
     @EACH
+    def test_the_first_ones_are_made_as_all_others(self, dataclass: Decorator) -> None:
+        kind = place(dataclass)
+        made = [kind(name=str(number), parts=(number,)) for number in range(5)]
+        assert made == [kind(name=str(number), parts=(number,)) for number in range(5)]
+        assert len({repr(each) for each in made}) == 5
+        pair = in_order(dataclass)
+        assert [pair(one=1), pair(one=1, two=2), pair(two=2, one=1), pair(1)] == [pair(1, 2)] * 4
+        other = inherited(dataclass)
+        assert [other(text="a").kind for _ in range(4)] == ["body"] * 4
+        for number in range(4):
+            with pytest.raises(TypeError):
+                place(dataclass)(**{"name": "n"} | {"parts": ()} | ({"odd": 1} if number % 2 else {"names": ""}))
+
+    @EACH
     def test_what_belongs_to_the_class_is_no_field(self, dataclass: Decorator) -> None:
         @dataclass(frozen=True, slots=True, kw_only=True)
         class Kind:

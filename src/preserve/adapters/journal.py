@@ -67,6 +67,8 @@ CREATE TABLE circumstances(name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, W
 """
 _VERSION = 5
 _WAITING, _TAKEN, _DONE, _LISTED = 0, 1, 2, 3  # the last is done too: it has a line in its page's list
+_WAL_PAGES = 4000
+"""Pages (16 MB) that the log may have before they are brought into the file, which holds up the run for some milliseconds."""
 _PATIENCE = 10.0
 """Seconds to wait for somebody who reads the file. We alone write it, so nothing else can be in the way."""
 
@@ -85,6 +87,7 @@ class Journal:
             self._db = sqlite3.connect(path, isolation_level=None, timeout=_PATIENCE, cached_statements=64)
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=NORMAL")
+            self._db.execute(f"PRAGMA wal_autocheckpoint={_WAL_PAGES}")
             version = int(self._db.execute("PRAGMA user_version").fetchone()[0])
             if version == 0:
                 self._db.executescript(f"BEGIN IMMEDIATE;{_SCHEMA}PRAGMA user_version={_VERSION};COMMIT;")

@@ -16,7 +16,6 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from preserve import durable
@@ -367,7 +366,7 @@ def paper_signer(name: str, seed: bytes, now: datetime) -> LocalSigner:
 
 def public_of(private: Ed25519PrivateKey) -> PublicKey:
     """The public half."""
-    return publickey.from_ed25519(private.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw))
+    return publickey.from_ed25519(private.public_key().public_bytes_raw())
 
 
 def _pem(private: Ed25519PrivateKey, passphrase: bytes | None, rounds: int) -> bytes:

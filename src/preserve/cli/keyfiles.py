@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from preserve.adapters.keys import KeyStore, KeyUse, StoredKey
     from preserve.formats.keybackup import Backup
     from preserve.formats.note import VerifierKey
+    from preserve.model.trust import TrustedKey
 
 _PASSPHRASE_FILE = click.option(
     "--passphrase-file", type=click.Path(path_type=Path), metavar="FILE", help="take the passphrase from its first line"
@@ -67,9 +68,7 @@ def _import_public(store: KeyStore, file: Path, data: bytes, name: str | None, c
     from datetime import UTC, datetime
 
     from preserve.adapters.signercommand import split
-    from preserve.adapters.trust import TrustStore
     from preserve.formats import publickey
-    from preserve.places import config_folder
 
     if b"PRIVATE KEY" in data:
         raise UsageError(f"{file} is a private key", "give its public half with --signer, or import it without")
@@ -84,7 +83,7 @@ def _import_public(store: KeyStore, file: Path, data: bytes, name: str | None, c
         _say_known(known)
         return
     now = datetime.now(UTC)
-    _said(store.keep_remote(name or "unnamed", public, arguments, now=now, pin=TrustStore(config_folder()).add))
+    _said(store.keep_remote(name or "unnamed", public, arguments, now=now, pin=_pin))
 
 
 def _import_private(
@@ -93,11 +92,9 @@ def _import_private(
     from datetime import UTC, datetime
 
     from preserve.adapters.keys import KeyUse, public_of
-    from preserve.adapters.trust import TrustStore
     from preserve.cli import passphrase
     from preserve.formats import keybackup, privatekey
     from preserve.formats.note import VerifierKey
-    from preserve.places import config_folder
 
     try:
         backup = keybackup.decode(data)
@@ -125,7 +122,7 @@ def _import_private(
     if use is KeyUse.LOG and store.log_key(called) is not None:
         click.echo(f"Another key of the log {printable(called)} is here too; its archive says which one counts.", err=True)
     made = backup.created or datetime.now(UTC)
-    _said(store.keep(use, called, private, now=made, pin=TrustStore(config_folder()).add, passphrase=secret))
+    _said(store.keep(use, called, private, now=made, pin=_pin, passphrase=secret))
     if secret is None:
         click.echo("It lies unencrypted in your configuration folder. To protect it: preserve key passphrase", err=True)
 
@@ -162,7 +159,30 @@ def _said(key: StoredKey) -> None:
 
     click.echo(key.keyid)
     click.echo(f"Fingerprint  {fingerprint_groups(key.keyid)}", err=True)
-    click.echo(f"Kept: {printable(key.name)}, a {key.use} key; it is pinned as your own.", err=True)
+    gone = _revoked(key.keyid)
+    pinned = (
+        f"it stays {gone} in your trust store, and what it signs from then on does not count"
+        if gone
+        else "it is pinned as your own"
+    )
+    click.echo(f"Kept: {printable(key.name)}, a {key.use} key; {pinned}.", err=True)
+
+
+def _pin(key: TrustedKey) -> None:
+    """Pin it as the user's own; a key that their own store revoked, in whatever role, is kept and not trusted again."""
+    from preserve.adapters.trust import TrustStore
+    from preserve.places import config_folder
+
+    if not _revoked(key.keyid):
+        TrustStore(config_folder()).add(key)
+
+
+def _revoked(keyid: str) -> str:
+    from preserve.adapters.trust import TrustStore
+    from preserve.cli.moments import revocation
+    from preserve.places import config_folder
+
+    return revocation(key for key in TrustStore(config_folder()).trusted_keys() if key.keyid == keyid)
 
 
 @click.command()

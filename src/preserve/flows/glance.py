@@ -14,7 +14,7 @@ from preserve.model.web import Outcome
 from preserve.pages.suspicion import suspicious
 from preserve.rules.verdict_head import answer, needs_page
 
-_AT_ONCE: Final = 1 << 14
+AT_ONCE: Final = 1 << 14
 """Bytes of an entity up to which it is looked at on the spot."""
 _WALL: Final = 12 << 10
 """Bytes on the wire up to which a page that nobody quotes may be a wall, a shell or a parked domain: these are short."""
@@ -30,4 +30,4 @@ def enough(trail: Trail) -> bool:
     if not needs_page(Evidence(asked=trail.address, answer=answer(last))):
         return True
     # What is small on the wire may be large when it is unpacked.
-    return last.body.size <= _AT_ONCE and len(data := entity(last, _AT_ONCE + 1)) <= _AT_ONCE and not suspicious(data)
+    return last.body.size <= AT_ONCE and len(data := entity(last, AT_ONCE + 1)) <= AT_ONCE and not suspicious(data)

@@ -12,12 +12,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from preserve.flows.glance import enough
+from preserve.flows.glance import AT_ONCE, enough
 from preserve.flows.inquiry import Inquiry
 from preserve.flows.manners import Manners
-from preserve.flows.mementos import Mementos
 from preserve.flows.probing import Probes
 from preserve.flows.pursuit import Pursuit, Slot
 from preserve.flows.trail import Trail
@@ -34,6 +33,9 @@ from preserve.rules.described import described
 from preserve.rules.fit import fit
 from preserve.rules.verdict import cleared, judge
 from preserve.rules.verdict_head import answer, needs_page, wants_probe
+
+if TYPE_CHECKING:
+    from preserve.flows.mementos import Mementos
 
 _NOTHING: Final = Described()
 
@@ -72,8 +74,10 @@ class Judging:
             token=token,
             reader=reader,
         )
-        self._mementos = None
+        self._mementos: Mementos | None = None
         if archives is not None and manners.archives:
+            from preserve.flows.mementos import Mementos  # noqa: PLC0415 -- who asks no archives starts faster without
+
             self._mementos = Mementos(
                 fetcher=archives,
                 clock=clock,
@@ -82,12 +86,15 @@ class Judging:
                 judge=self._judge_copy,
             )
 
-    async def conclude(self, inquiry: Inquiry, slot: Slot) -> None:
-        """Judge what the printed form of a cited address gave, and ask on where that is not what is cited."""
+    async def conclude(self, inquiry: Inquiry, slot: Slot, *, glanced: bool = False) -> None:
+        """Judge what the printed form of a cited address gave, and ask on where that is not what is cited.
+
+        `glanced` says that a look at the head was not enough already (`flows.glance`).
+        """
         target = inquiry.target
         cited = self._journal.cited(target.id) if target.cited_by else ()
         about = described(cited) if cited else _NOTHING
-        fits = await self._judge(inquiry.counts, about, slot)
+        fits = await self._judge(inquiry.counts, about, slot, glanced=glanced)
         tried = await self._try_forms(inquiry, cited, about, fits, slot) if cited else ()
         if inquiry.cut_short:
             return
@@ -100,13 +107,13 @@ class Judging:
 
     # One page
 
-    async def _judge(self, trail: Trail, about: Described, slot: Slot) -> Fit | None:
+    async def _judge(self, trail: Trail, about: Described, slot: Slot, *, glanced: bool = False) -> Fit | None:
         """Judge where a trail led; how its page fits what is cited, None when there is nothing to compare."""
         last = trail.final
         if last is None or last.outcome is not Outcome.CAPTURED or last.status is None:
             return None
         evidence = Evidence(asked=trail.address, answer=answer(last), described=about)
-        if not needs_page(evidence) or (not about.judgeable and enough(trail)):
+        if not needs_page(evidence) or (not about.judgeable and not glanced and enough(trail)):
             trail.judged = judge(evidence)
             return None
         wanted = self._manners.probe and wants_probe(evidence)
@@ -132,13 +139,21 @@ class Judging:
             return Page(address=exchange.url, media=Media.OTHER, unread=why) if always else None
         kind = (exchange.header(b"content-type") or b"").decode("latin-1")
 
+        def clear(data: bytes, *, cut: bool) -> bool:
+            """Whether nothing speaks against it, as far as can be seen without its main text."""
+            bare = reading.outlined(data, content_type=kind, address=exchange.url, cut=cut)
+            return cleared(replace(evidence, page=bare))
+
+        # A thread costs more than to see that a small page is in order, which most are.
+        if not always and exchange.body.size <= AT_ONCE:
+            data = entity(exchange, AT_ONCE + 1)
+            if len(data) <= AT_ONCE and clear(data, cut=False):
+                return None
+
         def look() -> Page | None:
             data = entity(exchange, reading.LIMIT)
             cut = len(data) >= reading.LIMIT
-            if not always and (
-                not suspicious(data)
-                or cleared(replace(evidence, page=reading.outlined(data, content_type=kind, address=exchange.url, cut=cut)))
-            ):
+            if not always and (not suspicious(data) or clear(data, cut=cut)):
                 return None
             return reading.read(
                 data,

@@ -19,7 +19,7 @@ from functools import partial
 
 from preserve.errors import FormatError
 from preserve.formats import manifest as manifest_format
-from preserve.formats import seal, statement, timestamp
+from preserve.formats import seal, timestamp
 from preserve.formats.manifest import start_message, start_token_path, token_path
 from preserve.formats.times import rfc3339
 from preserve.model.noun import dataclass
@@ -117,6 +117,8 @@ class Stamper:
 
     def complete_event(self, archive: ArchiveStore, event: str, *, add: bool = False) -> Stamped:
         """The same for an event."""
+        from preserve.formats import statement  # noqa: PLC0415 -- what an archive without events starts without
+
         place = _Place(read=partial(archive.read_event, event), keep=partial(archive.keep_event_token, event))
         return self._complete(place, statement.NAME, statement.MAX_SIZE, statement.decode, add=add)
 

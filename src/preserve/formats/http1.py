@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from enum import Enum, auto
+from functools import lru_cache
 
 MAX_HEAD = 256 * 1024
 """Bytes of one head; browsers refuse at the same size."""
@@ -30,6 +31,8 @@ _HEAD_END = re.compile(rb"\n\r?\n")
 _STATUS_LINE = re.compile(rb"(?i:HTTP)/(\d)(?:\.(\d))?[ \t]+([1-9]\d\d)(?!\d)")
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CHUNK_SIZE = re.compile(rb"[ \t]*([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\n]*)?\r?\n")
+_SHORT = 64
+"""Bytes of a header's name that is remembered; longer ones nobody uses twice."""
 _LONGEST_LENGTH = 18
 """Digits of a length that anything could have."""
 
@@ -361,6 +364,16 @@ class ResponseParser:
         self.broken = f"{why} (body byte {self.size + at - before})"
 
 
+def _is_token(name: bytes) -> bool:
+    return _is_short_token(name) if len(name) <= _SHORT else _TOKEN.fullmatch(name) is not None
+
+
+@lru_cache(maxsize=1024)
+def _is_short_token(name: bytes) -> bool:
+    """Servers use the same few names again and again."""
+    return _TOKEN.fullmatch(name) is not None
+
+
 def _may_be_http(start: bytes | bytearray) -> bool:
     return b"HTTP/".startswith(start.upper())
 
@@ -387,8 +400,8 @@ def parse_fields(head: bytes) -> tuple[Headers, list[str]]:
         if not colon:
             odd["a header line without a colon"] = None
             continue
-        if not _TOKEN.fullmatch(name):
+        if not _is_token(name):
             name = name.rstrip(b" \t")
-            odd["space before the colon of a header" if _TOKEN.fullmatch(name) else "a header name that is no token"] = None
+            odd["space before the colon of a header" if _is_token(name) else "a header name that is no token"] = None
         fields.append((name, value.strip(b" \t")))
     return tuple(fields), list(odd)

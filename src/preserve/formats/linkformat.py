@@ -11,8 +11,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from email.utils import format_datetime, parsedate_to_datetime
 
+from preserve.formats import times
 from preserve.model.noun import dataclass
 from preserve.model.pattern import pattern
 
@@ -78,12 +78,14 @@ def _quoted(value: str) -> str:
 def http_date(text: str) -> datetime | None:
     """The time that an HTTP date names; None when it is none, or names no zone."""
     try:
-        moment = parsedate_to_datetime(text)
-    except (ValueError, TypeError, OverflowError, IndexError):
+        moment = times.http_date(text)
+    except ValueError:
         return None
     return moment.astimezone(UTC) if moment.tzinfo is not None and moment.year > 1 else None
 
 
 def to_http_date(moment: datetime) -> str:
     """The HTTP date of a time: "Tue, 01 Jan 2019 00:00:00 GMT"."""
+    from email.utils import format_datetime  # noqa: PLC0415 -- it loads a library of mail, and few ask archives
+
     return format_datetime(moment.astimezone(UTC).replace(microsecond=0), usegmt=True)

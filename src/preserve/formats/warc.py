@@ -132,19 +132,16 @@ def header(record: Record, *, warcinfo_id: str = "") -> bytes:
     lines = [f"WARC-Type: {record.type}", f"WARC-Record-ID: <{record.id}>", f"WARC-Date: {warc_date(record.date)}"]
     if not _ID.fullmatch(f"<{record.id}>"):
         raise ValueError(f"not a record id: {record.id!r}")
-    seen = set()
+    _check_names(tuple([name for name, _ in record.fields]))
     for name, value in record.fields:
-        key = _field_key(name)
-        if key in seen and key not in _REPEATABLE:
-            raise ValueError(f"{name} stands twice")
-        seen.add(key)
         if not value or value != value.strip():
             raise ValueError(f"{name} holds what a header line cannot: {value!r}")
         lines.append(f"{name}: {value}")
     if warcinfo_id:
         lines.append(f"WARC-Warcinfo-ID: <{warcinfo_id}>")
     lines.append(f"Content-Length: {record.length}")
-    if _CONTROL.search("".join(lines)):  # one search for all: this runs for every record there is
+    together = "".join(lines)  # one search for all: this runs for every record there is
+    if not (together.isascii() and together.isprintable()) and _CONTROL.search(together):
         line = next(line for line in lines if _CONTROL.search(line))
         raise ValueError(f"a header line holds what it cannot: {line!r}")
     written = b"WARC/1.1\r\n" + "\r\n".join(lines).encode() + END
@@ -154,13 +151,18 @@ def header(record: Record, *, warcinfo_id: str = "") -> bytes:
 
 
 @lru_cache(maxsize=256)
-def _field_key(name: str) -> str:
-    key = _name_key(name)
-    if not key:
-        raise ValueError(f"not a field name: {name!r}")
-    if key in _OWN:
-        raise ValueError(f"{name} is given by the record itself")
-    return key
+def _check_names(names: tuple[str, ...]) -> None:
+    """Refuse what cannot be the names of one header's fields. The same few rows of names come again and again."""
+    seen = set()
+    for name in names:
+        key = _name_key(name)
+        if not key:
+            raise ValueError(f"not a field name: {name!r}")
+        if key in _OWN:
+            raise ValueError(f"{name} is given by the record itself")
+        if key in seen and key not in _REPEATABLE:
+            raise ValueError(f"{name} stands twice")
+        seen.add(key)
 
 
 @lru_cache(maxsize=256)

@@ -11,6 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar
 
+from preserve.model.eventkind import EventKind as EventKind  # noqa: PLC0414 -- whoever deals with events knows it from here
 from preserve.model.noun import dataclass
 from preserve.model.trust import (
     MOST_COWORKERS,
@@ -22,25 +23,6 @@ from preserve.model.trust import (
     TimestampEntry,
     TrustRole,
 )
-
-
-class EventKind(StrEnum):
-    """What an event can be; also the last part of its folder's name."""
-
-    KEY = "key"
-    """A signing key was replaced or revoked, a recovery key or co-workers named, the log's key replaced."""
-    CUSTODY = "custody"
-    """The archive or a run of it was checked, copied, handed over, and to whom."""
-    RENEWAL = "renewal"
-    """Everything was stamped anew, before the old stamps' algorithms age."""
-    REDACTION = "redaction"
-    """A record was overwritten, because a court or a person's privacy requires it."""
-    TRUST = "trust"
-    """Somebody else's keys were taken into trust."""
-    COUNTERSIGNATURE = "countersignature"
-    """Somebody else signed, with SSH, a run that was sealed already."""
-    ROLLBACK = "rollback"
-    """Work goes on from an older state of the log, a backup for one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

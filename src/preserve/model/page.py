@@ -141,7 +141,10 @@ class Answer:
 
     def header(self, name: bytes) -> str:
         """The first header field of that name (lower case), "" when there is none."""
-        return next((value.decode("latin-1").strip() for key, value in self.headers if key.lower() == name), "")
+        for key, value in self.headers:
+            if len(key) == len(name) and key.lower() == name:
+                return value.decode("latin-1").strip()
+        return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

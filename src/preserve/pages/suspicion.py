@@ -32,6 +32,7 @@ _WORDS: Final = (
     b"for sale",
     b"sedo",
 )
+_TAGS: Final = (b"<p", b"<br", b"<li", b"<td")
 _BLOCKS: Final = 5
 """Paragraphs, items and lines from which on a page has text of its own."""
 
@@ -39,6 +40,19 @@ _BLOCKS: Final = 5
 def suspicious(data: bytes) -> bool:
     """Whether the page in `data` may be something else than what it was asked for."""
     lower = data.lower()
-    if sum(lower.count(tag) for tag in (b"<p", b"<br", b"<li", b"<td")) < _BLOCKS and b"<" in data:
+    if b"<" in lower and _bare(lower):
         return True
     return any(word in lower for word in _WORDS)
+
+
+def _bare(lower: bytes) -> bool:
+    """Whether the page has too few blocks to have text of its own."""
+    found = 0
+    for tag in _TAGS:
+        at = lower.find(tag)
+        while at >= 0:
+            found += 1
+            if found == _BLOCKS:
+                return False
+            at = lower.find(tag, at + 1)
+    return True

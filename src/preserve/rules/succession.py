@@ -19,6 +19,7 @@ from preserve.model.finding import Claim, Finding, failed, unchecked
 from preserve.model.noun import dataclass
 from preserve.model.trust import Revocation
 from preserve.rules.keychain import UNFOLLOWED
+from preserve.rules.tenure import Tenure as Tenure  # noqa: PLC0414 -- whoever judges rotations knows it from here
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,22 +49,6 @@ class Rotated:
     @property
     def created(self) -> datetime:
         return self.statement.created
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tenure:
-    """The time of one key: it signs checkpoints of `first` to `last` entries (None: up to now). `ended` is the rotation that ended it."""
-
-    key: VerifierKey
-    first: int = 0
-    ended: Rotated | None = None
-
-    @property
-    def last(self) -> int | None:
-        return None if self.ended is None else self.ended.index
-
-    def covers(self, size: int) -> bool:
-        return self.first <= size and (self.last is None or size <= self.last)
 
 
 def rotated(statement: Statement, document: bytes, signed_by: Collection[str]) -> Rotated | None:

@@ -26,6 +26,7 @@ _HEADERS = (
     (b"x-sucuri-block", ""),
 )
 """Headers by which a guard itself says that this is a challenge."""
+_GUARDS = frozenset(name for name, _ in _HEADERS)
 _LONGEST = 400
 """Characters of a signal: titles and addresses in it come from outside."""
 _MOST = 40
@@ -106,8 +107,10 @@ def by_head(head: Answer) -> Judgement | None:
 
 def sent_home(asked: str, final: str) -> tuple[str, ...]:
     """A redirect from somewhere deep to the home page of the same host."""
+    if asked == final:
+        return ()
     before, after = split(asked), split(final)
-    if asked == final or _WWW.sub("", before[0]) != _WWW.sub("", after[0]):
+    if _WWW.sub("", before[0]) != _WWW.sub("", after[0]):
         return ()
     deep = not _HOME.fullmatch(before[1]) or bool(before[2])
     if deep and _HOME.fullmatch(after[1]) and not after[2] and before[1] != after[1]:
@@ -124,6 +127,8 @@ def split(address: str) -> tuple[str, str, str]:
 
 def _challenge(answer: Answer) -> tuple[str, ...]:
     """The header by which a guard itself says that this is a challenge."""
+    if _GUARDS.isdisjoint([name.lower() for name, _ in answer.headers]):
+        return ()
     return tuple(
         f"header {name.decode()}: {value}"
         for name, wanted in _HEADERS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from preserve.adapters.payloads import PayloadIndex
 from preserve.adapters.reading.room import ReadingRoom
 from preserve.adapters.warcfile import MAX_SIZE, WarcWriter
 from preserve.adapters.web.fetcher import HttpFetcher
+from preserve.adapters.web.resolver import THREADS
 from preserve.flows.capture import CaptureRun
 from preserve.flows.manners import Manners
 from preserve.flows.watching import Company, Watcher
@@ -133,4 +135,6 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
         from uvloop import new_event_loop
     except ImportError:
         return None
+    # Its own threads, of which half may look names up, and four would be all there are.
+    os.environ.setdefault("UV_THREADPOOL_SIZE", str(2 * THREADS))
     return new_event_loop

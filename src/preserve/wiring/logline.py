@@ -7,18 +7,27 @@ whoever opens the log, and so is an event that does not fit it.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from preserve.adapters.archive import Archive
 from preserve.adapters.folder import DiskFolder
 from preserve.formats.note import VerifierKey
-from preserve.model.event import EventKind
-from preserve.rules.succession import Rotated, Tenure, tenures
+from preserve.model.eventkind import EventKind
+from preserve.rules.tenure import Tenure
+
+if TYPE_CHECKING:
+    from preserve.rules.succession import Rotated
 
 
 def log_line(archive: Archive) -> tuple[Tenure, ...]:
     """The keys of the archive's log, from the first to the one that signs now. Raises FormatError when it is no archive."""
     first = VerifierKey.parse(archive.describe().log)
-    return tenures(first.name, first, (), rotations_of(archive)) or (Tenure(key=first),)
+    rotations = rotations_of(archive)
+    if not rotations:
+        return (Tenure(key=first),)
+    from preserve.rules.succession import tenures
+
+    return tenures(first.name, first, (), rotations) or (Tenure(key=first),)
 
 
 def former_keys(archive: Archive) -> tuple[tuple[VerifierKey, int], ...]:

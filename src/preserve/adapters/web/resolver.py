@@ -1,24 +1,28 @@
 """Names → addresses, once a run: what was checked is what is connected to, and the record can say what the answer was.
 
-The system's resolver is asked in threads of our own, so that one slow name server holds up nobody else. An answer, also "no such
-host", stands for the whole run; a resolver that could not answer is asked again the next time.
+The system's resolver is asked in threads of our own, so that one slow name server holds up nobody else; an event loop that has threads
+for that which know nothing of Python (uvloop's) does it without making the program wait for them. An answer, also "no such host", stands
+for the whole run; a resolver that could not answer is asked again the next time.
 """
 
 from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from preserve.model.web import Resolution
 from preserve.ports import Clock
 
-_THREADS = 16
+THREADS = 16
+"""Names that are looked up at a time."""
 _MOST_ADDRESSES = 16
 _MOST_HOSTS = 10_000
 """Answers kept; the oldest goes first. A run over more hosts asks again rather than grow."""
 
+_Found = Sequence[tuple[Any, Any, Any, Any, tuple[Any, ...]]]
 _NO_SUCH_HOST = frozenset(
     getattr(socket, name) for name in ("EAI_NONAME", "EAI_NODATA", "EAI_ADDRFAMILY") if hasattr(socket, name)
 )
@@ -41,7 +45,7 @@ class Resolver:
         self._limit = limit
         self._answers: dict[str, Answer] = {}
         self._asking: dict[str, asyncio.Task[Answer]] = {}
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="resolve")
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="resolve")
 
     async def lookup(self, host: str) -> Answer:
         """The addresses of a name; the same answer for everyone who asks meanwhile."""
@@ -63,7 +67,11 @@ class Resolver:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(self._limit):
-                addresses = await loop.run_in_executor(self._threads, _addresses, host)
+                if looks_up_itself(loop):
+                    found: _Found = await loop.getaddrinfo(host.encode("ascii"), None, type=socket.SOCK_STREAM)
+                else:
+                    found = await loop.run_in_executor(self._threads, _look_up, host)
+                addresses = tuple(dict.fromkeys(str(address[0]) for *_, address in found))[:_MOST_ADDRESSES]
         except socket.gaierror as error:
             final = error.errno in _NO_SUCH_HOST
             problem = "no such host" if final else f"the name cannot be resolved: {error.strerror}"
@@ -83,7 +91,11 @@ class Resolver:
         return answer
 
 
-def _addresses(host: str) -> tuple[str, ...]:
+def looks_up_itself(loop: asyncio.AbstractEventLoop) -> bool:
+    """Whether the event loop has threads for names that the interpreter does not wait for; asyncio's own would use ours."""
+    return not isinstance(loop, asyncio.BaseEventLoop)
+
+
+def _look_up(host: str) -> _Found:
     # As bytes, for it is ASCII already: a str would be taken through Python's IDNA, which knows less than what made it ASCII.
-    found = socket.getaddrinfo(host.encode("ascii"), None, type=socket.SOCK_STREAM)
-    return tuple(dict.fromkeys(str(address[0]) for *_, address in found))[:_MOST_ADDRESSES]
+    return socket.getaddrinfo(host.encode("ascii"), None, type=socket.SOCK_STREAM)

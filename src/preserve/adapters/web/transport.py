@@ -117,6 +117,7 @@ class Transport:
             notes += (REPRESENTATION,)
         if answered and connection.proxy:
             notes += (f"asked through the proxy {connection.proxy}: the server's address on record is the proxy's",)
+        body_sha256 = receiver.body.hexdigest() if answered else ""
         return Exchange(
             url=asked.url.address,
             started=asked.started,
@@ -129,8 +130,8 @@ class Transport:
             headers=parser.headers,
             body=receiver.spool.body(),
             block_sha256=receiver.block.hexdigest() if answered else "",
-            body_sha256=receiver.body.hexdigest() if answered else "",
-            entity_sha256=receiver.content.hexdigest() if answered else "",
+            body_sha256=body_sha256,
+            entity_sha256=receiver.content.hexdigest() if answered and receiver.content is not receiver.body else body_sha256,
             entity_size=receiver.content_size,
             chunked=parser.chunked,
             truncated=truncated,
