@@ -16,31 +16,22 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from preserve.errors import FormatError, StoreError
-from preserve.model.document import Candidate, Citation, CitationKind, Where
+from preserve.formats import journalrows
+from preserve.model.document import Citation
 from preserve.model.run import CitationRow, Counts, RunIdentity, Source
 from preserve.model.unchanged import PageList, Unchanged
 from preserve.model.web import (
     Capture,
-    CitedBy,
-    Hop,
-    Memento,
-    Need,
     Original,
-    Outcome,
     Payload,
     Requisite,
     Stored,
     Target,
-    TlsSummary,
-    Tried,
-    Truncation,
-    Verdict,
 )
 from preserve.rules.partition import part_of
 
@@ -152,7 +143,7 @@ class Journal:
 
     def begin(self, identity: RunIdentity, settings: str) -> None:
         """Name the run; `settings` is its signed JSON."""
-        for key, value in (("identity", json.dumps(asdict(identity))), ("settings", settings)):
+        for key, value in (("identity", journalrows.pack_identity(identity)), ("settings", settings)):
             self._db.execute("INSERT INTO meta VALUES(?,?)", (key, value))
 
     def amend(self, settings: str) -> None:
@@ -163,7 +154,7 @@ class Journal:
     def identity(self) -> RunIdentity | None:
         """The run that is open, or None when nothing was begun."""
         value = self._meta("identity")
-        return None if value is None else RunIdentity(**json.loads(value))
+        return None if value is None else journalrows.identity(value)
 
     def settings(self) -> str:
         return self._meta("settings") or "{}"
@@ -202,7 +193,7 @@ class Journal:
     def add_citation(self, source: int, citation: Citation, *, target: int | None, not_captured: str | None) -> None:
         self._db.execute(
             "INSERT INTO citations VALUES(?,?,?,?,?)",
-            (self._next("citations"), source, json.dumps(asdict(citation)), target, not_captured),
+            (self._next("citations"), source, journalrows.pack_citation(citation), target, not_captured),
         )
 
     # What is done
@@ -218,9 +209,16 @@ class Journal:
             asked = json.dumps([row[1] for row in rows])
             of_these = f"{_CITED} WHERE c.target IN (SELECT value FROM json_each(?)) ORDER BY 1,2"  # noqa: S608 - our own words
             cited = _Groups(self._db.execute(of_these, (asked,)))
-            cited_by = {number: _cited_by(cited.of(number)) for number in sorted(row[1] for row in rows)}
+            cited_by = {number: journalrows.cited_by(cited.of(number)) for number in sorted(row[1] for row in rows)}
             return tuple(
-                Target(id=number, url=url, address=address or "", host=host, cited_by=cited_by[number], need=_need(*need))
+                Target(
+                    id=number,
+                    url=url,
+                    address=address or "",
+                    host=host,
+                    cited_by=cited_by[number],
+                    need=journalrows.need(*need),
+                )
                 for _turn, number, url, address, host, *need in sorted(rows)
             )
 
@@ -230,7 +228,9 @@ class Journal:
         with self.planning():
             self._insert(records, None if listed else number)
             state = _LISTED if listed else _DONE
-            self._db.execute("UPDATE targets SET state=?, result=? WHERE id=?", (state, _pack(capture), number))
+            self._db.execute(
+                "UPDATE targets SET state=?, result=? WHERE id=?", (state, journalrows.pack_capture(capture), number)
+            )
 
     def unlisted(self, most: int, after: int = -1) -> tuple[PageList, ...]:
         """Pages `after` that target of which something unchanged is known and not yet in a list that was written, in their order.
@@ -300,7 +300,7 @@ class Journal:
         """Bodies that lie whole in the run's files; their records are in the journal already. The first of two alike stays."""
         rows = (
             (
-                _body(p.original.body_sha256, p.original.framed),
+                journalrows.body(p.original.body_sha256, p.original.framed),
                 p.original.url,
                 p.original.date.isoformat(),
                 p.stored.warc,
@@ -315,7 +315,7 @@ class Journal:
         """The record of this run that holds this body, chunk-framed or not."""
         row = self._db.execute(
             "SELECT r.record_id,p.url,p.date FROM payloads p JOIN records r ON r.warc=p.warc AND r.idx=p.idx WHERE p.sha256=?",
-            (_body(body_sha256, framed),),
+            (journalrows.body(body_sha256, framed),),
         ).fetchone()
         if row is None:
             return None
@@ -354,7 +354,7 @@ class Journal:
     def cited(self, target: int) -> tuple[Citation, ...]:
         """The citations that this target answers, in their order."""
         rows = self._db.execute("SELECT citation FROM citations WHERE target=? ORDER BY id", (target,))
-        return tuple(_citation(row[0]) for row in rows)
+        return tuple(journalrows.citation(row[0]) for row in rows)
 
     def counts(self) -> Counts:
         """How the run stands."""
@@ -397,7 +397,7 @@ class Journal:
             yield CitationRow(
                 number=number,
                 source=source,
-                citation=_citation(citation),
+                citation=journalrows.citation(citation),
                 target=None if unfinished else target,
                 not_captured="the run was interrupted before it was asked" if unfinished else why,
             )
@@ -415,15 +415,15 @@ class Journal:
             " AND (page IS NULL OR (SELECT state FROM targets p WHERE p.id=targets.page)=?) ORDER BY id",
             (_DONE, _DONE),
         ):
-            by = _cited_by(cited.of(number))
-            target = Target(id=number, url=url, address=address or "", host=host, cited_by=by, need=_need(*need))
+            by = journalrows.cited_by(cited.of(number))
+            target = Target(id=number, url=url, address=address or "", host=host, cited_by=by, need=journalrows.need(*need))
             unchanged = sum(count for (count,) in lists.of(number))
-            yield _unpack(result, target, tuple(_stored(row) for row in records.of(number)), unchanged)
+            yield journalrows.capture(result, target, tuple(journalrows.stored(row) for row in records.of(number)), unchanged)
 
     def records(self, warc: str) -> Iterator[Stored]:
         """The records of one file, in order."""
         for row in self._db.execute("SELECT * FROM records WHERE warc=? ORDER BY idx", (warc,)):
-            yield _stored(row)
+            yield journalrows.stored(row)
 
     def warcs(self) -> tuple[str, ...]:
         """The files that hold records, in the order they were begun."""
@@ -488,122 +488,3 @@ def _translated(path: Path) -> Iterator[None]:
 
 _NEED = "needed_by,page,level,(SELECT n.result ->> '$.final_url' FROM targets n WHERE n.id=targets.needed_by)"
 _CITED = "SELECT c.target, c.id, s.name, s.sha256, c.citation FROM citations c JOIN sources s ON s.id=c.source"
-
-
-def _cited_by(rows: Iterable[Any]) -> tuple[CitedBy, ...]:
-    found = []
-    for number, name, sha256, text in rows:
-        citation = json.loads(text)
-        note = citation["note"] if citation["note"] is not None else citation["note_inferred"]
-        written = citation["url_as_printed"] or citation["url"] or ""
-        found.append(CitedBy(citation=number, document=name, document_sha256=sha256, note=note, as_written=written))
-    return tuple(found)
-
-
-def _need(of: int | None, page: int, level: int, referrer: str | None) -> Need | None:
-    return None if of is None else Need(of=of, page=page, level=level, referrer=referrer or "")
-
-
-def _body(sha256: str, framed: bool) -> bytes:
-    """What a body is known by: its hash, and a byte more where it is chunk-framed."""
-    return bytes.fromhex(sha256) + (b"\x01" if framed else b"")
-
-
-def _stored(row: Any) -> Stored:
-    warc, index, offset, length, sha256, crc32, kind, record_id, _target = row
-    return Stored(
-        warc=warc, index=index, offset=offset, length=length, sha256=sha256, crc32=crc32, type=kind, record_id=record_id
-    )
-
-
-def _citation(text: str) -> Citation:
-    fields = json.loads(text)
-    fields["candidates"] = tuple(Candidate(**candidate) for candidate in fields["candidates"])
-    fields["where"], fields["kind"] = Where(fields["where"]), CitationKind(fields["kind"])
-    return Citation(**fields)
-
-
-def _pack(capture: Capture) -> str:
-    """A Capture without its target and records, which have tables of their own."""
-    tls = capture.tls
-    return json.dumps(
-        {
-            "outcome": capture.outcome,
-            "reason": capture.reason,
-            "final_url": capture.final_url,
-            "requested_at": capture.requested_at.isoformat(),
-            "finished_at": capture.finished_at.isoformat(),
-            "status": capture.status,
-            "verdict": capture.verdict,
-            "signals": capture.signals,
-            "payload_sha256": capture.payload_sha256,
-            "payload_size": capture.payload_size,
-            "truncated": capture.truncated,
-            "hops": [(hop.url, hop.status, hop.location, hop.outcome) for hop in capture.hops],
-            "peer": capture.peer,
-            "tls": None if tls is None else (tls.version, tls.cipher, tls.chain_sha256, tls.problem),
-            "http_date": capture.http_date,
-            "retries": capture.retries,
-            **({} if capture.listed is None else {"listed": capture.listed.isoformat()}),
-            **_pack_judged(capture),
-        }
-    )
-
-
-def _pack_judged(capture: Capture) -> dict[str, object]:
-    """What only doubtful and dead addresses have."""
-    packed: dict[str, object] = {}
-    if capture.candidates:
-        packed["candidates"] = [(each.url, each.outcome, each.status, each.verdict, each.why) for each in capture.candidates]
-        packed["chosen"] = capture.chosen
-    if (memento := capture.memento) is not None:
-        taken = None if memento.taken is None else memento.taken.isoformat()
-        requested = memento.requested.isoformat()
-        packed["memento"] = (memento.archive, requested, memento.url, taken, memento.payload_sha256, memento.problem)
-    return packed
-
-
-def _tried(url: str, outcome: str, status: int | None, verdict: str | None, why: str) -> Tried:
-    return Tried(
-        url=url, outcome=Outcome(outcome), status=status, verdict=None if verdict is None else Verdict(verdict), why=why
-    )
-
-
-def _memento(archive: str, requested: str, url: str | None, taken: str | None, sha256: str | None, problem: str) -> Memento:
-    return Memento(
-        archive=archive,
-        requested=date.fromisoformat(requested),
-        url=url,
-        taken=None if taken is None else datetime.fromisoformat(taken),
-        payload_sha256=sha256,
-        problem=problem,
-    )
-
-
-def _unpack(text: str, target: Target, records: tuple[Stored, ...], unchanged: int) -> Capture:
-    fields = json.loads(text)
-    tls = fields["tls"]
-    return Capture(
-        target=target,
-        outcome=Outcome(fields["outcome"]),
-        reason=fields["reason"],
-        final_url=fields["final_url"],
-        requested_at=datetime.fromisoformat(fields["requested_at"]),
-        finished_at=datetime.fromisoformat(fields["finished_at"]),
-        status=fields["status"],
-        verdict=None if fields["verdict"] is None else Verdict(fields["verdict"]),
-        signals=tuple(fields["signals"]),
-        payload_sha256=fields["payload_sha256"],
-        payload_size=fields["payload_size"],
-        truncated=None if fields["truncated"] is None else Truncation(fields["truncated"]),
-        hops=tuple(Hop(url=u, status=s, location=to, outcome=Outcome(o)) for u, s, to, o in fields["hops"]),
-        records=records,
-        peer=None if fields["peer"] is None else (fields["peer"][0], fields["peer"][1]),
-        tls=None if tls is None else TlsSummary(version=tls[0], cipher=tls[1], chain_sha256=tuple(tls[2]), problem=tls[3]),
-        http_date=fields["http_date"],
-        retries=fields["retries"],
-        candidates=tuple(_tried(*each) for each in fields.get("candidates", ())),
-        chosen=fields.get("chosen"),
-        memento=_memento(*fields["memento"]) if "memento" in fields else None,
-        unchanged=unchanged,
-    )
