@@ -1045,6 +1045,16 @@ def _inner(whole: bytes) -> bytes:
     return der.element(whole).content
 
 
+def _respelled_inside(parts: list[bytes]) -> list[bytes]:
+    """The first of the signed attributes with its length in two bytes: openssl reads that, and signs what it would be in DER."""
+    (info,) = der.elements(_inner(parts[4]))
+    fields = [part.whole for part in der.elements(info.content)]
+    first, *rest = der.elements(_inner(fields[3]))
+    longer = bytes((first.tag, 0x81, len(first.content))) + first.content
+    fields[3] = der.encode(der.context(0), longer, *(part.whole for part in rest))
+    return [*parts[:4], der.encode(der.SET, der.encode(der.SEQUENCE, *fields))]
+
+
 def _with_certificate_of(authority: str) -> Callable[[list[bytes]], list[bytes]]:
     def change(parts: list[bytes]) -> list[bytes]:
         held = [part.whole for part in der.elements(_inner(parts[3]))]
@@ -1060,6 +1070,7 @@ for _name, _says, _exit, _rework in (
     ("a token signed twice", "token-invalid", 40, lambda p: [*p[:4], der.encode(der.SET, _inner(p[4]) * 2)]),
     ("a token signed by nobody", "token-invalid", 40, lambda p: [*p[:4], der.encode(der.SET)]),
     ("a token of signed data of a version that is none", "token-invalid", 40, lambda p: [der.encode_integer(9), *p[1:]]),
+    ("a token with a length in another spelling deep in it", "token-invalid", 40, _respelled_inside),
     ("a token with one part more", "token-invalid", 40, lambda p: [*p, der.encode(der.SEQUENCE)]),
 ):
     on_stamped(_name, _says, _exit)(_reworked(_rework))

@@ -364,7 +364,7 @@ def test_duplicate_entries(first: bool, whole: Path, tmp_path: Path, verified: C
     assert report.exit_code == 40
 
 
-@pytest.mark.parametrize("kind", [0o120777, 0o010644, 0o020666], ids=["link", "pipe", "device"])
+@pytest.mark.parametrize("kind", [0o120777, 0o010644, 0o020666, 0o040755], ids=["link", "pipe", "device", "folder"])
 def test_an_entry_that_unpacks_as_no_file(kind: int, whole: Path, tmp_path: Path, verified: Callable[[Path], Report]) -> None:
     """What it holds is as listed; unpacked, it leads to whatever those bytes name."""
     with zipfile.ZipFile(whole) as source, zipfile.ZipFile(tmp_path / "x.wacz", "w") as made:

@@ -403,6 +403,22 @@ def test_a_revoked_key_is_not_trusted_in_another_role(preserve: Run, tmp_path: P
     assert [row["role"] for row in preserve("trust", "list", "--json").lines] == ["operator"]
 
 
+def test_a_key_that_one_entry_of_a_file_revokes_is_taken_as_revoked(preserve: Run, tmp_path: Path) -> None:
+    """Under another name and in another role, too."""
+    (file,) = _revoked_pem(preserve, tmp_path)
+    add = ("trust", "add", file, "--fingerprint", fingerprint((tmp_path / file).read_text()), "--name")
+    assert preserve(*add, "Ann").code == 0
+    assert preserve(*add, "Bo", "--coworker", "1").code == 0
+    gone = 'role = "operator"\nrevoked_at = 2026-01-02T00:00:00.000Z\nreason = "compromised"'
+    (tmp_path / "handed.toml").write_text(preserve("trust", "export").stdout.replace('role = "operator"', gone))
+    other = {"XDG_CONFIG_HOME": str(tmp_path / "other")}
+    taken = preserve("trust", "import", "handed.toml", "--yes", env=other)
+    assert taken.code == 0, taken.stderr
+    assert taken.stderr.count("revoked as compromised since 2026-01-02T00:00:00.000Z, by this file") == 2
+    rows = preserve("trust", "list", "--json", env=other).lines
+    assert {row["role"]: row["reason"] for row in rows} == {"operator": "compromised", "coworker": "compromised"}
+
+
 def test_a_revoked_key_that_comes_back_from_a_backup_is_not_pinned_again(preserve: Run, tmp_path: Path) -> None:
     keyid = preserve("key", "generate", "--no-passphrase", "--name", "Ann").stdout.strip()
     (tmp_path / "back.pem").write_text(preserve("key", "export", "--private", "--no-passphrase").stdout)

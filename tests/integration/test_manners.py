@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -139,6 +140,39 @@ def test_no_other_address_of_a_host_is_asked_before_its_time(
     assert {line["reason"] for line in found.values()} == {
         f"{told}, longer than this run waits: this address was left for later"
     }
+
+
+def test_what_a_host_asked_for_is_not_made_shorter_by_who_asked_at_the_same_time(preserve: Run, site: AnyHostSite) -> None:
+    """Two are under way; the third comes when both have their answers."""
+    asked = threading.Event()
+
+    def late(request: Request) -> Reply:
+        asked.set()
+        return Reply(pieces=[0.2, *busy("503 Busy", ("Retry-After", "200")).pieces])
+
+    def early(request: Request) -> Reply:
+        asked.wait(10)
+        return busy("503 Busy", ("Retry-After", "3600"))
+
+    site.route("/0", early)
+    site.route("/1", late)
+    urls = [word for number in range(4) for word in ("--url", f"http://a.example/{number}")]
+    done = preserve(*args(site, "--delay", "0.5", "--per-host", "2", *urls))
+    found = lines_of(done)
+    assert {request.target for request in site.served} == {"/0", "/1"}
+    for number in (2, 3):
+        assert found[f"http://a.example/{number}"]["reason"].startswith("the host asks to be asked again in 3600 s")
+
+
+def test_a_host_that_asks_for_it_in_its_robots_txt_is_left_alone(preserve: Run, site: AnyHostSite) -> None:
+    site.otherwise(page)
+    site.route("/robots.txt", lambda request: busy("429 Too Many Requests", ("Retry-After", "3600")))
+    done = preserve(
+        *args(site, "--robots", "record", "--delay", "0", "--url", "http://a.example/1", "--url", "http://a.example/2")
+    )
+    told = "the host asks to be asked again in 3600 s, longer than this run waits: this address was left for later"
+    assert {(line["outcome"], line["reason"]) for line in lines_of(done).values()} == {("failed", told)}
+    assert {request.target for request in site.served} == {"/robots.txt"}
 
 
 def test_a_host_that_always_asks_to_be_left_alone_is_left_alone(preserve: Run, site: AnyHostSite, config_home: Path) -> None:

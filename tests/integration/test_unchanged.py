@@ -213,7 +213,7 @@ def test_it_is_told_where_a_person_looks(preserve: Run, pages: AnyHostSite, tmp_
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
-def test_an_original_that_is_removed(preserve: Run, pages: AnyHostSite) -> None:
+def test_an_original_that_is_removed(preserve: Run, pages: AnyHostSite, tmp_path: Path) -> None:
     """As with revisits: what refers to it stays and is told of, and goes along with --all-copies."""
     for _ in range(2):
         preserve(*args(pages, "--url", "http://a.example/page"))
@@ -233,6 +233,24 @@ def test_an_original_that_is_removed(preserve: Run, pages: AnyHostSite) -> None:
     assert preserve("redact", "archive", "--url", "http://a.example/two.png", *why, "--all-copies").code == 0
     done = preserve("verify", "archive", "--thorough", "--json")
     assert done.code in {0, 41}, done.stdout
+    page = next(line for line in preserve("status", "archive", "--json").lines if line.get("url") == "http://a.example/page")
+    assert page["intact"] is True, page
+    assert preserve("report", "archive", "-o", "report").code == 41
+    (told,) = (tmp_path / "report" / "captures" / "000001").rglob("*.html")
+    assert "came as earlier runs have them. The list of them is not there any more." in told.read_text()
+
+
+def test_what_came_again_after_a_removal_is_kept_once(preserve: Run, pages: AnyHostSite) -> None:
+    """The index of payloads forgets the record that is gone, and knows the new one."""
+    preserve(*args(pages, "--url", "http://a.example/page"))
+    why = ("--reason", "a person asked for it", "--by", "that person", "--no-timestamp", "--yes")
+    assert preserve("redact", "archive", "--url", "http://a.example/one.png", *why).code == 0
+    again, then = (run_folder(preserve(*args(pages, "--url", "http://a.example/page"))) for _ in range(2))
+    assert "http://a.example/one.png" in dates(again)
+    assert "http://a.example/one.png" not in dates(then)
+    (answers,) = lists(then).values()
+    assert {answer.url for answer in answers} == LISTED
+    assert preserve("verify", "archive", "--thorough").code in {0, 41}
 
 
 def test_workers_and_schedules_list_too(preserve: Run, pages: AnyHostSite, tmp_path: Path) -> None:
@@ -356,3 +374,28 @@ def test_a_dishonest_list_is_found(name: str, listing_archive: Path, tmp_path: P
         forge(archive / "runs" / names[1], change)
         (found,) = verify_unchanged.check(folder, names, removals=False)
     assert (found.result, why in found.detail) == (Result.FAIL, True), found
+
+
+def test_a_record_on_the_way_to_an_answer_is_not_what_a_list_refers_to(
+    preserve: Run, pages: AnyHostSite, tmp_path: Path
+) -> None:
+    """A redirect's record lies in the capture that has the answer's hash: a dishonest list may not name the one with the other."""
+    moved = b"HTTP/1.1 302 Found\r\nLocation: /else.png\r\nContent-Length: 0\r\n\r\n"
+    pages.route("/moved.png", lambda _: Reply(pieces=[moved]))
+    pages.route("/else.png", image("else"))
+    pages.route("/page", text(PAGE.format("page") + "<img src=/moved.png>" + "<p>more of it</p>" * 100, media_type="text/html"))
+    first, second = (run_folder(preserve(*args(pages, "--url", "http://a.example/page"))) for _ in range(2))
+    (payload,) = (line["payload_sha256"] for line in captures(first) if line["url"] == "http://a.example/moved.png")
+    named = {
+        "url": "http://a.example/moved.png",
+        "payload_sha256": payload,
+        "refers_to_date": dates(first)["http://a.example/moved.png"],
+    }
+
+    def other(row: re.Match[bytes]) -> bytes:
+        return json.dumps(json.loads(row[0]) | named, sort_keys=True, separators=(",", ":")).encode()
+
+    forge(second, lambda data: re.sub(rb"\{.*/two\.png.*\}", other, data))
+    with DiskFolder(tmp_path / "archive") as folder:
+        (found,) = verify_unchanged.check(folder, [first.name, second.name], removals=False)
+    assert (found.result, "moved.png is listed as unchanged" in found.detail) == (Result.FAIL, True), found

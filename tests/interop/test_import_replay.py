@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -65,6 +67,34 @@ def test_it_replays_in_pywb(shelf: Shelf, tmp_path: Path) -> None:
         for path, words in (("/register?session=7", b">Register<"), ("/rules", b"Rules"), ("/plain", b"Plain")):
             status, _, body = fetched(f"{address}/20260301100000id_/{HOST}{path}")
             assert (status, words in body) == (200, True), path
+
+
+def test_a_revisit_that_tells_its_original_by_digest(tmp_path: Path) -> None:
+    """Without a date that is how pywb finds it: not the capture that is nearest, which is another text."""
+    if not (PYWB / "wayback").is_file():
+        pytest.skip("pywb is not here: make replay-assets fetches it")
+    shelf = make_shelf(tmp_path)
+    tool = Tool()
+    texts = ("The first day", "2026-03-01T10:00:00Z"), ("Another day", "2026-03-02T10:30:00Z")
+    digests = [f"sha1:{base64.b32encode(hashlib.sha1(words.encode()).digest()).decode()}" for words, _ in texts]
+    for (words, date), digest in zip(texts, digests, strict=True):
+        tool.page("/rules", words, date=date, WARC_Payload_Digest=digest)
+    tool.record(
+        "revisit",
+        f"{HOST}/rules",
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n",
+        "application/http; msgtype=response",
+        "2026-03-02T10:00:00Z",
+        WARC_Profile="http://netpreserve.org/warc/1.0/revisit/identical-payload-digest",
+        WARC_Refers_To_Target_URI=f"{HOST}/rules",
+        WARC_Payload_Digest=digests[0],
+    )
+    (shelf.folder / "made.warc.gz").write_bytes(tool.data)
+    shelf.run("import", "archive", "made.warc.gz")
+    assert shelf.run("verify", shelf.bundle("all.wacz")).code == 0
+    with pywb(tmp_path, shelf.folder / "all.wacz") as address:
+        status, _, body = fetched(f"{address}/20260302100000id_/{HOST}/rules")
+    assert (status, body) == (200, b"The first day")
 
 
 @pytest.mark.parametrize("form", [[], ["--no-warc-compression"]], ids=["compressed", "plain"])

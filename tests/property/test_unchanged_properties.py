@@ -90,6 +90,8 @@ def changed(**members: Any) -> bytes:
         (changed(extra=1), "unknown field"),
         (changed(status=404), "never listed"),
         (changed(status="200"), "wrong type"),
+        (changed(url=""), "bad value"),
+        (changed(url="urn:preserve:unchanged:http://a.example/"), "bad value"),
         (changed(signals=[]), "what its absence says"),
         (changed(at="2026-11-22T02:30:05.123Z"), "bad value"),
         (changed(at="2026-13-22T02:30:05.123456Z"), "bad value"),

@@ -201,6 +201,15 @@ def test_what_a_record_says_stands_in_its_line() -> None:
     assert (line.status, line.mime) == ("200", "text/plain")
 
 
+def test_the_digest_of_a_framed_body_stands_in_no_line_of_ours() -> None:
+    """Its original has none. In an imported file the original has it, and players may have nothing else to find it by."""
+    place = {"filename": "x", "offset": 1, "length": 2, "sha256": "f" * 64}
+    framed = header("revisit", "http://a.example/", WARC_Payload_Digest="sha1:" + "A" * 32)
+    assert cdxj.line(framed, b"HTTP/1.1 200 OK\r\n\r\n", **place).digest == ""  # type: ignore[arg-type]
+    theirs = cdxj.line(framed, b"HTTP/1.1 200 OK\r\n\r\n", **place, imported=True)  # type: ignore[arg-type]
+    assert theirs.digest == "sha1:" + "A" * 32
+
+
 @pytest.mark.parametrize(
     ("type_", "uri", "indexed"),
     [

@@ -88,3 +88,18 @@ def test_sets_have_one_order() -> None:
     assert der.encode_set(der.SET, [b"\x02\x01\x05", b"\x02\x01\x01"]).hex() == "3106020101020105"
     with pytest.raises(FormatError, match="tag 0x04"):
         der.element(b"\x04\x00").inside(der.SEQUENCE)
+
+
+def test_what_lies_deep_is_looked_at() -> None:
+    nested = bytes.fromhex("3006a0040402ffff")  # what is in an OCTET STRING is bytes
+    der.check_nested(nested)
+    der.check_nested(b"")
+    with pytest.raises(FormatError, match="shortest form"):
+        der.check_nested(bytes.fromhex("3005a003048100"))
+    with pytest.raises(FormatError, match="cut short"):
+        der.check_nested(bytes.fromhex("3004a0020402"))
+    deep = b""
+    for _ in range(1000):
+        deep = der.encode(der.SEQUENCE, deep)
+    with pytest.raises(FormatError, match="nested too deep"):
+        der.check_nested(deep)

@@ -528,6 +528,24 @@ def test_what_another_process_was_told_is_waited_for_as_long_as_there_is_patienc
     asyncio.run(scene())
 
 
+def test_who_cannot_wait_with_a_host_that_others_leave_alone_asks_it_and_leaves() -> None:
+    """In a hurry, for what belongs to a target that is being answered: a probe, another form, an archive's copy."""
+
+    async def scene() -> None:
+        gate = Gate()
+        frontier = _gated(gate, "b")
+        slot = Slot(frontier, "b", LoopClock(), frontier.poll())
+        assert await slot.begin()
+        gate.rest("a", 60)
+        frontier.hurry()
+        await asyncio.wait_for(slot.move("a"), 1)
+        assert (frontier.busy, gate.inside["a"]) == (1, 1)
+        slot.release()
+        assert (frontier.busy, gate.inside.total()) == (0, 0)
+
+    asyncio.run(scene())
+
+
 def test_a_process_with_nothing_else_to_do_is_patient_while_another_one_works() -> None:
     async def scene() -> None:
         gate = Gate()
@@ -690,7 +708,7 @@ def test_in_a_hurry_nobody_waits_for_a_distance_who_may_be_asked_when_the_run_is
         frontier.hurry()
         assert await asyncio.wait_for(may, 1) is False
         assert await asyncio.wait_for(again, 1) is False
-        assert time.monotonic() - began < 0.15
+        assert not must.done()
         assert await asyncio.wait_for(must, 1) is True
         assert time.monotonic() - began >= 0.19, "the distance is kept"
         frontier.leave("a")

@@ -61,6 +61,7 @@ def test_an_answer_stands_whatever_it_is(answer: Exchange) -> None:
     [
         (b"7", 7.0),
         (b"0", 0.0),
+        (b"00000000030", 30.0),
         (b"Wed, 04 Mar 2026 12:00:31 GMT", 30.0),
         (b"Wednesday, 04-Mar-26 12:00:31 GMT", 30.0),
         (b"Wed Mar  4 12:00:31 2026", 30.0),

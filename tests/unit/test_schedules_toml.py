@@ -158,7 +158,8 @@ OTHER = '[[schedule]]\nid = "z"\nevery = "1w"\nurls = ["http://z.example/"]\n'
         (ENTRY + "[schedule.option]\n", 5 + 5, "unknown: 'option'", "a"),
         (ENTRY.replace("]]", "]"), 5 + 1, "Cannot declare", None),
         (ENTRY + "# caf\udce9\nurl_lists = []\n", 5 + 5, "not UTF-8", "a"),
-        (ENTRY + "id = 'b'\n", 5 + 5, "Cannot overwrite", "a"),
+        (ENTRY + "id = 'a'\n", 5 + 5, "Cannot overwrite", "a"),
+        (ENTRY + "id = 'b'\n", 5 + 5, "Cannot overwrite", None),
         (ENTRY + "\x00", 5 + 5, "Invalid statement", "a"),
     ],
 )
@@ -168,11 +169,29 @@ def test_a_mistake_costs_the_entry_in_which_it_stands_alone(wrong: str, line: in
     (mistake,) = timetable.mistakes
     if "Cannot declare" in why:  # one bracket too few: what is above it may lack its rest
         assert [schedule.id for schedule in timetable.schedules] == ["last"]
-        assert (mistake.line, mistake.id) == (6, "z")
+        assert (mistake.line, mistake.id) == (6, None)
         return
     assert [schedule.id for schedule in timetable.schedules] == ["z", "last"]
     assert (mistake.line, mistake.id, mistake.begin) == (line, id_, 6)
     assert why in mistake.why
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["", "[schedule]", "[[schedule]", "[[schedul]]", "[[Schedule]]", "[ [schedule] ]", "[[schedule]],", '[["\\u0073chedule"]]'],
+)
+def test_an_entry_whose_header_is_wrong_is_neither_run_nor_forgotten(header: str) -> None:
+    """It lies in the entry above it, which is not to be run, or taken out, for both."""
+    text = "\n".join((ENTRY, OTHER.replace("[[schedule]]", header), OTHER.replace('"z"', '"last"')))
+    timetable = schedules.parse(text)
+    assert [schedule.id for schedule in timetable.schedules] == ["last"]
+    assert [(mistake.id, mistake.begin) for mistake in timetable.mistakes] == [(None, 1)]
+    assert not timetable.names_all, "what is remembered of z is kept"
+    for id_ in ("a", "z"):
+        with pytest.raises(ConfigError, match=rf"no schedule '{id_}' that can be read"):
+            schedules.remove(text, id_)
+        again = schedules.parse("\n".join((text, OTHER.replace("z", id_))))
+        assert [schedule.id for schedule in again.schedules] == ["last"], "the memory of that name is the first one's"
 
 
 def test_a_comment_belongs_to_the_entry_below_it() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -220,6 +220,36 @@ def test_bytes_before_or_after(reply: bytes) -> None:
     for data in (reply + b"\x00", reply[:-1], b"\x30" + reply):
         with pytest.raises(FormatError, match="not a time-stamp"):
             timestamp.read(data)
+
+
+def _each(data: bytes, change: Callable[[der.Element], bytes]) -> Iterator[bytes]:
+    """`data`, each time with another one of the elements that are made of elements changed, however deep it lies."""
+    parts = der.elements(data)
+    for place, part in enumerate(parts):
+        if part.tag & 0x20:
+            for changed in (change(part), *(der.encode(part.tag, inner) for inner in _each(part.content, change))):
+                yield b"".join([*(one.whole for one in parts[:place]), changed, *(one.whole for one in parts[place + 1 :])])
+
+
+def test_a_token_in_which_something_is_empty_is_read_or_refused(reply: bytes) -> None:
+    refused = 0
+    for changed in _each(reply, lambda part: der.encode(part.tag)):
+        try:
+            token = timestamp.read(changed)
+        except FormatError:
+            refused += 1
+        else:
+            assert token.imprint == timestamp.read(reply).imprint
+    assert refused > 20
+
+
+def test_a_token_has_one_spelling_however_deep(reply: bytes) -> None:
+    """Openssl reads others in what is signed, and in certificates."""
+    spelled = [*_each(reply, lambda part: bytes((part.tag, 0x84)) + len(part.content).to_bytes(4) + part.content)]
+    assert len(spelled) > 50
+    for changed in spelled:
+        with pytest.raises(FormatError, match="not a length in its shortest form"):
+            timestamp.read(changed)
 
 
 def test_any_bit_changed_is_found(reply: bytes) -> None:

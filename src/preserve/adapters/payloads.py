@@ -72,19 +72,20 @@ class PayloadIndex:
     def find(self, entity_sha256: str, body_sha256: str, url: str) -> Original | None:
         """A response record that was just read whole and holds this body behind its head, that of `url` first; None when there is none.
 
-        Runs list bodies by their entity, without chunk framing.
+        Runs list bodies by their entity, without chunk framing. Where the record of `url` does not hold it (any more), its place is
+        forgotten: the record that is written now takes it.
         """
         try:
-            row = self._db.execute(f"{_PLACE} AND p.url=?", (entity_sha256, _name(url))).fetchone()
-            row = row or self._db.execute(f"{_PLACE} LIMIT 1", (entity_sha256,)).fetchone()
-        except sqlite3.DatabaseError:
+            own = self._db.execute(f"{_PLACE} AND p.url=?", (entity_sha256, _name(url))).fetchone()
+            row = own or self._db.execute(f"{_PLACE} LIMIT 1", (entity_sha256,)).fetchone()
+            if row is None or not _WARC.fullmatch(row[1]):
+                return None
+            found = _read(self._runs / row[0] / row[1], row[2], row[3], body_sha256)
+            if found is None and own is not None:
+                self._db.execute("DELETE FROM payloads WHERE sha256=? AND url=?", (entity_sha256, _name(url)))
+        except (OSError, sqlite3.DatabaseError):
             return None
-        if row is None or not _WARC.fullmatch(row[1]):
-            return None
-        try:
-            return _read(self._runs / row[0] / row[1], row[2], row[3], body_sha256)
-        except OSError:
-            return None
+        return found
 
     def _open(self) -> sqlite3.Connection:
         db = sqlite3.connect(self._path, isolation_level=None)

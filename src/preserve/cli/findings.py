@@ -20,7 +20,7 @@ _ENDINGS = {
     ExitCode.UNESTABLISHED: "Nothing was found altered, but a needed claim is NOT ESTABLISHED: see what is needed and not established.",
 }
 _SAMPLED = "It was a SAMPLE: the records that it did not pick were not looked at."
-_ALL_READ_IS_SOUND = "Nothing of what was read is altered, missing or forged."
+_ALL_READ_IS_SOUND = "Of what was read, nothing was found altered, missing or forged."
 _SOME = "time: self-asserted. Authorities vouch for some of the runs only: not-after says for which."
 _SOURCE = "source: self-asserted. That a site sent this is the word of whoever captured it; verification cannot show it."
 _TIMES = {

@@ -15,9 +15,10 @@ from preserve.errors import ConfigError, ExitCode, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import datetime
 
     from preserve.model.event import TrustTaken
-    from preserve.model.trust import TrustedKey
+    from preserve.model.trust import Revocation, TrustedKey
 
 _MAX_SIZE = 1 << 20
 _DOES = {
@@ -74,7 +75,7 @@ def import_(
     data = _read(file)
     store, now = TrustStore(config_folder()), datetime.now(UTC)
     known = store.trusted_keys()
-    offered = read(data.decode("utf-8"), str(file))
+    offered = _revoked_everywhere(read(data.decode("utf-8"), str(file)))
     taken: list[TrustedKey] = []
     if not yes and not sys.stdin.isatty() and any(pinned(one, known) is None for one in offered):
         raise UsageError("there is no terminal to ask on", "compare every fingerprint by another way, and say --yes")
@@ -166,6 +167,19 @@ def _shown(key: TrustedKey, known: Sequence[TrustedKey], here: TrustedKey | None
     if same_name := [old for old in known if old.name == key.name]:
         roles = ", ".join(sorted({old.role for old in same_name}))
         yield f"  You trust another key under this name ({roles})."
+
+
+def _revoked_everywhere(offered: Sequence[TrustedKey]) -> list[TrustedKey]:
+    """What one entry of a file says of a key's revocation holds for its other entries too, as in a store of this user's own."""
+    from preserve.model.trust import worse
+
+    gone: dict[str, tuple[datetime, Revocation]] = {}
+    for one in offered:
+        if one.revoked_at is not None and one.reason is not None:
+            gone[one.keyid] = worse(gone.get(one.keyid, (None, None)), (one.revoked_at, one.reason))
+    return [
+        replace(one, revoked_at=gone[one.keyid][0], reason=gone[one.keyid][1]) if one.keyid in gone else one for one in offered
+    ]
 
 
 def _is_revoked_here(key: TrustedKey, known: Sequence[TrustedKey]) -> bool:

@@ -45,9 +45,11 @@ def tell(archive: Path, stand: tuple[Standing, ...], mistakes: tuple[Mistake, ..
         if why := problem(archive, each):
             _say(f"Schedule {each.schedule.id} needs a look: {why}")
     for mistake in mistakes:
-        _say(
-            f"{f'Schedule {mistake.id}' if mistake.id else 'The list of schedules'} needs a look, and is not run: {mistake.message}"
+        entry = (
+            f"Schedule {mistake.id}" if mistake.id else "An entry without a name" if mistake.begin else "The list of schedules"
         )
+        run = "" if stand and not mistake.begin else ", and is not run"  # what stands before the first entry stops none
+        _say(f"{entry} needs a look{run}: {mistake.message}")
 
 
 def _sum_up(stand: tuple[Standing, ...]) -> None:

@@ -48,7 +48,13 @@ class Extract:
                 yield None
                 continue
             line = cdxj.line(
-                item.header, item.block, filename=filename, offset=item.offset, length=item.length, sha256=item.sha256
+                item.header,
+                item.block,
+                filename=filename,
+                offset=item.offset,
+                length=item.length,
+                sha256=item.sha256,
+                imported=True,
             )
             yield line.encode()
 

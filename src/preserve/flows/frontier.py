@@ -432,6 +432,7 @@ class Frontier:
             return True
         if self._passage.hurried and may_wait:
             return False
+        host = self._host(host.name)  # it may be forgotten, the place having been the last
         return await self._place(host, may_wait) and await self._start(host, by, may_wait=may_wait) is not None
 
     async def _start(self, host: Host, by: Target | None, *, may_wait: bool, listed: bool = False) -> float | None:

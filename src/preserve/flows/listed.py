@@ -88,11 +88,14 @@ def find(runs: Iterable[SealedRun], wanted: Collection[Key]) -> Iterator[tuple[K
 
 def _key(run: SealedRun, record: RecordRef, line: CaptureLine) -> Key | None:
     try:
-        header, _ = run.head(record.warc, record.index)
+        header, begins = run.head(record.warc, record.index)
     except FormatError:
         return None  # so short that nothing which can be read stands where it was removed
     if header.type != "response" or line.payload_sha256 is None:
         return None
+    status = begins.partition(b"\r\n")[0].split(b" ", 2)[1:2]
+    if status != [b"200"] or header.payload_digest not in {None, f"sha256:{line.payload_sha256}"}:
+        return None  # on the way to the answer: a redirect, another form, an attempt in vain
     return Key(header.target_uri or "", header.date, line.payload_sha256)
 
 

@@ -37,6 +37,7 @@ _SHORT = 1 << 12
 """Characters of a robots.txt that counts once."""
 _GIVEN_UP = 10_000
 """Hosts that are remembered as given up; the oldest is tried again."""
+_TOO_MANY = 429
 _ENOUGH = 8
 """Addresses of a host, one after the other, to which it says, or shows, that it wants to be left alone, until it is."""
 
@@ -210,20 +211,8 @@ class Pursuit:
         seen, since = [url.address], 0
         need = trail.target.need
         while True:
-            if not await self._may_be_asked(url.host, trail, slot):
+            if not await self._may_be_asked(url, trail, slot):
                 return
-            if self._manners.robots is not Robots.IGNORE:
-                answer = await self._robots(url, slot)
-                if answer is None:
-                    trail.cut_short = True
-                    return
-                refusal = await self._refusal(answer, url)
-                if refusal and self._manners.robots is Robots.OBEY:
-                    slot.unused()
-                    trail.end(Outcome.REFUSED, refusal)
-                    return
-                if refusal and not answer.unreachable:
-                    trail.signal(refusal)
             exchange = await errand.ask(url, trail.add, referrer=_referrer(need, url))
             if errand.cut_short:
                 trail.cut_short = True
@@ -248,8 +237,27 @@ class Pursuit:
                 trail.cut_short = True
                 return
 
-    async def _may_be_asked(self, host: str, trail: Trail, slot: Slot) -> bool:
+    async def _may_be_asked(self, url: Url, trail: Trail, slot: Slot) -> bool:
         """Whether anything is asked there, after a wait perhaps; else the trail ends, or is cut short when the run is to end."""
+        if not await self._host_may_be_asked(url.host, trail, slot):
+            return False
+        if self._manners.robots is Robots.IGNORE:
+            return True
+        answer = await self._robots(url, slot)
+        if answer is None:
+            trail.cut_short = True
+            return False
+        refusal = await self._refusal(answer, url)
+        if refusal and self._manners.robots is Robots.OBEY:
+            slot.unused()
+            trail.end(Outcome.REFUSED, refusal)
+            return False
+        if refusal and not answer.unreachable:
+            trail.signal(refusal)
+        return await self._host_may_be_asked(url.host, trail, slot)  # to be left alone may be what it answered
+
+    async def _host_may_be_asked(self, host: str, trail: Trail, slot: Slot) -> bool:
+        """The same, by what is known of the host alone."""
         if (given_up := self._given_up.get(host)) is not None:
             slot.unused()
             trail.end(Outcome.FAILED, given_up)
@@ -267,12 +275,17 @@ class Pursuit:
             return True
         return False
 
+    def _heed(self, host: str, exchange: Exchange) -> None:
+        """Remember for how long a host asks to be left alone, in an answer that stands."""
+        if (asked := retry.retry_after(exchange)) is not None:
+            told = f"{retry.remark(exchange)}, longer than this run waits: this address was left for later"
+            longest = max(self._left_alone.get(host, (0.0, "")), (self._clock.monotonic() + asked, told))
+            _remember(self._left_alone, host, longest)
+
     def _learn(self, url: Url, exchange: Exchange) -> None:
         """What the end of asking one address says of its host."""
         host = url.host
-        if (asked := retry.retry_after(exchange)) is not None:
-            told = f"{retry.remark(exchange)}, longer than this run waits: this address was left for later"
-            _remember(self._left_alone, host, (self._clock.monotonic() + asked, told))
+        self._heed(host, exchange)
         if exchange.status is not None:
             self._silent.pop(host, None)
         if exchange.trouble is Trouble.UNREACHABLE:
@@ -335,6 +348,8 @@ class Pursuit:
                 seen.append(place.address)
                 # A host that cannot be reached is tried again for the page's sake, not for this file's.
                 exchange = await errand.ask(place, exchanges.append, insist=False)
+                if exchange.status == _TOO_MANY:  # of us; 503 may well be said of this file alone
+                    self._heed(place.host, exchange)
                 if exchange.status is not None:
                     self._silent.pop(place.host, None)
                 onward = redirect.follow(exchange, place, seen) if len(seen) <= _ROBOTS_HOPS else None

@@ -17,6 +17,7 @@ from preserve.formats import cdxj, wacz
 from preserve.formats.warc import Header
 from preserve.formats.warcscan import Found
 from preserve.model.finding import Claim, Finding, failed, unchecked
+from preserve.rules import handover
 from preserve.rules import verify_bundle as rules
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class IndexCheck:
             offset=found.offset,
             length=found.length,
             sha256=found.sha256,
+            imported=handover.is_theirs(name),
         )
         self._expected.add((line.encode() if self._ours else _common(line)) + (_MUST if indexed else _MAY))
 

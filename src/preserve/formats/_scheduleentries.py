@@ -72,8 +72,9 @@ def _each(rows: Sequence[str], mistakes: list[Mistake], seen: set[str | None]) -
         try:
             yield _one(piece, start) if read is None else read, head
         except Wrong as wrong:
-            mistakes.append(Mistake(line=wrong.row + 1, why=wrong.why, id=_id_in(piece), begin=head + 1))
-            seen.add(_id_in(piece))
+            ids = _ids_in(piece)
+            mistakes.append(Mistake(line=wrong.row + 1, why=wrong.why, id=min(ids) if len(ids) == 1 else None, begin=head + 1))
+            seen.update(ids)
 
 
 def _at_once(pieces: Sequence[Sequence[str]]) -> list[dict[str, Any] | None]:
@@ -99,7 +100,10 @@ def _one(rows: Sequence[str], first: int) -> dict[str, Any]:
     if unknown := document.keys() - {"schedule"}:
         # Perhaps its options: they would be missing.
         raise Wrong(first + _where(rows, min(unknown)), f"unknown: {min(unknown)!r}")
-    return _entries(document, rows)[0]
+    entry, *more = _entries(document, rows)
+    if more:  # headed in a spelling that no row shows
+        raise Wrong(first, _HEADED)
+    return entry
 
 
 def _whole(rows: Sequence[str], mistakes: list[Mistake]) -> Iterator[tuple[dict[str, Any], int]]:
@@ -154,9 +158,9 @@ def as_id(value: object) -> str | None:
     return value if isinstance(value, str) and ID.fullmatch(value) else None
 
 
-def _id_in(rows: Sequence[str]) -> str | None:
-    """What an entry that cannot be read calls itself."""
-    return next((match[2] for row in rows if (match := _NAMED.fullmatch(row)) is not None), None)
+def _ids_in(rows: Sequence[str]) -> frozenset[str]:
+    """What an entry that cannot be read calls itself; several where the header of the next one is what is wrong."""
+    return frozenset(match[2] for row in rows if (match := _NAMED.fullmatch(row)) is not None)
 
 
 def _is_utf8(text: str) -> bool:

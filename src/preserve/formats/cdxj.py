@@ -34,6 +34,11 @@ PLAIN_UP_TO: Final = 50_000
 MAX_BLOCK: Final = 1 << 24
 """Bytes that one ZipNum block may unpack to."""
 
+REVISIT: Final = "warc/revisit"
+"""The type of a revisit in its line."""
+
+_FRAMED: Final = "sha1:"
+"""How the digest of a chunk-framed body begins in a revisit of ours."""
 _INDEXED: Final = frozenset({"response", "revisit", "resource"})
 _PAGE = re.compile(r"https?://", re.IGNORECASE)
 _STATUS = re.compile(rb"HTTP/[0-9.]+[ \t]+([0-9]{3})")
@@ -87,8 +92,11 @@ def is_indexed(header: Header) -> bool:
     return header.type in _INDEXED and _PAGE.match(header.target_uri or "") is not None
 
 
-def line(header: Header, block: bytes, *, filename: str, offset: int, length: int, sha256: str) -> Line:
-    """The line of an indexed record; `block` is the beginning of its block, the HTTP head at least where it has one."""
+def line(header: Header, block: bytes, *, filename: str, offset: int, length: int, sha256: str, imported: bool = False) -> Line:
+    """The line of an indexed record; `block` is the beginning of its block, the HTTP head at least where it has one.
+
+    `imported`: another tool wrote it.
+    """
     media = (header.get("Content-Type") or "").lower()
     mime, status = media.partition(";")[0].strip(), ""
     if media.startswith("application/http"):
@@ -101,9 +109,9 @@ def line(header: Header, block: bytes, *, filename: str, offset: int, length: in
     return Line(
         url=header.target_uri or "",
         timestamp=header.date.astimezone(UTC).strftime("%Y%m%d%H%M%S"),
-        mime="warc/revisit" if header.type == "revisit" else mime or "unk",
+        mime=REVISIT if header.type == "revisit" else mime or "unk",
         status=status,
-        digest=_digest(header),
+        digest=header.payload_digest or "" if imported else _digest(header),
         length=length,
         offset=offset,
         filename=filename,
@@ -115,10 +123,10 @@ def _digest(header: Header) -> str:
     """The payload digest, but not the SHA-1 of a chunk-framed body in a revisit: the line of its original has none (the record says none).
 
     pywb looks an original up by address, time and the revisit's digest, if there is one, and where nothing fits shows the nearest other
-    capture in its place.
+    capture in its place. In other tools' files originals have the digest, and often nothing but that leads to them.
     """
     stated = header.payload_digest or ""
-    return "" if header.type == "revisit" and stated.startswith("sha1:") else stated
+    return "" if header.type == "revisit" and stated.startswith(_FRAMED) else stated
 
 
 def parse(row: bytes) -> Line:

@@ -13,6 +13,10 @@ from preserve.model.noun import dataclass
 
 BOOLEAN, INTEGER, BIT_STRING, OCTET_STRING, NULL, OID, UTF8_STRING = 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x0C
 GENERALIZED_TIME, SEQUENCE, SET = 0x18, 0x30, 0x31
+_CONSTRUCTED = 0x20
+"""The bit of a tag by which an element is made of others."""
+_DEEPEST = 64
+"""Elements in one another; certificates have some ten."""
 
 
 def context(number: int) -> int:
@@ -87,6 +91,16 @@ def elements(data: bytes) -> list[Element]:
         found.append(Element(data[place], data[end : end + length], data[place : end + length]))
         place = end + length
     return found
+
+
+def check_nested(data: bytes) -> None:
+    """FormatError when anything that `data` is made of, however deep, is not DER: two readers of it may not agree on what it says."""
+    left = [(data, _DEEPEST)]
+    while left:
+        inside, deeper = left.pop()
+        if not deeper:
+            raise FormatError("DER: nested too deep")
+        left += [(part.content, deeper - 1) for part in elements(inside) if part.tag & _CONSTRUCTED]
 
 
 def encode(tag: int, *content: bytes) -> bytes:

@@ -109,7 +109,7 @@ def read(reply: bytes) -> Token:
     """The token in a TimeStampResp; raises FormatError naming what is wrong, a refusal by the authority included."""
     try:
         return _read(reply)
-    except ValueError as problem:  # an unpacking that does not fit, a date that does not exist
+    except (ValueError, IndexError) as problem:  # an unpacking that does not fit, nothing in a sequence, no such date
         raise FormatError(f"not a time-stamp reply: {problem}") from None
     except FormatError as problem:
         raise FormatError(f"not a time-stamp: {problem.message}") from None
@@ -146,6 +146,7 @@ def verify(token: Token, message: bytes, pinned: Sequence[x509.Certificate]) -> 
 
 
 def _read(reply: bytes) -> Token:
+    der.check_nested(reply)
     status, *rest = der.element(reply).inside(der.SEQUENCE)
     _check_granted(status.inside(der.SEQUENCE))
     (content,) = rest

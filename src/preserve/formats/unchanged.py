@@ -27,6 +27,7 @@ MAX_SIZE: Final = 1 << 26
 """Bytes of a list that are read."""
 
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
+_ADDRESS: Final = re.compile(r"https?://.+", re.DOTALL)
 _OK: Final = 200
 
 
@@ -73,7 +74,7 @@ def _decode(row: bytes) -> Unchanged:
     remarked = fields.has("signals")
     try:
         answer = Unchanged(
-            url=fields.text("url"),
+            url=fields.text("url", _ADDRESS),
             at=_moment(fields, "at"),
             status=fields.integer("status", _OK),
             payload_sha256=fields.hash("payload_sha256"),

@@ -168,8 +168,9 @@ def _directory(data: bytes, count: int, problems: list[tuple[str, str]]) -> Iter
         if comment_length:
             problems.append((name, "it has a comment, which nothing vouches for"))
         problems += [(name, why) for why in _oddities(name, flags, method, extra, disk)]
-        if attributes >> 16 & _KIND not in {0, _PLAIN, _FOLDER}:
-            problems.append((name, "by its attributes no plain file: unpacked it becomes a link or a device"))
+        kind = attributes >> 16 & _KIND
+        if kind not in {0, _PLAIN} and not (kind == _FOLDER and name.endswith("/")):
+            problems.append((name, "by its attributes no plain file: unpacked it becomes a link, a folder or a device"))
         entry = ZipEntry(name=name, method=method, start=0, packed=packed, size=size, crc32=crc)
         yield _Central(entry=entry, at=at, flags=flags)
     if place != len(data):

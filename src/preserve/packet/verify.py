@@ -1111,8 +1111,8 @@ def elements(data: bytes) -> list[tuple[int, bytes, bytes]]:
     """The DER elements that `data` is made of, as (tag, content, all of it); ValueError when it is not DER."""
     found, place = [], 0
     while place < len(data):
-        if place + 2 > len(data):
-            raise ValueError("DER: cut")
+        if place + 2 > len(data) or data[place] & 0x1F == 0x1F:
+            raise ValueError("DER: cut, or a tag of several bytes")
         start, length = place + 2, data[place + 1]
         if length >= 128:
             start, length = start + length - 128, int.from_bytes(data[start : start + length - 128], "big")
@@ -1125,6 +1125,16 @@ def elements(data: bytes) -> list[tuple[int, bytes, bytes]]:
     return found
 
 
+def check_nested(data: bytes) -> None:
+    """ValueError when anything that `data` is made of, however deep, is not DER: openssl reads other spellings too."""
+    left = [(data, 64)]
+    while left:
+        inside, deeper = left.pop()
+        if not deeper:
+            raise ValueError("DER: nested too deep")
+        left += [(inner, deeper - 1) for tag, inner, _ in elements(inside) if tag & 0x20]
+
+
 def issued(certificate: bytes) -> list[bytes]:
     """What names a certificate: its issuer and its serial number, as they stand in it."""
     parts = [whole for tag, _, whole in elements(elements(certificate)[0][1]) if tag != 0xA0]
@@ -1133,6 +1143,7 @@ def issued(certificate: bytes) -> list[bytes]:
 
 def read_token(reply: bytes) -> tuple[str, bytes, float]:
     """(hash name, imprint, time in seconds) of a granted RFC 3161 reply; ValueError, IndexError when it is none."""
+    check_nested(reply)
     ((_, answer, _),) = elements(reply)
     status, token = elements(answer)
     if elements(status[1])[0][1] != b"\x00":

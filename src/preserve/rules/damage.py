@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from preserve.model.finding import Claim, Finding, Result
 from preserve.model.trust import RecordRef
@@ -10,6 +10,7 @@ from preserve.rules.verify_redaction import REDACTED
 
 _BYTES = frozenset({Claim.INTEGRITY, Claim.COMPLETENESS, Claim.SIGNER, Claim.CO_SIGNERS, Claim.STRUCTURE, Claim.LOG_INCLUSION})
 """Claims that, when they fail, say that a run is not what was sealed."""
+_NOTE = "metadata"
 
 
 class Damage:
@@ -30,11 +31,21 @@ class Damage:
                 self._runs.add("/".join(finding.subject.split("/")[:2]))
 
     def removed(self, run: str, records: Iterable[RecordRef]) -> bool:
-        """Whether records of the capture were removed under a signed statement (a redaction), and nothing else is wrong with it."""
-        places = {(f"{run}/{ref.warc}", ref.index) for ref in records} if self._removed else set()
-        return run not in self._runs and not places.isdisjoint(self._removed) and places.isdisjoint(self._records)
+        """Whether what the capture holds was removed under a signed statement (a redaction), and nothing else is wrong with it."""
+        return self._sound(run, places := _places(run, records)) and self._lost(places)
 
     def intact(self, run: str, records: Iterable[RecordRef]) -> bool:
-        """Whether a capture of the run in that folder ("runs/000000-…") is what was sealed, with every one of its records."""
-        gone = self._records | self._removed
-        return run not in self._runs and not any((f"{run}/{ref.warc}", ref.index) in gone for ref in records)
+        """Whether a capture of the run in that folder ("runs/000000-…") is what was sealed, and holds what it held."""
+        return self._sound(run, places := _places(run, records)) and not self._lost(places)
+
+    def _sound(self, run: str, places: Mapping[tuple[str, int], str]) -> bool:
+        return run not in self._runs and self._records.isdisjoint(places)
+
+    def _lost(self, places: Mapping[tuple[str, int], str]) -> bool:
+        """Whether one is removed that is more than a note: a list of unchanged requisites goes for the sake of what it names."""
+        return bool(self._removed) and any(type_ != _NOTE and place in self._removed for place, type_ in places.items())
+
+
+def _places(run: str, records: Iterable[RecordRef]) -> dict[tuple[str, int], str]:
+    """Where they lie, and of what type they are."""
+    return {(f"{run}/{ref.warc}", ref.index): ref.type for ref in records}

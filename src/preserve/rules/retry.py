@@ -89,7 +89,7 @@ def _told(exchange: Exchange) -> float | None:
     if value is None:
         return None
     if value.isdigit():
-        return float(value) if len(value) < 10 else math.inf
+        return float(value) if len(value.lstrip(b"0")) < 10 else math.inf
     told = _date(value)
     if told is None:
         return None

@@ -31,7 +31,7 @@ ROWS = 500
 """Rows of a page."""
 _TIMES = {
     "self-asserted": "Time: self-asserted. When this was made rests on the signer's word; no authority vouches for it.",
-    "stamped": "Time: stamped. Time-stamp authorities vouch for when this existed.",
+    "stamped": "Time: stamped. Time-stamp authorities vouch that each run existed by the time that they name.",
 }
 _SOME = "Time: self-asserted. Authorities vouch for some of the runs only; each run says for itself."
 
