@@ -10,6 +10,8 @@ on while a command runs. What it uses up is measured here, away from the test an
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import gc
 import io
 import json
 import resource
@@ -25,7 +27,7 @@ from typing import Self
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """What one command came to. `seconds` and `cpu` are its own, `memory` is what the process holds afterwards, in bytes."""
+    """What one command came to. `seconds` and `cpu` are its own, `memory` is what the process holds afterwards, in bytes, without what is only not yet given back."""
 
     code: int
     stdout: str
@@ -79,12 +81,16 @@ def _serve() -> None:
         began, used = time.monotonic(), time.process_time()
         with time_machine.travel(at, tick=True), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             code = command_line()
+        seconds, cpu = time.monotonic() - began, time.process_time() - used
+        gc.collect()
+        if (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)) is not None:
+            trim(0)
         turn = {
             "code": int(code),
             "stdout": out.getvalue(),
             "stderr": err.getvalue(),
-            "seconds": time.monotonic() - began,
-            "cpu": time.process_time() - used,
+            "seconds": seconds,
+            "cpu": cpu,
             "memory": int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize(),
         }
         print(json.dumps(turn), flush=True)
