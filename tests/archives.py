@@ -35,13 +35,11 @@ from preserve.formats import (
 from preserve.formats.note import Checkpoint, KeyType, VerifierKey
 from preserve.model.archive import Description
 from preserve.model.event import Body, Custody, LogRotation, Statement
-from preserve.model.trust import (
+from preserve.model.lines import CaptureLine, CitationLine, CitedInLine, RecordLine, RecordRef, SealLine, SourceLine
+from preserve.model.manifest import (
     ArchiveLink,
     CaptureIndex,
-    CaptureLine,
     Case,
-    CitationLine,
-    CitedInLine,
     ClockFacts,
     Environment,
     FileEntry,
@@ -49,16 +47,11 @@ from preserve.model.trust import (
     LogLink,
     Manifest,
     Operator,
-    RecordLine,
-    RecordRef,
     Role,
-    SealLine,
     SignerEntry,
-    SourceLine,
     Tool,
-    TrustedKey,
-    TrustRole,
 )
+from preserve.model.trust import TrustedKey, TrustRole
 from preserve.model.web import Memory, Outcome, Record, Verdict
 
 START = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)

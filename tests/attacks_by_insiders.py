@@ -24,7 +24,7 @@ from attacktools import (
 )
 from preserve.formats import gzipmember, lines, recordindex
 from preserve.model.finding import Claim
-from preserve.model.trust import IndexFile, Manifest, StartToken, TimestampEntry
+from preserve.model.manifest import IndexFile, Manifest, StartToken, TimestampEntry
 
 JSON_TRICKS: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "a duplicate key": (

@@ -19,7 +19,8 @@ from authorities import shared
 from packetcorpus import ATTACKS, Packet, PacketAttack, flipped, packet_of
 from preserve.formats.timestamp import read as read_token
 from preserve.model.event import Coworkers, Custody, KeyAction, KeyChange, LogRotation
-from preserve.model.trust import Revocation, TimestampEntry
+from preserve.model.manifest import TimestampEntry
+from preserve.model.trust import Revocation
 
 CO_SIGNER = Pen("Second person")
 

@@ -14,7 +14,7 @@ from attacktools import ALTERED, OK, UNESTABLISHED, attack, edit, flip
 from preserve.formats import hashlist, recordindex, redacted
 from preserve.model.event import Redaction, RemovedRecord, Renewal, Renewed, RunRef
 from preserve.model.finding import Claim
-from preserve.model.trust import FileSha512, RecordLine
+from preserve.model.lines import FileSha512, RecordLine
 
 REASON, ORDER = "a person's privacy", "Court of Example, 12 O 3/26"
 

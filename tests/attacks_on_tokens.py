@@ -21,7 +21,8 @@ from attacktools import ALTERED, OK, UNESTABLISHED, Attack
 from authorities import Authority, Issuer, shared
 from preserve.formats import manifest
 from preserve.model.finding import Claim
-from preserve.model.trust import Manifest, StartToken, TimestampEntry, TrustedKey
+from preserve.model.manifest import Manifest, StartToken, TimestampEntry
+from preserve.model.trust import TrustedKey
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 """When the tests run: authorities know no other time."""

@@ -23,7 +23,7 @@ from archives import (
 )
 from preserve.formats import manifest, recordindex
 from preserve.model.finding import Claim
-from preserve.model.trust import Manifest
+from preserve.model.manifest import Manifest
 
 OK, ALTERED, UNESTABLISHED = 0, 40, 41
 

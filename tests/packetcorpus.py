@@ -30,7 +30,7 @@ from authorities import shared
 from preserve.adapters.packets import aids
 from preserve.formats import der, gzipmember, lines, manifest, merkle, packet, proof
 from preserve.formats.timestamp import read as read_token
-from preserve.model.trust import Manifest, SignerEntry, StartToken, TimestampEntry
+from preserve.model.manifest import Manifest, SignerEntry, StartToken, TimestampEntry
 from sshpens import P256Pen, SshPen, armor, mpint, strings
 
 Packet = dict[str, bytes]

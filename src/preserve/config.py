@@ -17,9 +17,9 @@ from typing import Any
 from preserve.errors import ConfigError, FormatError, UsageError
 from preserve.formats import der, toml
 from preserve.model.digest import Receiver
+from preserve.model.manifest import Operator
 from preserve.model.noun import dataclass
 from preserve.model.settings import Authority, WitnessAddress
-from preserve.model.trust import Operator
 from preserve.rules import authority as authorities
 from preserve.rules import memento as mementos
 from preserve.rules import receivers

@@ -18,7 +18,8 @@ from preserve.flows.verify import verify
 from preserve.formats import statement
 from preserve.model.event import Statement
 from preserve.model.finding import Claim, Finding, Report, Result
-from preserve.model.trust import Revocation, TimestampEntry, TrustedKey, TrustRole
+from preserve.model.manifest import TimestampEntry
+from preserve.model.trust import Revocation, TrustedKey, TrustRole
 from sshpens import P256Pen, SshPen, enter
 
 ANN = SshPen("Ann")

@@ -21,7 +21,8 @@ from preserve.flows import imports, seal
 from preserve.flows.imports import Wanted
 from preserve.formats import lines, manifest
 from preserve.formats import wacz as wacz_format
-from preserve.model.trust import CaptureLine, Manifest, Operator, Role
+from preserve.model.lines import CaptureLine
+from preserve.model.manifest import Manifest, Operator, Role
 from preserve.rules import seal as rules
 from preserve.rules import verify_lines
 from preserve.wiring import importing

@@ -15,7 +15,7 @@ from warcio.archiveiterator import ArchiveIterator
 
 from preserve.adapters.archive import Archive
 from preserve.flows.redact import Wanted
-from preserve.model.trust import Operator
+from preserve.model.manifest import Operator
 from preserve.wiring import redacting
 from preserve.wiring.recording import RecordOptions
 from running import Finished, Run, run_preserve

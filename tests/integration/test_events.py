@@ -29,8 +29,9 @@ from preserve.flows.verify import verify
 from preserve.formats import statement
 from preserve.model.event import Body, Custody, RunRef
 from preserve.model.finding import Claim, Report
+from preserve.model.manifest import Operator
 from preserve.model.settings import Authority
-from preserve.model.trust import Operator, Revocation, TrustedKey
+from preserve.model.trust import Revocation, TrustedKey
 from preserve.ports import Clock
 
 WHO = Operator(name="A. Archivist", organisation=None, role=None)

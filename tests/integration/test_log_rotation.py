@@ -20,7 +20,8 @@ from preserve.adapters.trust import TrustStore
 from preserve.errors import ConfigError
 from preserve.flows.verify import verify
 from preserve.model.event import Custody
-from preserve.model.trust import Operator, Revocation, TrustedKey
+from preserve.model.manifest import Operator
+from preserve.model.trust import Revocation, TrustedKey
 from preserve.places import config_folder
 from preserve.wiring.logline import log_line
 from preserve.wiring.logrotation import LogRotated, rotate_log

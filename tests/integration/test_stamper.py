@@ -18,8 +18,9 @@ from preserve.flows.stamp import Stamper
 from preserve.flows.verify_tokens import check
 from preserve.formats import manifest, timestamp
 from preserve.model import settings
+from preserve.model.manifest import StartToken, TimestampEntry
 from preserve.model.run import RunIdentity
-from preserve.model.trust import StartToken, TimestampEntry, TrustedKey
+from preserve.model.trust import TrustedKey
 
 IDENTITY = RunIdentity(
     name="000000-20261121t120000z",

@@ -10,8 +10,8 @@ from preserve import config
 from preserve.adapters.settings import read_config
 from preserve.config import Config
 from preserve.errors import ConfigError, UsageError
+from preserve.model.manifest import Operator
 from preserve.model.settings import Authority
-from preserve.model.trust import Operator
 from preserve.rules.authority import distinct, parse_authority
 
 _WHOLE = """\

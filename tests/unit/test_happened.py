@@ -10,8 +10,8 @@ import pytest
 
 from preserve.formats import digest as digest_format
 from preserve.model.digest import Digest, Event, Kind, Undelivered
+from preserve.model.lines import CaptureLine, CitedInLine
 from preserve.model.schedule import Reading, Schedule, Seen
-from preserve.model.trust import CaptureLine, CitedInLine
 from preserve.model.web import Outcome, Verdict
 from preserve.rules import happened
 

@@ -15,7 +15,7 @@ from preserve.formats import hashlist
 from preserve.formats.bodies import renewal
 from preserve.formats.strictjson import Fields
 from preserve.model.event import Renewal, Renewed
-from preserve.model.trust import FileSha512
+from preserve.model.lines import FileSha512
 
 _A, _B = "a" * 128, "b" * 128
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from preserve.errors import FormatError
 from preserve.formats import lines
-from preserve.model.trust import CaptureLine, CitationLine, HopLine, SourceLine
+from preserve.model.lines import CaptureLine, CitationLine, HopLine, SourceLine
 from preserve.model.web import Outcome, Truncation
 
 VECTORS = Path(__file__).parents[1] / "vectors"

@@ -9,7 +9,7 @@ import pytest
 
 from preserve.errors import FormatError
 from preserve.formats import manifest, signedparts
-from preserve.model.trust import FileEntry, IndexFile, Manifest, Role, SignerEntry
+from preserve.model.manifest import FileEntry, IndexFile, Manifest, Role, SignerEntry
 
 DATA = (Path(__file__).parents[1] / "vectors" / "manifest" / "run-four").read_bytes().partition(b"\n\n")[2]
 GOOD = manifest.decode(DATA)

@@ -20,7 +20,7 @@ from preserve.flows.bundle import run_names
 from preserve.flows.readback import Restored
 from preserve.formats import lines, manifest, merkle
 from preserve.model.change import ChangeKind
-from preserve.model.trust import CaptureLine
+from preserve.model.lines import CaptureLine
 from preserve.model.web import Outcome, Verdict
 from preserve.rules.damage import Damage
 

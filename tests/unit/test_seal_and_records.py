@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from preserve.errors import FormatError
 from preserve.formats import merkle, recordindex, seal
-from preserve.model.trust import RecordLine, SealLine
+from preserve.model.lines import RecordLine, SealLine
 
 _HASHES = st.binary(min_size=32, max_size=32).map(bytes.hex)
 _PATHS = st.one_of(_HASHES.map(seal.key_path), _HASHES.map(seal.signature_path))

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from preserve.errors import TrustError
 from preserve.flows import seal
 from preserve.formats import recordindex
-from preserve.model.trust import FileEntry
+from preserve.model.manifest import FileEntry
 from preserve.model.web import Stored
 from preserve.ports import Staging
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from preserve.errors import FormatError
 from preserve.formats import statement
 from preserve.model.event import Body, Custody, EventKind, Rollback, RunRef, Statement, TakenKey, TrustTaken, event_name
-from preserve.model.trust import LogLink, Operator, SignerEntry, TimestampEntry, TrustRole
+from preserve.model.manifest import LogLink, Operator, SignerEntry, TimestampEntry
+from preserve.model.trust import TrustRole
 from preserve.rules import events
 from preserve.rules.verify_event import judge_reference
 from preserve.rules.verify_order import Logged, judge_order

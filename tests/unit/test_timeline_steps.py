@@ -11,8 +11,8 @@ from preserve.errors import FormatError
 from preserve.flows.readback import Shelf
 from preserve.flows.timelines import Timelines
 from preserve.model.change import NEITHER, UNTOLD, ChangeKind, Pair, Step
+from preserve.model.lines import CaptureLine
 from preserve.model.report import Point, State
-from preserve.model.trust import CaptureLine
 from preserve.web import steps
 from preserve.web.timeline import timeline
 

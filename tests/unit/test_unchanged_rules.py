@@ -11,7 +11,7 @@ import pytest
 from exchanges import HEAD, NOON, TLS, exchange, ids
 from preserve.errors import FormatError
 from preserve.formats import lines, unchanged
-from preserve.model.trust import CaptureLine, RecordRef
+from preserve.model.lines import CaptureLine, RecordRef
 from preserve.model.unchanged import PageList, Unchanged
 from preserve.model.web import Capture, Hop, Need, Original, Outcome, Target, Trouble, Truncation, Verdict
 from preserve.rules import unchanged as rules

@@ -17,7 +17,7 @@ from preserve.errors import StoreError
 from preserve.flows import measure
 from preserve.flows.measure import LinesJob, SegmentJob, WholeJob
 from preserve.formats import merkle, recordindex
-from preserve.model.trust import RecordLine
+from preserve.model.lines import RecordLine
 from preserve.rules.verify_content import CHANGED, ENDS, ODD, Segment
 from preserve.rules.verify_lines import SourcesReader
 

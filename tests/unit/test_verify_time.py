@@ -10,7 +10,8 @@ import pytest
 
 from archives import NOW, Archivist, Pen, data_files
 from preserve.model.finding import Claim, Finding, Result
-from preserve.model.trust import Manifest, Revocation, Stamp, StartToken, TimestampEntry
+from preserve.model.manifest import Manifest, StartToken, TimestampEntry
+from preserve.model.trust import Revocation, Stamp
 from preserve.rules.verify_signed import distrust, judge_trust
 from preserve.rules.verify_time import Times, judge_times
 

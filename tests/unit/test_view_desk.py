@@ -15,7 +15,7 @@ from preserve.flows.verify import verify
 from preserve.flows.view import Desk
 from preserve.model.change import Change, Pair
 from preserve.model.finding import Report
-from preserve.model.trust import CaptureLine
+from preserve.model.lines import CaptureLine
 from preserve.model.viewing import Asked, Stage
 from preserve.ports import Folder
 from preserve.web.view import Means, View

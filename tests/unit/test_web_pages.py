@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from archives import Archivist
 from preserve.errors import ExitCode
 from preserve.model.handover import Wanted
+from preserve.model.lines import HopLine
 from preserve.model.report import Checked, Overview, Point, Row, State
-from preserve.model.trust import HopLine
 from preserve.model.web import Outcome
 from preserve.web import folder, render, table
 from preserve.web.report import Site, annotated, capture_page, cited, notes_markdown, rows_page

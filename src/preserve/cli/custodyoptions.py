@@ -81,7 +81,7 @@ def settle(
 ) -> RecordOptions:
     """What `signing` was given, completed by the user's settings."""
     from preserve.cli.authorities import configured
-    from preserve.model.trust import Operator
+    from preserve.model.manifest import Operator
     from preserve.wiring.recording import RecordOptions
 
     config, authorities = configured(tsa)

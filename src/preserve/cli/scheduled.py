@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from preserve.config import Config
     from preserve.flows.readback import Shelf
     from preserve.flows.run import Input
-    from preserve.model.trust import CaptureLine
+    from preserve.model.lines import CaptureLine
     from preserve.ports import Folder, Notifier, Reader
 
 

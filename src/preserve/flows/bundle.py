@@ -25,9 +25,10 @@ from preserve.formats.seal import MANIFEST, MAX_SIZE
 from preserve.formats.wacz import Page, Resource
 from preserve.model.finding import Report, Result
 from preserve.model.handover import RunPart
+from preserve.model.lines import CaptureLine, CitationLine
+from preserve.model.manifest import FileEntry, Role
 from preserve.model.noun import dataclass
 from preserve.model.tree import Kind
-from preserve.model.trust import CaptureLine, CitationLine, FileEntry, Role
 from preserve.rules import handover, selection, unchanged
 
 if TYPE_CHECKING:

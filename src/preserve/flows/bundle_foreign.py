@@ -16,8 +16,8 @@ from preserve.formats import cdxj, foreignwarc, wacz
 from preserve.formats.foreignwarc import Item
 from preserve.formats.warcscan import Found
 from preserve.model.finding import Claim, Finding, failed
+from preserve.model.manifest import FileEntry, Manifest, Role
 from preserve.model.noun import dataclass
-from preserve.model.trust import FileEntry, Manifest, Role
 from preserve.rules import handover
 from preserve.rules.verify_bundle import Measured
 

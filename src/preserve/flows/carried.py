@@ -24,9 +24,10 @@ from preserve.formats.note import Checkpoint, SignedNote
 from preserve.formats.tlog import TlogProof
 from preserve.model.event import EventKind, Redaction, Statement
 from preserve.model.finding import Claim, Finding, Result, failed, unchecked
+from preserve.model.manifest import Manifest
 from preserve.model.noun import dataclass
 from preserve.model.tree import Entry, Kind
-from preserve.model.trust import Manifest, TrustedKey
+from preserve.model.trust import TrustedKey
 from preserve.rules import keychain, succession
 from preserve.rules import verify_event as event_rules
 from preserve.rules import verify_log as log_rules

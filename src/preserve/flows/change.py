@@ -21,9 +21,9 @@ from preserve.flows.register import asked, glance, is_requisite, key
 from preserve.flows.select import SealedRun
 from preserve.model.change import Change, ChangeKind, Outline, Version
 from preserve.model.document import Citation, CitationKind, Where
+from preserve.model.lines import CaptureLine, CitationLine
 from preserve.model.noun import dataclass
 from preserve.model.page import Described, Media, Page
-from preserve.model.trust import CaptureLine, CitationLine
 from preserve.model.web import Outcome
 from preserve.pages import charset, outline, reading
 from preserve.rules import change as judging

@@ -24,8 +24,9 @@ from preserve.flows.stamp import Stamped, Stamper
 from preserve.formats import seal, statement
 from preserve.formats.times import to_milliseconds
 from preserve.model.event import Body, Statement
+from preserve.model.lines import SealLine
+from preserve.model.manifest import LogLink, Operator, SignerEntry, TimestampEntry
 from preserve.model.noun import dataclass
-from preserve.model.trust import LogLink, Operator, SealLine, SignerEntry, TimestampEntry
 from preserve.ports import ArchiveStore, Clock, Ledger, Signer, Staging
 
 

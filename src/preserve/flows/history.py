@@ -14,7 +14,8 @@ from preserve.flows.register import Glance, glance
 from preserve.flows.select import SealedRun
 from preserve.formats import lines
 from preserve.model.change import Tally
-from preserve.model.trust import CitationLine, Role
+from preserve.model.lines import CitationLine
+from preserve.model.manifest import Role
 from preserve.ports import Folder
 from preserve.rules import linkrot
 from preserve.rules.damage import Damage

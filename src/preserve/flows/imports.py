@@ -24,9 +24,9 @@ from preserve.formats.seal import MANIFEST
 from preserve.formats.url import surt
 from preserve.model.document import Citation
 from preserve.model.foreign import Kept
+from preserve.model.manifest import FileEntry, Role, TimestampEntry
 from preserve.model.noun import dataclass
 from preserve.model.run import CitationRow, Counts, RunIdentity, Source
-from preserve.model.trust import FileEntry, Role, TimestampEntry
 from preserve.model.web import Capture, CitedBy, Outcome, Stored
 from preserve.ports import ArchiveStore, Clock, Ledger, Signer, Staging
 from preserve.rules import foreign

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from preserve.errors import FormatError
 from preserve.formats import lines, unchanged
 from preserve.formats.warc import target_uri
-from preserve.model.trust import CaptureLine, RecordRef
+from preserve.model.lines import CaptureLine, RecordRef
 from preserve.model.unchanged import Unchanged
 
 if TYPE_CHECKING:

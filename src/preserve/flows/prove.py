@@ -19,9 +19,9 @@ from preserve.formats import lines, packet, proof, seal
 from preserve.formats.manifest import MAX_SIZE, MAX_TOKEN
 from preserve.formats.tlog import MAX_PROOF
 from preserve.formats.url import BadUrl, parse
+from preserve.model.lines import CaptureLine, CitationLine
 from preserve.model.noun import dataclass
 from preserve.model.packet import Aids, Chosen, Member, Slice
-from preserve.model.trust import CaptureLine, CitationLine
 from preserve.rules.verify_signed import MAX_SIGNATURE
 
 if TYPE_CHECKING:

@@ -20,8 +20,8 @@ from preserve.flows.register import Register
 from preserve.flows.select import SealedRun, find_records
 from preserve.formats import entity, merkle, recordindex, redacted
 from preserve.formats.warc import Header, MemberCheck, target_uri
+from preserve.model.lines import CaptureLine, RecordLine, RecordRef
 from preserve.model.noun import dataclass
-from preserve.model.trust import CaptureLine, RecordLine, RecordRef
 from preserve.model.web import Exchange, Memory, Outcome
 from preserve.ports import Reader
 

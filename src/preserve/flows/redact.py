@@ -25,8 +25,8 @@ from preserve.formats import redacted, seal
 from preserve.formats.bodies.redaction import MOST
 from preserve.formats.url import BadUrl, parse
 from preserve.model.event import Redaction, RemovedRecord, RunRef
+from preserve.model.lines import CaptureLine, RecordLine, RecordRef
 from preserve.model.noun import dataclass
-from preserve.model.trust import CaptureLine, RecordLine, RecordRef
 from preserve.rules import selection
 
 if TYPE_CHECKING:

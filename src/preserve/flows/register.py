@@ -14,8 +14,8 @@ from preserve.errors import FormatError
 from preserve.flows.select import SealedRun
 from preserve.formats import lines
 from preserve.formats.url import BadUrl, parse
+from preserve.model.lines import CaptureLine, CitationLine
 from preserve.model.noun import dataclass
-from preserve.model.trust import CaptureLine, CitationLine
 from preserve.model.web import Outcome, Verdict
 
 _ADDRESS = b',"url":"'

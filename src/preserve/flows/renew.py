@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from preserve.errors import FormatError
 from preserve.formats import hashlist
 from preserve.model.event import Renewal, Renewed
+from preserve.model.lines import FileSha512
 from preserve.model.tree import Kind
-from preserve.model.trust import FileSha512
 
 if TYPE_CHECKING:
     from preserve.ports import Folder

@@ -25,8 +25,10 @@ from preserve.flows.report_steps import Steps
 from preserve.formats import description as description_format
 from preserve.model.change import Pair, Step
 from preserve.model.handover import Wanted
+from preserve.model.lines import CaptureLine, CitationLine
+from preserve.model.manifest import Role
 from preserve.model.report import CapturePage, Changed, Checked, DocumentCount, Overview, Place, Point, Row, State
-from preserve.model.trust import CaptureLine, CitationLine, Role, TrustedKey
+from preserve.model.trust import TrustedKey
 from preserve.rules import selection, standing
 
 if TYPE_CHECKING:

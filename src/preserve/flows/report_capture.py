@@ -16,8 +16,8 @@ from preserve.errors import FormatError, StoreError
 from preserve.formats import chain, unchanged, warcscan
 from preserve.formats.url import BadUrl, parse
 from preserve.formats.warc import Header, target_uri
+from preserve.model.lines import CaptureLine, CitationLine, HopLine, RecordRef
 from preserve.model.report import Asked, CapturePage, CertificateFacts, Needed, Opened, Place, Point, SealedRun, State
-from preserve.model.trust import CaptureLine, CitationLine, HopLine, RecordRef
 from preserve.rules import selection
 
 if TYPE_CHECKING:

@@ -20,8 +20,10 @@ from preserve.flows.report_lines import Lines, Slices
 from preserve.flows.verify_tokens import read_tokens
 from preserve.formats import lines, manifest, merkle, recordindex, seal
 from preserve.model.finding import Claim, Result
+from preserve.model.lines import CaptureLine, CitationLine, RecordRef
+from preserve.model.manifest import Manifest
 from preserve.model.report import Place, SealedRun, State
-from preserve.model.trust import CaptureLine, CitationLine, Manifest, RecordRef, Stamp, TrustedKey
+from preserve.model.trust import Stamp, TrustedKey
 from preserve.model.web import Outcome, Verdict
 from preserve.rules import standing
 from preserve.rules.change import holds_page

@@ -21,9 +21,9 @@ from preserve.formats import lines, manifest
 from preserve.formats import url as url_format
 from preserve.formats.times import rfc3339
 from preserve.model.document import Citation
+from preserve.model.manifest import TimestampEntry
 from preserve.model.noun import dataclass
 from preserve.model.run import Counts, Source
-from preserve.model.trust import TimestampEntry
 from preserve.ports import ArchiveStore, Clock, Journal, Ledger, Signer
 from preserve.rules.plan import Reach, default_reach, key, not_asked
 

@@ -19,9 +19,10 @@ from preserve.errors import ExitCode, FormatError, LockedError, PreserveError, S
 from preserve.formats import lines, manifest
 from preserve.formats.times import rfc3339
 from preserve.model.digest import Event
+from preserve.model.lines import CaptureLine
+from preserve.model.manifest import Manifest
 from preserve.model.noun import dataclass
 from preserve.model.schedule import Begun, Mistake, Progress, Reading, Schedule, Seen
-from preserve.model.trust import CaptureLine, Manifest
 from preserve.ports import ArchiveStore, Clock, Folder, ScheduleMemory
 from preserve.rules import due, happened, plan
 

@@ -23,12 +23,10 @@ from preserve.formats.gzipmember import crc32
 from preserve.formats.merkle import Frontier, leaf_hash
 from preserve.formats.times import http_date
 from preserve.model.finding import Result
-from preserve.model.noun import dataclass
-from preserve.model.run import CitationRow, RunIdentity, Source
-from preserve.model.trust import (
+from preserve.model.lines import CaptureLine, RecordLine, SealLine
+from preserve.model.manifest import (
     ArchiveLink,
     CaptureIndex,
-    CaptureLine,
     Case,
     ClockFacts,
     Environment,
@@ -37,14 +35,14 @@ from preserve.model.trust import (
     LogLink,
     Manifest,
     Operator,
-    RecordLine,
     Role,
-    SealLine,
     SignerEntry,
     StartToken,
     TimestampEntry,
     Tool,
 )
+from preserve.model.noun import dataclass
+from preserve.model.run import CitationRow, RunIdentity, Source
 from preserve.model.web import Capture, Outcome, Stored
 from preserve.ports import Ledger, Signer, Staging
 from preserve.rules import verify_signed

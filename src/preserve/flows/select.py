@@ -18,7 +18,8 @@ from preserve.flows import listed
 from preserve.formats import lines, manifest, recordindex, warcscan
 from preserve.formats.warc import Header, MemberCheck, target_uri
 from preserve.model.handover import RunPart, Wanted
-from preserve.model.trust import CaptureLine, CitationLine, FileEntry, Manifest, RecordLine, RecordRef, SourceLine
+from preserve.model.lines import CaptureLine, CitationLine, RecordLine, RecordRef, SourceLine
+from preserve.model.manifest import FileEntry, Manifest
 from preserve.rules import requisites, selection
 
 if TYPE_CHECKING:

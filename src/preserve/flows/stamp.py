@@ -22,9 +22,10 @@ from preserve.formats import manifest as manifest_format
 from preserve.formats import seal, timestamp
 from preserve.formats.manifest import start_message, start_token_path, token_path
 from preserve.formats.times import rfc3339
+from preserve.model.manifest import StartToken
 from preserve.model.noun import dataclass
 from preserve.model.run import RunIdentity
-from preserve.model.trust import Stamp, StartToken, TrustedKey
+from preserve.model.trust import Stamp, TrustedKey
 from preserve.ports import ArchiveStore, Clock, Staging, TimeAuthority
 from preserve.rules.verify_signed import SKEW
 from preserve.rules.verify_time import WINDOW, Timed

@@ -12,8 +12,9 @@ from datetime import datetime
 from preserve.errors import FormatError, StoreError
 from preserve.formats import lines, manifest
 from preserve.model.finding import Report
+from preserve.model.lines import CaptureLine, CitationLine, ForeignLine, MementoLine
+from preserve.model.manifest import Manifest
 from preserve.model.noun import dataclass
-from preserve.model.trust import CaptureLine, CitationLine, ForeignLine, Manifest, MementoLine
 from preserve.model.web import Outcome, Verdict
 from preserve.ports import Folder
 from preserve.rules.damage import Damage

@@ -14,7 +14,7 @@ from preserve.flows.change import Kept, Seen, difference
 from preserve.flows.readback import Shelf
 from preserve.flows.select import SealedRun
 from preserve.model.change import UNTOLD, Pair, Step
-from preserve.model.trust import CaptureLine
+from preserve.model.lines import CaptureLine
 from preserve.rules.change import step
 from preserve.rules.damage import Damage
 

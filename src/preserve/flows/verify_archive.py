@@ -19,8 +19,9 @@ from preserve.flows.verify_run import RunCheck, Told
 from preserve.formats import description as description_format
 from preserve.model.archive import Description
 from preserve.model.finding import Claim, Finding, Result, failed, passed, unchecked
+from preserve.model.manifest import Manifest
 from preserve.model.tree import Entry, Kind
-from preserve.model.trust import Manifest, TrustedKey
+from preserve.model.trust import TrustedKey
 from preserve.rules import verify_archive as archive_rules
 from preserve.rules import verify_log as log_rules
 from preserve.rules import verify_signed as signed_rules

@@ -29,8 +29,9 @@ from preserve.formats.publickey import PublicKey
 from preserve.formats.wacz import Digest, Package
 from preserve.formats.zip import ZipEntry, ZipLayout
 from preserve.model.finding import Claim, Finding, Result, failed, unchecked
+from preserve.model.manifest import Manifest
 from preserve.model.tree import Entry
-from preserve.model.trust import Manifest, TrustedKey
+from preserve.model.trust import TrustedKey
 from preserve.rules import handover
 from preserve.rules import verify_archive as archive_rules
 from preserve.rules import verify_bundle as rules

@@ -23,9 +23,10 @@ from preserve.formats.counted import counted
 from preserve.formats.note import Checkpoint
 from preserve.formats.warc import Member, MemberCheck
 from preserve.model.finding import Claim, Finding, Report, Result, failed, passed, unchecked
+from preserve.model.lines import CaptureLine
 from preserve.model.packet import Aids
 from preserve.model.tree import Entry, Kind
-from preserve.model.trust import CaptureLine, TrustedKey
+from preserve.model.trust import TrustedKey
 from preserve.rules import verify_packet as rules
 from preserve.rules.verify_log import log_keys
 from preserve.rules.verify_time import TOKEN

@@ -22,9 +22,11 @@ from preserve.formats.counted import counted
 from preserve.formats.note import Checkpoint
 from preserve.formats.tlog import MAX_PROOF
 from preserve.model.finding import Claim, Finding, Result, failed, passed, unchecked
+from preserve.model.lines import SourceLine
+from preserve.model.manifest import FileEntry, Manifest, Role
 from preserve.model.noun import dataclass
 from preserve.model.tree import Entry, Kind
-from preserve.model.trust import FileEntry, Manifest, Revocation, Role, SourceLine, Stamp, TrustedKey
+from preserve.model.trust import Revocation, Stamp, TrustedKey
 from preserve.rules import verify_content as content
 from preserve.rules import verify_lines as listed
 from preserve.rules import verify_log as log_rules

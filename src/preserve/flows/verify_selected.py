@@ -17,8 +17,9 @@ from preserve.formats import lines, proof, recordindex, seal
 from preserve.formats.counted import counted
 from preserve.formats.proof import Kind, Proof
 from preserve.model.finding import Claim, failed, passed, unchecked
+from preserve.model.lines import CaptureLine, CitationLine, RecordLine
+from preserve.model.manifest import Manifest
 from preserve.model.tree import Entry
-from preserve.model.trust import CaptureLine, CitationLine, Manifest, RecordLine
 from preserve.rules import handover, verify_signed
 from preserve.rules import verify_redaction as redaction_rules
 from preserve.rules import verify_tree as tree

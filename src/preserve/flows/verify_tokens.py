@@ -15,8 +15,9 @@ from preserve.errors import FormatError
 from preserve.formats import certificate, timestamp
 from preserve.formats.manifest import MAX_TOKEN, start_message, start_token_path
 from preserve.formats.publickey import fingerprint_groups
+from preserve.model.manifest import Manifest
 from preserve.model.tree import Entry, Kind
-from preserve.model.trust import Manifest, Revocation, Stamp, TrustedKey, TrustRole
+from preserve.model.trust import Revocation, Stamp, TrustedKey, TrustRole
 from preserve.rules.verify_signed import distrust
 from preserve.rules.verify_time import TOKEN
 

@@ -17,7 +17,7 @@ from preserve.formats.counted import counted
 from preserve.formats.redacted import is_replaced
 from preserve.formats.warc import target_uri
 from preserve.model.finding import Claim, Finding, failed, unchecked
-from preserve.model.trust import CaptureLine
+from preserve.model.lines import CaptureLine
 from preserve.model.unchanged import Unchanged
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ from preserve.flows.seal import require_signed
 from preserve.formats import manifest, seal, statement
 from preserve.model.event import Coworkers, EventKind, KeyChange, Statement
 from preserve.model.finding import Claim, Finding, Result
-from preserve.model.trust import Manifest, TrustedKey
+from preserve.model.manifest import Manifest
+from preserve.model.trust import TrustedKey
 from preserve.ports import ArchiveStore, Ledger, Staging
 from preserve.rules import keychain, succession
 from preserve.rules import verify_event as event_rules

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from preserve.errors import FormatError
-from preserve.model.trust import FileSha512
+from preserve.model.lines import FileSha512
 
 NAME = "renewal.sha512"
 """Its name in the event's folder."""

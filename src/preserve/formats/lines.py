@@ -17,8 +17,7 @@ from preserve.errors import FormatError
 from preserve.formats import merkle, strictjson
 from preserve.formats.strictjson import Fields, Json
 from preserve.formats.times import rfc3339
-from preserve.model.outcome import Outcome, Truncation, Verdict
-from preserve.model.trust import (
+from preserve.model.lines import (
     CandidateLine,
     CaptureLine,
     CitationLine,
@@ -32,6 +31,7 @@ from preserve.model.trust import (
     TlsLine,
     TriedLine,
 )
+from preserve.model.outcome import Outcome, Truncation, Verdict
 
 MAX_LINE = 1 << 24
 """Bytes of one line."""

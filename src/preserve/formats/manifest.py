@@ -14,7 +14,7 @@ from preserve.errors import FormatError
 from preserve.formats import signedparts, strictjson
 from preserve.formats.strictjson import Fields, Json
 from preserve.formats.times import rfc3339
-from preserve.model.trust import (
+from preserve.model.manifest import (
     ArchiveLink,
     CaptureIndex,
     Case,

@@ -14,8 +14,8 @@ from collections.abc import Iterable, Iterator
 
 from preserve.errors import FormatError
 from preserve.formats import merkle
+from preserve.model.lines import RecordLine
 from preserve.model.pattern import pattern
-from preserve.model.trust import RecordLine
 
 _LINE = pattern(rb"preserve-record/v1 (0|[1-9][0-9]{0,15}) (0|[1-9][0-9]{0,15}) ([1-9][0-9]{0,15}) ([0-9a-f]{64})")
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 
 from preserve.errors import FormatError
-from preserve.model.trust import SealLine
+from preserve.model.lines import SealLine
 
 MANIFEST = "manifest.json"
 STATEMENT = "statement.json"

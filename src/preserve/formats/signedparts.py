@@ -8,7 +8,7 @@ from preserve.formats.merkle import EMPTY_ROOT
 from preserve.formats.note import check_name
 from preserve.formats.publickey import Algorithm
 from preserve.formats.strictjson import Fields, Json
-from preserve.model.trust import LogLink, Operator, SignerEntry, TimestampEntry
+from preserve.model.manifest import LogLink, Operator, SignerEntry, TimestampEntry
 
 AUTHORITY = re.compile(r"(?!start-)[a-z0-9][a-z0-9._-]{0,99}")
 """An authority's name is a file name; one that begins with "start-" would collide with the start token of another."""

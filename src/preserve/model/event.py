@@ -12,17 +12,9 @@ from enum import StrEnum
 from typing import ClassVar
 
 from preserve.model.eventkind import EventKind as EventKind  # noqa: PLC0414 -- whoever deals with events knows it from here
+from preserve.model.manifest import LogLink, Operator, SignerEntry, StartToken, TimestampEntry
 from preserve.model.noun import dataclass
-from preserve.model.trust import (
-    MOST_COWORKERS,
-    LogLink,
-    Operator,
-    Revocation,
-    SignerEntry,
-    StartToken,
-    TimestampEntry,
-    TrustRole,
-)
+from preserve.model.trust import MOST_COWORKERS, Revocation, TrustRole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

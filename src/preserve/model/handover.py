@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import field
 
+from preserve.model.manifest import Manifest
 from preserve.model.noun import dataclass
-from preserve.model.trust import Manifest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

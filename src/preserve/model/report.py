@@ -12,8 +12,10 @@ from enum import StrEnum
 from preserve.errors import ExitCode
 from preserve.model.change import Pair, Step
 from preserve.model.finding import Claim, Result
+from preserve.model.lines import CaptureLine, CitationLine, RecordRef
+from preserve.model.manifest import Manifest
 from preserve.model.noun import dataclass
-from preserve.model.trust import CaptureLine, CitationLine, Manifest, RecordRef, Stamp
+from preserve.model.trust import Stamp
 
 
 class State(StrEnum):

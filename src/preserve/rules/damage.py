@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from preserve.model.finding import Claim, Finding, Result
-from preserve.model.trust import RecordRef
+from preserve.model.lines import RecordRef
 from preserve.rules.verify_redaction import REDACTED
 
 _BYTES = frozenset({Claim.INTEGRITY, Claim.COMPLETENESS, Claim.SIGNER, Claim.CO_SIGNERS, Claim.STRUCTURE, Claim.LOG_INCLUSION})

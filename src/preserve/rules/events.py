@@ -24,7 +24,7 @@ from preserve.model.event import (
     Statement,
     TrustTaken,
 )
-from preserve.model.trust import Operator
+from preserve.model.manifest import Operator
 from preserve.rules import keychain, succession
 
 _DONE = {

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from preserve.formats import wacz
 from preserve.formats.wacz import Page
-from preserve.model.trust import CaptureLine, CitationLine
+from preserve.model.lines import CaptureLine, CitationLine
 
 README_PATH = f"{wacz.OURS}/README.txt"
 ANCHORS_NAME = "preserve-unchanged.warc.gz"

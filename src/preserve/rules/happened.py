@@ -11,8 +11,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from preserve.model.digest import Event, Kind
+from preserve.model.lines import CaptureLine
 from preserve.model.schedule import Mistake, Progress, Reading, Schedule, Seen
-from preserve.model.trust import CaptureLine
 from preserve.model.web import Outcome, Verdict
 from preserve.rules import plan
 from preserve.rules.due import held_until

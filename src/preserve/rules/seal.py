@@ -8,8 +8,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 
-from preserve.model.run import CitationRow, Source
-from preserve.model.trust import (
+from preserve.model.lines import (
     CandidateLine,
     CaptureLine,
     CitationLine,
@@ -23,6 +22,7 @@ from preserve.model.trust import (
     TlsLine,
     TriedLine,
 )
+from preserve.model.run import CitationRow, Source
 from preserve.model.web import Capture, CitedBy, Memento, Need, Testimony
 
 

@@ -13,7 +13,7 @@ from preserve.formats import entity
 from preserve.formats.url import BadUrl, parse
 from preserve.formats.warc import Header, target_uri
 from preserve.model.handover import Wanted
-from preserve.model.trust import CaptureLine, CitationLine
+from preserve.model.lines import CaptureLine, CitationLine
 from preserve.model.web import Exchange, Memory, Outcome
 from preserve.rules import requisites
 

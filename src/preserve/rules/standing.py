@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from preserve.model.finding import Claim, Finding, Report, Result
+from preserve.model.lines import CaptureLine, CitationLine
 from preserve.model.report import Checked, Said, State
-from preserve.model.trust import CaptureLine, CitationLine
 from preserve.model.web import Outcome, Verdict
 
 MOST_FAILURES = 200

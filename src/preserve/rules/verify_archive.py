@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from preserve.formats.counted import counted
 from preserve.model.archive import Description
 from preserve.model.finding import Claim, Finding, failed, passed, unchecked
+from preserve.model.manifest import Manifest
 from preserve.model.tree import Entry, Kind
-from preserve.model.trust import Manifest
 
 _FILES = frozenset({"archive.toml", "schedules.toml", "lock"})
 _FOLDERS = frozenset({"runs", "events", "log", "documents", "journal", "journal.old", "index"})

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from preserve.model.finding import Claim, Finding, failed
+from preserve.model.manifest import FileEntry, Manifest, Role
 from preserve.model.noun import dataclass
-from preserve.model.trust import FileEntry, Manifest, Role
 from preserve.rules.verify_lines import Captures, Citations, Found, Sources
 
 CHANGED = "the stored bytes are not those that were signed"

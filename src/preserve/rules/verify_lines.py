@@ -12,9 +12,9 @@ from typing import Protocol
 
 from preserve.errors import FormatError
 from preserve.formats import lines
+from preserve.model.lines import CaptureLine, SourceLine
 from preserve.model.noun import dataclass
 from preserve.model.pattern import pattern
-from preserve.model.trust import CaptureLine, SourceLine
 
 FEW = 1000
 """Lines of a list that are always taken apart."""

@@ -16,8 +16,9 @@ from preserve.formats.counted import counted
 from preserve.formats.note import COSIGNATURES, Checkpoint, NoteSignature, SignedNote, VerifierKey
 from preserve.formats.publickey import fingerprint_groups
 from preserve.model.finding import Claim, Finding, failed, passed, unchecked
+from preserve.model.manifest import Manifest
 from preserve.model.noun import dataclass
-from preserve.model.trust import Manifest, Revocation, TrustedKey, TrustRole
+from preserve.model.trust import Revocation, TrustedKey, TrustRole
 from preserve.rules.verify_signed import distrust
 from preserve.rules.verify_witness import Demand, judge_lines
 

@@ -14,11 +14,12 @@ from preserve.formats import lines, packet, recordindex
 from preserve.formats.proof import Kind, Proof
 from preserve.formats.warc import Member, framed_digest
 from preserve.model.finding import Claim, Finding, Result, failed
+from preserve.model.lines import CaptureLine, RecordLine
+from preserve.model.manifest import FileEntry, Manifest
 from preserve.model.noun import dataclass
 from preserve.model.packet import Aids
 from preserve.model.tree import Entry
 from preserve.model.tree import Kind as EntryKind
-from preserve.model.trust import CaptureLine, FileEntry, Manifest, RecordLine
 
 REFUSED = (
     "zip-form",

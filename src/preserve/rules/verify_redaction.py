@@ -12,8 +12,8 @@ from preserve.formats import recordindex
 from preserve.formats.times import rfc3339
 from preserve.model.event import Redaction, RemovedRecord, Statement
 from preserve.model.finding import Claim, Finding, failed, unchecked
+from preserve.model.lines import RecordLine
 from preserve.model.noun import dataclass
-from preserve.model.trust import RecordLine
 from preserve.rules import events as words
 
 REDACTED = "redacted"

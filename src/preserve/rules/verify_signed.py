@@ -18,8 +18,9 @@ from preserve.formats import publickey, seal
 from preserve.formats.publickey import Algorithm, PublicKey, fingerprint_groups
 from preserve.formats.times import rfc3339
 from preserve.model.finding import Claim, Finding, failed, passed, unchecked
+from preserve.model.manifest import Manifest, SignerEntry
 from preserve.model.noun import dataclass
-from preserve.model.trust import Manifest, Revocation, SignerEntry, TrustedKey, TrustRole
+from preserve.model.trust import Revocation, TrustedKey, TrustRole
 
 if TYPE_CHECKING:  # `verify` starts faster without what events are made of, and most archives have none
     from preserve.model.event import Statement

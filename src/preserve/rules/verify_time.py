@@ -19,8 +19,9 @@ from preserve.formats.manifest import start_token_path, token_path
 from preserve.formats.signedparts import AUTHORITY
 from preserve.formats.times import rfc3339
 from preserve.model.finding import Claim, Finding, failed, passed, unchecked
+from preserve.model.manifest import StartToken, TimestampEntry
 from preserve.model.noun import dataclass
-from preserve.model.trust import Stamp, StartToken, TimestampEntry
+from preserve.model.trust import Stamp
 from preserve.rules.verify_signed import SKEW
 
 WINDOW = timedelta(hours=24)

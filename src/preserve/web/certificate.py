@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Iterator
 from preserve.formats.publickey import fingerprint_groups
 from preserve.formats.times import rfc3339
 from preserve.model.finding import Result
+from preserve.model.manifest import FileEntry
 from preserve.model.report import Place, Row, SealedRun, State
-from preserve.model.trust import FileEntry
 from preserve.web import render
 from preserve.web.report import Site, environment, imported_file, plain
 

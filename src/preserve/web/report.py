@@ -20,9 +20,10 @@ from markupsafe import Markup, escape
 
 from preserve.formats.printable import printable
 from preserve.formats.url import BadUrl, parse
+from preserve.model.lines import CaptureLine, CitationLine
+from preserve.model.manifest import FileEntry
 from preserve.model.noun import dataclass
 from preserve.model.report import CapturePage, Changed, DocumentCount, Overview, Place, Point, Row, SealedRun, State
-from preserve.model.trust import CaptureLine, CitationLine, FileEntry
 from preserve.rules.archived_at import ArchivedAt, Import, archived_at
 from preserve.web import render, steps
 from preserve.web.timeline import timeline

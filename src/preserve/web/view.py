@@ -26,9 +26,9 @@ from markupsafe import Markup
 
 from preserve.errors import FormatError, PreserveError
 from preserve.model.change import Change, Pair
+from preserve.model.lines import CaptureLine
 from preserve.model.noun import dataclass
 from preserve.model.report import CapturePage, Point, Row, SealedRun, State
-from preserve.model.trust import CaptureLine
 from preserve.model.viewing import POLICY, Answer, Asked, EventLine, Found, Progress, Showing, Stage
 from preserve.rules import sidebyside
 from preserve.rules.change import ending

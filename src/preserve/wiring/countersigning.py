@@ -13,8 +13,9 @@ from preserve.flows.events import Recorded
 from preserve.formats import manifest, seal, sshsig, statement
 from preserve.formats.sshkey import SshKey
 from preserve.model.event import Countersignature, EventKind, RunRef
+from preserve.model.manifest import Manifest
 from preserve.model.noun import dataclass
-from preserve.model.trust import Manifest, TrustRole
+from preserve.model.trust import TrustRole
 from preserve.places import config_folder
 from preserve.rules import verify_signed
 from preserve.wiring.options import PassphraseOf, Tell

@@ -25,7 +25,8 @@ from preserve.formats.agreement import Draft
 from preserve.formats.publickey import Algorithm, fingerprint_groups
 from preserve.formats.times import to_milliseconds
 from preserve.model.event import Agreement, Coworkers, KeyChange, Statement
-from preserve.model.trust import LogLink, Revocation, SignerEntry, TrustedKey, TrustRole, worse
+from preserve.model.manifest import LogLink, SignerEntry
+from preserve.model.trust import Revocation, TrustedKey, TrustRole, worse
 from preserve.places import config_folder
 from preserve.ports import Signer
 from preserve.rules.keychain import Circle, Keychain, pinned_circles

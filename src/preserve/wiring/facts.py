@@ -24,8 +24,8 @@ from preserve.adapters.clock import synchronisation
 from preserve.errors import ConfigError
 from preserve.flows import seal
 from preserve.formats.times import rfc3339
+from preserve.model.manifest import Case, Environment, Operator, Tool
 from preserve.model.run import RunIdentity
-from preserve.model.trust import Case, Environment, Operator, Tool
 from preserve.model.web import Record
 from preserve.ports import Clock
 from preserve.rules import record

@@ -17,9 +17,9 @@ from preserve.flows.events import Recorded
 from preserve.flows.stamp import Stamper
 from preserve.formats.times import rfc3339
 from preserve.model.event import Body
+from preserve.model.manifest import Operator
 from preserve.model.noun import dataclass
 from preserve.model.settings import Authority
-from preserve.model.trust import Operator
 from preserve.ports import Clock, Signer
 from preserve.wiring.options import PassphraseOf, Tell
 from preserve.wiring.signing import key_of, ledger_of

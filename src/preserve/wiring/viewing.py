@@ -40,7 +40,7 @@ from preserve.formats.url import BadUrl, parse
 from preserve.model.change import Change, Pair
 from preserve.model.finding import Report, Result
 from preserve.model.handover import Wanted
-from preserve.model.trust import CaptureLine
+from preserve.model.lines import CaptureLine
 from preserve.model.viewing import EventLine, Showing
 from preserve.places import config_folder, state_folder
 from preserve.ports import Folder
