@@ -214,7 +214,7 @@ def test_a_file_that_cannot_be_read_at_all_is_told_to_people(
     assert f"The list of schedules needs a look, and is not run: schedules.toml line {line}: " in preserve("status").stderr
     assert preserve("schedule", "add", "--every", "1d", "--url", "http://x.example/", *quick).code == 3
     for wrong, said in (
-        (f"x = 1\n{right}", "The list of schedules needs a look: schedules.toml line 1: unknown: 'x'"),
+        (f"x = 1\n{right}", "needs a look, and is not run: schedules.toml line 1: unknown: 'x'"),
         (
             f"{right}id = 'y'\n[[schedul]]\nid = 'z'\n",
             "An entry without a name needs a look, and is not run: schedules.toml line ",

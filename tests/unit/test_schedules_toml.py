@@ -200,11 +200,12 @@ def test_a_comment_belongs_to_the_entry_below_it() -> None:
     assert [(mistake.line, mistake.id, mistake.why) for mistake in timetable.mistakes] == [(6, "a", "not UTF-8 text")]
 
 
-def test_what_stands_before_the_first_entry_concerns_none() -> None:
-    timetable = schedules.parse(f"every = '1d'\n{ENTRY}")
-    assert [schedule.id for schedule in timetable.schedules] == ["a"]
-    assert [(mistake.line, mistake.id) for mistake in timetable.mistakes] == [(1, None)]
-    assert not timetable.names_all
+@pytest.mark.parametrize("above", ["every = '1d'", "[schedule.options]", "[options]", "x = "])
+def test_what_stands_before_the_first_entry_may_be_its_own(above: str) -> None:
+    """Its options, say: without the proxy that they name it would ask by a way that nobody chose."""
+    timetable = schedules.parse(f"{above}\n{ENTRY}\n{OTHER}")
+    assert [schedule.id for schedule in timetable.schedules] == ["z"]
+    assert [(mistake.line, mistake.id) for mistake in timetable.mistakes] == [(1, "a")]
 
 
 @pytest.mark.parametrize("mistake", ["x = \n", "x = '''\n", "x = 1\n"])

@@ -58,6 +58,7 @@ def _each(rows: Sequence[str], mistakes: list[Mistake], seen: set[str | None]) -
     heads = [number for number, row in enumerate(rows) if "[[" in row and HEADER.fullmatch(row)]
     starts = [with_comment(rows, head) for head in heads]
     opening = rows[: starts[0]] if starts else rows
+    above: Wrong | None = None
     try:
         document = _document(opening, 0)
         if unknown := document.keys() - {"schedule"}:
@@ -66,10 +67,16 @@ def _each(rows: Sequence[str], mistakes: list[Mistake], seen: set[str | None]) -
             raise Wrong(_where(opening, "schedule"), _HEADED)
         yield from ((entry, _begin(rows, entry)) for entry in _entries(document, opening))
     except Wrong as wrong:
-        mistakes.append(Mistake(line=wrong.row + 1, why=wrong.why))
+        if heads:
+            above = wrong
+        else:
+            mistakes.append(Mistake(line=wrong.row + 1, why=wrong.why))
     pieces = [rows[start:end] for start, end in zip(starts, (*starts, len(rows))[1:], strict=True)]
     for head, start, piece, read in zip(heads, starts, pieces, _at_once(pieces), strict=True):
         try:
+            if above is not None:  # its options, perhaps: without them it might ask by another way than was chosen
+                problem, above = above, None
+                raise problem
             yield _one(piece, start) if read is None else read, head
         except Wrong as wrong:
             ids = _ids_in(piece)
