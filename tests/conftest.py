@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from browsing import PLAYER, Browser, RefusingProxy, chromium
 from running import ROOT, Run, run_preserve
 from sites import AnyHostSite
 
@@ -73,3 +74,21 @@ def seeds() -> Path:
 def golden() -> Path:
     """The folder of hand-read answers for the reference documents."""
     return _shared("golden")
+
+
+@pytest.fixture(scope="module")
+def proxy() -> Iterator[RefusingProxy]:
+    """What keeps a browser from asking anybody but loopback."""
+    with RefusingProxy() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory, proxy: RefusingProxy) -> Iterator[Browser]:
+    """One for all tests of a module that open ReplayWeb.page."""
+    if chromium() is None:
+        pytest.skip("there is no chromium on this machine")
+    if not (PLAYER / "sw.js").is_file():
+        pytest.skip("ReplayWeb.page is not here: make replay-assets fetches it")
+    with Browser(tmp_path_factory.mktemp("profile"), proxy.port) as running:
+        yield running

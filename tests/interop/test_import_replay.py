@@ -6,12 +6,11 @@ import base64
 import hashlib
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from browsing import PLAYER, PYWB, Browser, RefusingProxy, ReplayWebPage, chromium, fetched, pywb
+from browsing import PYWB, Browser, ReplayWebPage, fetched, pywb
 from bundles import Shelf
 from foreigners import HOST, TS, Tool, make_shelf, members, wacz
 from sites import AnyHostSite, text, wait_until
@@ -35,16 +34,6 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Shelf:
     assert shelf.run("import", "archive", "plain.warc").code == 10
     shelf.bundle("all.wacz")
     return shelf
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    if chromium() is None:
-        pytest.skip("there is no chromium on this machine")
-    if not (PLAYER / "sw.js").is_file():
-        pytest.skip("ReplayWeb.page is not here: make replay-assets fetches it")
-    with RefusingProxy() as proxy, Browser(tmp_path_factory.mktemp("profile"), proxy.port) as running:
-        yield running
 
 
 @pytest.mark.parametrize(

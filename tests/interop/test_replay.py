@@ -8,13 +8,12 @@ import json
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from browsing import PLAYER, PYWB, Browser, RefusingProxy, ReplayWebPage, chromium, fetched, pywb
+from browsing import PYWB, Browser, RefusingProxy, ReplayWebPage, fetched, pywb
 from running import run_preserve
 from sites import AnyHostSite, not_found, raw, redirect, respond, text, wait_until
 
@@ -91,22 +90,6 @@ def handed(tmp_path_factory: pytest.TempPathFactory) -> Handed:
 
 
 # ------------------------------------------------------------------------------------------------------------ ReplayWeb.page
-
-
-@pytest.fixture(scope="module")
-def proxy() -> Iterator[RefusingProxy]:
-    with RefusingProxy() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory, proxy: RefusingProxy) -> Iterator[Browser]:
-    if chromium() is None:
-        pytest.skip("there is no chromium on this machine")
-    if not (PLAYER / "sw.js").is_file():
-        pytest.skip("ReplayWeb.page is not here: make replay-assets fetches it")
-    with Browser(tmp_path_factory.mktemp("profile"), proxy.port) as running:
-        yield running
 
 
 _IMAGES = "[...shown.document.images].map(image => image.complete && image.naturalWidth)"

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import time
 import urllib.request
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from browsing import PLAYER, PYWB, Browser, RefusingProxy, ReplayWebPage, chromium, pywb
+from browsing import PYWB, Browser, ReplayWebPage, pywb
 from running import run_preserve
 from sites import AnyHostSite, chunked, text, wait_until
 
@@ -83,16 +82,6 @@ def test_each_night_has_its_own_sheet_in_pywb(nights: Nights, tmp_path: Path) ->
             for name in ("s.css", "framed.css"):
                 with urllib.request.urlopen(f"{address}/{moment}id_/http://a.example/{name}", timeout=20) as answer:
                     assert answer.read() == sheet.encode(), (name, moment)
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    if chromium() is None:
-        pytest.skip("there is no chromium on this machine")
-    if not (PLAYER / "sw.js").is_file():
-        pytest.skip("ReplayWeb.page is not here: make replay-assets fetches it")
-    with RefusingProxy() as proxy, Browser(tmp_path_factory.mktemp("profile"), proxy.port) as running:
-        yield running
 
 
 def shows(player: ReplayWebPage, margin: int) -> bool:
