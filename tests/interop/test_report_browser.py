@@ -45,12 +45,6 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def proxy() -> Iterator[RefusingProxy]:
-    with RefusingProxy() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory, proxy: RefusingProxy) -> Iterator[Browser]:
     if chromium() is None:
         pytest.skip("there is no chromium on this machine")

@@ -46,12 +46,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]
     return folder, env
 
 
-@pytest.fixture(scope="module")
-def proxy() -> Iterator[RefusingProxy]:
-    with RefusingProxy() as running:
-        yield running
-
-
 @pytest.fixture
 def browser(tmp_path: Path, proxy: RefusingProxy) -> Iterator[Browser]:
     if chromium() is None:

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text
 
-from preserve.cli.progress import Emit, Quiet, duration, hosts_in_words, remark, requisites, size
+from preserve.cli.progress import Emit, Quiet, duration, remark, requisites, size, waiting
 from preserve.formats.printable import printable
 from preserve.model.run import Counts
 from preserve.model.web import Capture, Outcome, Verdict
@@ -23,13 +23,13 @@ class Bar(Quiet):
             BarColumn(bar_width=28),
             TextColumn("{task.completed:.0f} of {task.total:.0f}{task.fields[requisites]}"),
             TextColumn("{task.fields[stored]}"),
-            TextColumn("waiting for {task.fields[hosts]}"),
+            TextColumn("{task.fields[waiting]}"),
             _Elapsed(),
             console=self._console,
             transient=True,
             refresh_per_second=8,
         )
-        self._task = self._bar.add_task("", total=0, requisites="", stored=size(0), hosts=hosts_in_words(0))
+        self._task = self._bar.add_task("", total=0, requisites="", stored=size(0), waiting=waiting(0))
 
     def begun(self, counts: Counts) -> None:
         self._bar.start()
@@ -46,7 +46,7 @@ class Bar(Quiet):
             self._bar.print(Text(f"{'':<10} {'captured':<10} {capture.status}  {printable(capture.target.url)}", style="dim"))
 
     def progress(self, counts: Counts, stored: int, hosts: int) -> None:
-        self._bar.update(self._task, requisites=requisites(counts), stored=size(stored), hosts=hosts_in_words(hosts))
+        self._bar.update(self._task, requisites=requisites(counts), stored=size(stored), waiting=waiting(hosts))
 
     def close(self) -> None:
         self._bar.stop()

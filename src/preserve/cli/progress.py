@@ -101,7 +101,7 @@ class Plain(Quiet):
     def progress(self, counts: Counts, stored: int, hosts: int) -> None:
         if time.monotonic() >= self._next:
             self._next += 10
-            _say(f"{counts.done} of {counts.total}{requisites(counts)}   {size(stored)}   waiting for {hosts_in_words(hosts)}")
+            _say(f"{counts.done} of {counts.total}{requisites(counts)}   {size(stored)}   {waiting(hosts)}".rstrip())
 
 
 def requisites(counts: Counts) -> str:
@@ -109,8 +109,9 @@ def requisites(counts: Counts) -> str:
     return f", {counts.fetched} of {counts.requisites} requisites" if counts.requisites else ""
 
 
-def hosts_in_words(number: int) -> str:
-    return counted(number, "host")
+def waiting(hosts: int) -> str:
+    """For how many hosts it waits; nothing before the first was asked, and when all have answered."""
+    return f"waiting for {counted(hosts, 'host')}" if hosts else ""
 
 
 def _say(line: str) -> None:
