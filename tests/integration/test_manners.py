@@ -301,6 +301,40 @@ def test_who_was_waited_for_when_a_signal_came_is_asked_again(
     assert preserve("verify", "archive").code == 0
 
 
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_an_interrupted_wait_before_a_made_up_address_leaves_the_page_to_be_judged(
+    preserve: Run, site: AnyHostSite, tmp_path: Path, workers: str
+) -> None:
+    """Whether a page is there is seen by what its host answers to an address that is not: without it nothing is said of the page."""
+    citation = {
+        "document": "ferry.md", "note": "1", "kind": "url", "url": "http://a.example/1", "text": "Night Crossings of the Lower Ferry",
+        "title": "Night Crossings of the Lower Ferry",
+    }  # fmt: skip
+    (tmp_path / "plan.jsonl").write_text(json.dumps(citation) + "\n")
+    site.otherwise(text("<!doctype html><title>Not found</title><p>There is no such page here.</p>", media_type="text/html"))
+    common = ("capture", "--connect-to", site.connect_to, "--robots", "ignore", "--json")
+    running = subprocess.Popen(
+        [sys.executable, "-m", "preserve", *common, "--delay", "60", "--workers", workers, "plan.jsonl"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    )
+    site.await_served(1)
+    time.sleep(0.3)  # it has its answer, and waits for the distance
+    running.send_signal(signal.SIGTERM)
+    printed, said = running.communicate(timeout=30)
+    assert (running.returncode, printed) == (130, ""), said
+    assert len(site.served) == 1
+    done = preserve(*common, "--delay", "0", "--resume")
+    assert done.code == 10, done.stderr
+    (line,) = done.lines[:-1]
+    assert line["verdict"] != "ok"
+    assert [status for url, status, _ in responses(done) if url == "http://a.example/1"] == ["200", "200"], "nothing is lost"
+    assert len({request.target for request in site.served}) == 2, "and the address that was made up"
+    assert preserve("verify", "archive").code == 0
+
+
 @pytest.mark.parametrize("robots", ["record", "obey"])
 def test_an_interrupted_wait_for_robots_txt_is_no_answer_of_it(
     preserve: Run, site: AnyHostSite, config_home: Path, tmp_path: Path, robots: str

@@ -95,7 +95,7 @@ class Judging:
         cited = self._journal.cited(target.id) if target.cited_by else ()
         about = described(cited) if cited else _NOTHING
         fits = await self._judge(inquiry.counts, about, slot, glanced=glanced)
-        tried = await self._try_forms(inquiry, cited, about, fits, slot) if cited else ()
+        tried = await self._try_forms(inquiry, cited, about, fits, slot) if cited and not inquiry.cut_short else ()
         if inquiry.cut_short:
             return
         outcome, verdict = inquiry.counts.ended
@@ -122,7 +122,11 @@ class Judging:
             evidence = replace(evidence, page=page)
         place = parse(last.url)
         if wanted and isinstance(place, Url):
-            evidence = replace(evidence, not_found=await self._probes.of(place, slot))
+            not_found = await self._probes.of(place, slot)
+            if not_found is None and self._probes.cut_short:
+                trail.cut_short = True
+                return None
+            evidence = replace(evidence, not_found=not_found)
         trail.judged = judge(evidence)
         return fit(page, about) if page is not None and about.judgeable else None
 
@@ -185,8 +189,10 @@ class Judging:
             place = parse(form.url)
             assert isinstance(place, Url), "forms can be asked for"
             trail = inquiry.another(place.address)
-            await slot.move(place.queue)
-            await self._pursuit.follow(place, trail, slot)
+            if await slot.move_on(place.queue):
+                await self._pursuit.follow(place, trail, slot)
+            else:
+                trail.cut_short = True
             if trail.cut_short:
                 return possible
             attempts.append(_attempt(form, trail, await self._judge(trail, about, slot)))

@@ -59,6 +59,8 @@ class Probes:
         self._reader = reader
         self._known: Once[NotFound | None] = Once(_REMEMBERED)
         self._reading = asyncio.Lock()
+        self.cut_short = False
+        """Whether one was not asked to its end since the run is to end: then what it was asked for cannot be judged yet."""
 
     async def of(self, near: Url, slot: Slot) -> NotFound | None:
         """What the host of `near` answers to an address beside it that was made up; None when that could not be learnt.
@@ -82,17 +84,16 @@ class Probes:
         seen: list[str] = []
         try:
             while True:
-                await slot.move(place.queue)
-                forbidden = await self._pursuit.forbidden(place, slot)
+                forbidden = await self._pursuit.forbidden(place, slot) if await slot.move_on(place.queue) else None
                 if forbidden is None:
-                    return None  # it is asked when the run is resumed, where it still matters
+                    await self._end_early(origin, exchanges, slot)
+                    return None
                 if forbidden:
                     break
                 seen.append(place.address)
                 exchange = await errand.ask(place, exchanges.append, insist=False)
                 if errand.cut_short:
-                    slot.release()
-                    await self._keep(f"cut-short:probe:{origin}", "", exchanges)
+                    await self._end_early(origin, exchanges, slot)
                     return None
                 onward = redirect.follow(exchange, place, seen) if len(seen) <= _HOPS else None
                 if onward is None or onward.url is None:
@@ -105,6 +106,12 @@ class Probes:
             for exchange in exchanges:
                 exchange.body.close()
         return await self._load(noted)
+
+    async def _end_early(self, origin: str, exchanges: Sequence[Exchange], slot: Slot) -> None:
+        """The run is to end: it is asked when it is resumed, where it still matters."""
+        self.cut_short = True
+        slot.release()
+        await self._keep(f"cut-short:probe:{origin}", "", exchanges)
 
     async def _load(self, noted: str) -> NotFound | None:
         if noted == _NONE:
