@@ -12,6 +12,7 @@ from pathlib import Path
 from preserve.adapters.reading import desk
 
 _HOARD: list[bytearray] = []
+_ASKED: list[bytes] = []
 
 
 def _stall(name: str, data: bytes) -> tuple[bytes, bytes]:
@@ -33,6 +34,7 @@ def _crash(name: str, data: bytes) -> tuple[bytes, bytes]:
 def _main(name: str, data: bytes) -> tuple[bytes, bytes]:
     """Does as the page says, as a parser that was taken over does."""
     told = data.decode().split()
+    _ASKED.append(data)
     if told[:1] == ["begin"]:  # whoever waits for the beginning finds a file there
         Path(told[1]).touch()
         told = told[2:]
@@ -45,6 +47,9 @@ def _main(name: str, data: bytes) -> tuple[bytes, bytes]:
             return _swell(name, data)
         case ["crash"]:
             return _crash(name, data)
+        case ["tired", *rest]:
+            if len(_ASKED) > 1:
+                return _swell(name, data) if rest else _crash(name, data)
         case ["exit", code]:
             os._exit(int(code))
         case ["print"]:

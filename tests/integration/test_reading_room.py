@@ -105,6 +105,13 @@ def test_a_reader_that_crashes_is_replaced(odd: ReadingRoom) -> None:
     assert odd.main_text("a text").text == "a text"
 
 
+@pytest.mark.parametrize("told", ["tired", "tired and hungry"])
+def test_a_page_is_not_blamed_for_what_its_reader_had_read_before(odd: ReadingRoom, told: str) -> None:
+    before = odd.main_text("who").text
+    assert odd.main_text(told) == Extract(text=told)
+    assert odd.main_text("who").text != before
+
+
 def test_what_a_library_prints_is_no_answer(odd: ReadingRoom) -> None:
     assert odd.main_text("print").text == "print"
 

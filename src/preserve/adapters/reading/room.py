@@ -48,6 +48,10 @@ class _Lost(Exception):
     """The desk gave no answer; why, in words."""
 
 
+class _Ended(_Lost):
+    """The desk gave no answer because its process ended by itself."""
+
+
 class ReadingRoom:
     """A desk at which one thing is read at a time. Fills `ports.Reader`; safe to call from several threads, and after a fork."""
 
@@ -124,22 +128,36 @@ class ReadingRoom:
     # The desk
 
     def _ask(self, kind: str, name: str, data: bytes) -> tuple[bytes, bytes]:
-        """(the answer's letter, the answer); raises _Lost when there is none."""
+        """(the answer's letter, the answer); raises _Lost when there is none.
+
+        A desk that ended, or has no memory left, after it had answered for others is no finding about this page: a new one is asked.
+        """
         with self._lock:
             desk = self._ready()
+            fresh = desk.asked == 0
             try:
-                answer = desk.ask(kind, name, data, self._monotonic() + self._seconds, self._seconds)
-            except _Lost:
-                self._end()
-                if self._closed:
-                    raise _Lost("reading was ended") from None
-                raise
-            except BaseException:  # an interruption: what the desk says later answers nothing that is asked then
-                self._end()
-                raise
-            if answer[0] == MEMORY or desk.asked >= _QUESTIONS or kind in _ONCE:
-                self._end()
-            return answer
+                answer = self._answer(desk, kind, name, data)
+            except _Ended:
+                if fresh:
+                    raise
+            else:
+                if fresh or answer[0] != MEMORY:
+                    return answer
+            return self._answer(self._ready(), kind, name, data)
+
+    def _answer(self, desk: _Desk, kind: str, name: str, data: bytes) -> tuple[bytes, bytes]:
+        try:
+            answer = desk.ask(kind, name, data, self._monotonic() + self._seconds, self._seconds)
+        except _Lost:
+            self._end()
+            self._go_on()
+            raise
+        except BaseException:  # an interruption: what the desk says later answers nothing that is asked then
+            self._end()
+            raise
+        if answer[0] == MEMORY or desk.asked >= _QUESTIONS or kind in _ONCE:
+            self._end()
+        return answer
 
     def _ready(self) -> _Desk:
         if self._desk is not None and not self._desk.mine:
@@ -255,7 +273,7 @@ class _Desk:
         except BlockingIOError:
             return True
         except OSError:
-            raise _Lost(self._ending()) from None
+            raise _Ended(self._ending()) from None
         return True
 
     def _receive(self) -> bytes:
@@ -266,7 +284,7 @@ class _Desk:
         except OSError:
             piece = b""
         if not piece:
-            raise _Lost(self._ending())
+            raise _Ended(self._ending())
         return piece
 
     def _ending(self) -> str:
