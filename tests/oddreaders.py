@@ -31,6 +31,22 @@ def _crash(name: str, data: bytes) -> tuple[bytes, bytes]:
     return b"T", b"never"
 
 
+def _talk() -> None:
+    sys.stdout.write("a library that talks\n")
+    sys.stdout.flush()
+    os.write(1, b"and writes\n")
+
+
+def _tired(name: str, data: bytes) -> tuple[bytes, bytes]:
+    """Reads what is asked first, and nothing after it."""
+    if len(_ASKED) == 1:
+        return b"T", data
+    return _swell(name, data) if b"hungry" in data else _crash(name, data)
+
+
+_DEEDS = {"stall": _stall, "swell": _swell, "crash": _crash, "tired": _tired}
+
+
 def _main(name: str, data: bytes) -> tuple[bytes, bytes]:
     """Does as the page says, as a parser that was taken over does."""
     told = data.decode().split()
@@ -39,23 +55,14 @@ def _main(name: str, data: bytes) -> tuple[bytes, bytes]:
         Path(told[1]).touch()
         told = told[2:]
     match told:
-        case ["stall"]:
-            return _stall(name, data)
+        case [("stall" | "swell" | "crash" | "tired") as deed, *_]:
+            return _DEEDS[deed](name, data)
         case ["sleep", seconds]:
             time.sleep(float(seconds))
-        case ["swell"]:
-            return _swell(name, data)
-        case ["crash"]:
-            return _crash(name, data)
-        case ["tired", *rest]:
-            if len(_ASKED) > 1:
-                return _swell(name, data) if rest else _crash(name, data)
         case ["exit", code]:
             os._exit(int(code))
         case ["print"]:
-            sys.stdout.write("a library that talks\n")
-            sys.stdout.flush()
-            os.write(1, b"and writes\n")
+            _talk()
         case ["endless"]:
             return b"T", _Endless(b"and so on")
         case ["twice"]:
