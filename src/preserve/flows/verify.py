@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from preserve.errors import FormatError, StoreError
-from preserve.flows import verify_run
+from preserve.flows import verify_measured, verify_run
 from preserve.flows.measure import Sample, VanishedError, measure_all
 from preserve.flows.verify_archive import check_archive
 from preserve.flows.verify_log import Memory
@@ -158,7 +158,7 @@ def _check_run(
         check = verify_run.begin(folder, "", entries, trusted, now, thorough=thorough, sample=sample, told=told)
     except FileNotFoundError as problem:
         raise VanishedError(str(problem.filename)) from None
-    verify_run.finish(folder, check, measure_all(folder, check.jobs, workers))
+    verify_measured.finish(folder, check, measure_all(folder, check.jobs, workers))
     findings = check.findings
     findings += said.findings
     if check.manifest is None:

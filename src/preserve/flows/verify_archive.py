@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from preserve.errors import FormatError
-from preserve.flows import verify_run
+from preserve.flows import verify_measured, verify_run
 from preserve.flows.measure import Sample, WholeJob, measure_all
 from preserve.flows.verify_log import LogCheck, Memory
 from preserve.flows.verify_run import RunCheck, Told
@@ -290,7 +290,7 @@ class _Runs:
         measured = measure_all(self._folder, jobs, self._workers)
         place = 0
         for check in window:
-            verify_run.finish(self._folder, check, measured[place : place + len(check.jobs)])
+            verify_measured.finish(self._folder, check, measured[place : place + len(check.jobs)])
             place += len(check.jobs)
             self._link(check)
             self._findings += check.findings
@@ -357,7 +357,7 @@ class _Runs:
         for at in self._layout.staged:
             check = self._begin(at, staged=True)
             if check.manifest is not None and history.is_entry(index, check.seal):
-                verify_run.finish(self._folder, check, measure_all(self._folder, check.jobs, self._workers))
+                verify_measured.finish(self._folder, check, measure_all(self._folder, check.jobs, self._workers))
                 return check
         return None
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol
 from isal import isal_zlib
 
 from preserve.errors import FormatError
-from preserve.flows import bundle, bundle_foreign, carried, countersigned, verify_run, verify_selected
+from preserve.flows import bundle, bundle_foreign, carried, countersigned, verify_measured, verify_run, verify_selected
 from preserve.flows.carried import Carried
 from preserve.flows.measure import measure_all
 from preserve.flows.select import SealedRun
@@ -251,7 +251,7 @@ def _check_runs(
         told = _told(folder, at, below, work.said)
         if whole:
             check = verify_run.begin(folder, at, below, trusted, now, thorough=True, told=told)
-            verify_run.finish(folder, check, measure_all(folder, check.jobs, workers))
+            verify_measured.finish(folder, check, measure_all(folder, check.jobs, workers))
             lines = _shown(folder, name) if check.manifest and not check.altered else None
         else:
             check = verify_run.open_sealed(folder, at, below, trusted, now, thorough=True, told=told)
