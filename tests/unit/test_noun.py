@@ -248,11 +248,40 @@ def test_it_is_pickled() -> None:
     assert pickle.loads(pickle.dumps(made)) == made
 
 
+@EACH
+def test_one_that_is_not_frozen_changes(dataclass: Decorator) -> None:
+    @dataclass(slots=True)
+    class Tally:
+        """What was counted."""
+
+        name: str
+        count: int = 0
+        seen: list[str] = dataclasses.field(default_factory=list)
+
+        def add(self, what: str) -> None:
+            self.count += 1
+            self.seen.append(what)
+
+    made, other = Tally("n"), Tally("n")
+    assert made == other
+    made.add("a")
+    assert (made.count, made.seen, other.seen) == (1, ["a"], [])
+    assert made != other
+    assert repr(made).endswith("Tally(name='n', count=1, seen=['a'])")
+    assert copy.deepcopy(made) == made
+    assert dataclasses.replace(made, count=0).seen is made.seen
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(made)
+    with pytest.raises(AttributeError):
+        made.other = 1
+    del made.count
+    with pytest.raises(AttributeError):
+        _ = made.count
+
+
 def test_other_forms_are_the_standard_librarys() -> None:
-    @preserve.model.noun.dataclass(slots=True)
-    class Open:
+    @preserve.model.noun.dataclass(slots=True, order=True)
+    class Ordered:
         value: int = 0
 
-    made = Open()
-    made.value = 1
-    assert made == Open(1)
+    assert Ordered(1) < Ordered(2)

@@ -88,13 +88,8 @@ def group() -> None:
     """
 
 
-_BETWEEN_COLLECTIONS = 50_000
-"""Objects made until the collector of reference cycles looks again: to begin makes many, all of which stay, and a command hardly any cycle."""
-
-
 def main() -> NoReturn:
     """Run the command line and exit with a code of ExitCode."""
-    gc.set_threshold(_BETWEEN_COLLECTIONS)
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:  # it was closed when we were started
             setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - stays open as long as we run

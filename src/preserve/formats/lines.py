@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from enum import StrEnum
-from functools import partial
 from typing import BinaryIO, TypeVar
 
 from preserve.errors import FormatError
@@ -241,13 +240,13 @@ def _read_capture(fields: Fields) -> CaptureLine:
         reason=fields.text("reason", _SOMETHING) if fields.has("reason") else "",
         status=status,
         verdict=fields.or_null("verdict", fields.choice, Verdict),
-        signals=_unless(fields, "signals", (), partial(fields.array, "signals", strictjson.text)),
+        signals=_unless(fields, "signals", (), strictjson.text),
         requested_at=fields.time("requested_at"),
         finished_at=fields.time("finished_at"),
         payload_sha256=fields.or_null("payload_sha256", fields.hash),
         payload_bytes=fields.integer("payload_bytes"),
         truncated=fields.choice("truncated", Truncation) if fields.has("truncated") else None,
-        hops=_unless(fields, "hops", straight, partial(fields.array, "hops", _hop)),
+        hops=_unless(fields, "hops", straight, _hop),
         records=fields.array("records", _record),
         server=_server(fields),
         http_date=fields.text("http_date") if fields.has("http_date") else None,
@@ -255,7 +254,7 @@ def _read_capture(fields: Fields) -> CaptureLine:
         cited_in=() if requisite else fields.array("cited_in", _cited_in),
         requisite_of=fields.integer("requisite_of") if requisite else None,
         salt=fields.text("salt"),
-        candidates=_unless(fields, "candidates", (), partial(fields.array, "candidates", _tried)),
+        candidates=_unless(fields, "candidates", (), _tried),
         chosen=fields.text("chosen") if fields.has("chosen") else None,
         memento=_memento(fields.object("memento")) if fields.has("memento") else None,
         foreign=_foreign(fields.object("foreign")) if fields.has("foreign") else None,
@@ -315,11 +314,11 @@ def _memento(fields: Fields) -> MementoLine:
     return memento
 
 
-def _unless(fields: Fields, name: str, absent: _T, take: Callable[[], _T]) -> _T:
-    """What `take` reads where the member is there, else `absent`. To say that would be a second spelling of the same line."""
+def _unless(fields: Fields, name: str, absent: tuple[_T, ...], each: Callable[[Json, str], _T]) -> tuple[_T, ...]:
+    """The array `name` where it is there, else `absent`. To say that would be a second spelling of the same line."""
     if not fields.has(name):
         return absent
-    if (found := take()) == absent:
+    if (found := fields.array(name, each)) == absent:
         fields.refuse(f"bad value: {name!r} says what its absence says")
     return found
 

@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 else:
 
     def dataclass(*, frozen=False, slots=False, kw_only=False, **options):
-        """`dataclasses.dataclass`; for a frozen, slotted class without further options in the cheap way."""
-        if not (frozen and slots) or options:
+        """`dataclasses.dataclass`; for a slotted class without further options in the cheap way."""
+        if not slots or options:
             return dataclasses.dataclass(frozen=frozen, slots=slots, kw_only=kw_only, **options)
-        return lambda cls: _made(cls, kw_only=kw_only)
+        return lambda cls: _made(cls, frozen=frozen, kw_only=kw_only)
 
 
-def _made(cls: type[Any], *, kw_only: bool) -> type[Any]:
+def _made(cls: type[Any], *, frozen: bool, kw_only: bool) -> type[Any]:
     # Python itself takes the hash from a class that says what is equal; a frozen one keeps it, as with the standard library.
     own = frozenset(name for name, value in cls.__dict__.items() if (name, value) != ("__hash__", None))
     fields = _fields(cls, kw_only=kw_only)
@@ -45,7 +45,7 @@ def _made(cls: type[Any], *, kw_only: bool) -> type[Any]:
     made = _slotted(cls, fields)
     order = tuple(fields.values())
     given = {
-        **_METHODS,
+        **(_FROZEN if frozen else _CHANGING),
         "__init__": _init(made, order),
         "__match_args__": tuple(field.name for field in order if not field.kw_only),
         "_shown": tuple(field.name for field in order if field.repr),
@@ -211,7 +211,8 @@ class _Model:
 _PARAMETERS: Final = _Model.__dataclass_params__  # type: ignore[attr-defined] # every dataclass has it
 _KIND: Final = dataclasses.fields(_Model)[0]._field_type  # type: ignore[attr-defined]  # noqa: SLF001 -- every field has it
 
-_METHODS: Final = {
+_CHANGING: Final = {"__repr__": _Same.__repr__, "__eq__": _Same.__eq__, "__hash__": None}
+_FROZEN: Final = {
     name: _Same.__dict__[name]
     for name in ("__repr__", "__eq__", "__hash__", "__setattr__", "__delattr__", "__getstate__", "__setstate__")
 }
