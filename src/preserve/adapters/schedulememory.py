@@ -11,7 +11,7 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
@@ -254,13 +254,16 @@ class ScheduleMemory:
 
     def _look(self) -> sqlite3.Connection:
         """For reading alone; an empty one in memory where there is none, or none that can be read."""
-        try:
+        with suppress(sqlite3.Error):  # not there, or not ours: then nothing is remembered
             db = sqlite3.connect(f"{self._path.resolve().as_uri()}?mode=ro", uri=True, timeout=10)
-            if db.execute("PRAGMA user_version").fetchone() == (_VERSION,):
+            try:
+                known = db.execute("PRAGMA user_version").fetchone() == (_VERSION,)
+            except BaseException:
+                db.close()
+                raise
+            if known:
                 return db
             db.close()
-        except sqlite3.Error:
-            pass  # not there, or not ours: then nothing is remembered
         db = sqlite3.connect(":memory:")
         db.executescript(_SCHEMA)
         return db
