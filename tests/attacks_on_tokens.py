@@ -24,10 +24,12 @@ from preserve.model.finding import Claim
 from preserve.model.manifest import Manifest, StartToken, TimestampEntry
 from preserve.model.trust import TrustedKey
 
-NOW = datetime.now(UTC).replace(microsecond=0)
-"""When the tests run: authorities know no other time."""
-
 TOKEN_ATTACKS: list[Attack] = []
+
+
+def now() -> datetime:
+    """The time of day: authorities know no other one."""
+    return datetime.now(UTC).replace(microsecond=0)
 
 
 def trusted(archivist: Archivist) -> tuple[TrustedKey, ...]:
@@ -45,14 +47,15 @@ def roots(folder: Path) -> Path:
 def add_stamped(
     archivist: Archivist,
     *,
-    created: datetime = NOW,
+    created: datetime | None = None,
     ends: Sequence[str] = ("a", "b"),
     began: datetime | None = None,
     start_message: bytes | None = None,
     **options: Any,
 ) -> Files:
-    """One more run made at `created`, that names the authorities `ends`; its start tokens are of `began`."""
+    """One more run made at `created`, now when that is None, that names the authorities `ends`; its start tokens are of `began`."""
     starts: Files = {}
+    moment = created or now()
 
     def tweak(said: Manifest) -> Manifest:
         message = manifest.start_message(said.run_id, said.nonce) if start_message is None else start_message
@@ -61,7 +64,7 @@ def add_stamped(
             starts[manifest.start_token_path(name)] = reply
         return replace(
             said,
-            created=created,
+            created=moment,
             timestamps=tuple(TimestampEntry(authority=name) for name in ends),
             start_tokens=tuple(
                 StartToken(
@@ -292,7 +295,7 @@ def _(archivist: Archivist, root: Path) -> None:
 
 @_attack("back-dated, with fresh genuine tokens", UNESTABLISHED, Claim.CREATED, "not borne out")
 def _(archivist: Archivist, root: Path) -> None:
-    past = NOW - timedelta(days=3)
+    past = now() - timedelta(days=3)
     forged = Archivist()
     add_stamped(forged, created=past, began=past)
     forged.write(root)
@@ -303,13 +306,13 @@ def _(archivist: Archivist, root: Path) -> None:
 )
 def _(archivist: Archivist, root: Path) -> None:
     forged = Archivist()
-    add_stamped(forged, created=NOW - timedelta(hours=2))
+    add_stamped(forged, created=now() - timedelta(hours=2))
     forged.write(root)
 
 
 @_attack("post-dated, and a token gives it away", ALTERED, Claim.NOT_AFTER, "one of the clocks was wrong")
 def _(archivist: Archivist, root: Path) -> None:
-    add_stamped(archivist, created=NOW + timedelta(hours=2))
+    add_stamped(archivist, created=now() + timedelta(hours=2))
     archivist.write(root)
 
 

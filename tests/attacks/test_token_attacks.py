@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from archives import Archivist, Pen
-from attacks_on_tokens import NOW, TOKEN_ATTACKS, add_stamped, good, roots, trusted
+from attacks_on_tokens import TOKEN_ATTACKS, add_stamped, good, now, roots, trusted
 from attacktools import Attack
 from authorities import Authority, Issuer, shared
 from preserve.adapters.folder import DiskFolder
@@ -23,12 +23,15 @@ from preserve.model.finding import Claim, Report, Result
 from preserve.model.trust import Revocation, TrustedKey
 from running import ROOT
 
-_LATER = NOW + timedelta(days=400)
+
+def _later() -> datetime:
+    return now() + timedelta(days=400)
 
 
-def _verify(path: Path, keys: Sequence[TrustedKey], now: datetime = _LATER) -> Report:
+def _verify(path: Path, keys: Sequence[TrustedKey], at: datetime | None = None) -> Report:
+    """As it is in more than a year, or `at` that time."""
     with DiskFolder(path) as folder:
-        return verify(folder, keys, [], now)
+        return verify(folder, keys, [], at or _later())
 
 
 def _told(report: Report) -> str:
@@ -82,11 +85,11 @@ def test_required_claims(tmp_path: Path) -> None:
     run = archivist.write(tmp_path / "archive") / "runs" / archivist.names[0]
     required = frozenset({Claim.NOT_AFTER, Claim.NOT_BEFORE, Claim.CREATED})
     with DiskFolder(run) as folder:
-        assert verify(folder, trusted(archivist), [], NOW, require=required).exit_code == 0
+        assert verify(folder, trusted(archivist), [], now(), require=required).exit_code == 0
     bare = Archivist()
     bare.add_run()
     with DiskFolder(bare.write(tmp_path / "bare")) as folder:
-        assert verify(folder, trusted(bare), [], NOW, require=frozenset({Claim.NOT_AFTER})).exit_code == 41
+        assert verify(folder, trusted(bare), [], now(), require=frozenset({Claim.NOT_AFTER})).exit_code == 41
 
 
 def test_a_stolen_key_keeps_what_was_stamped_before_and_nothing_else(tmp_path: Path) -> None:
@@ -95,7 +98,7 @@ def test_a_stolen_key_keeps_what_was_stamped_before_and_nothing_else(tmp_path: P
     bare = Archivist()
     bare.add_run()
     unstamped = bare.write(tmp_path / "bare")
-    for stolen_at, stamped, self_asserted in ((NOW + timedelta(hours=1), 0, 41), (NOW - timedelta(hours=1), 41, 41)):
+    for stolen_at, stamped, self_asserted in ((now() + timedelta(hours=1), 0, 41), (now() - timedelta(hours=1), 41, 41)):
         keys = [
             replace(key, revoked_at=stolen_at, reason=Revocation.COMPROMISED) if key.keyid == Pen("A. Archivist").keyid else key
             for key in trusted(archivist)
@@ -109,11 +112,11 @@ def test_a_root_that_is_no_longer_trusted(tmp_path: Path) -> None:
     root = archivist.write(tmp_path / "archive")
     a, b = (shared(name).issuer for name in ("a", "b"))
     for limits, expected in (
-        ({"valid_until": NOW + timedelta(hours=1)}, 0),
-        ({"valid_until": NOW - timedelta(hours=1)}, 41),
-        ({"valid_from": NOW + timedelta(hours=1)}, 41),
-        ({"revoked_at": NOW + timedelta(hours=1), "reason": Revocation.SUPERSEDED}, 0),
-        ({"revoked_at": NOW + timedelta(hours=1), "reason": Revocation.COMPROMISED}, 41),
+        ({"valid_until": now() + timedelta(hours=1)}, 0),
+        ({"valid_until": now() - timedelta(hours=1)}, 41),
+        ({"valid_from": now() + timedelta(hours=1)}, 41),
+        ({"revoked_at": now() + timedelta(hours=1), "reason": Revocation.SUPERSEDED}, 0),
+        ({"revoked_at": now() + timedelta(hours=1), "reason": Revocation.COMPROMISED}, 41),
     ):
         keys = (*archivist.trusted, a.pinned("a", **limits), b.pinned("b"))
         assert _verify(root, keys).exit_code == expected, limits
@@ -138,7 +141,7 @@ def test_tokens_outlive_the_certificates_of_their_authority(tmp_path: Path) -> N
     archivist = Archivist()
     run = add_stamped(archivist, ends=())
     run["timestamps/brief.tsr"] = brief.stamp(run["SEAL"])
-    report = _verify(archivist.write(tmp_path / "archive"), (*archivist.trusted, brief.issuer.pinned("brief")), _LATER)
+    report = _verify(archivist.write(tmp_path / "archive"), (*archivist.trusted, brief.issuer.pinned("brief")))
     assert (report.exit_code, report.time) == (0, "stamped")
 
 
