@@ -274,6 +274,22 @@ def _(root: Path, _: Archivist) -> None:
     (root / "extra.warc.gz").write_bytes(b"x")
 
 
+@on_disk("a list made so long that it would take long to read", Claim.INTEGRITY, "bytes, signed were")
+def _(root: Path, _: Archivist) -> None:
+    os.truncate(min(root.glob("runs/*/data/captures.jsonl")), 1 << 36)
+
+
+@on_disk("a WARC made so long, its index altered", Claim.INTEGRITY, "bytes, signed were")
+def _(root: Path, _: Archivist) -> None:
+    flip(min(root.glob("runs/*/data/*.records")), 30)
+    os.truncate(min(root.glob("runs/*/data/*.warc.gz")), 1 << 36)
+
+
+@on_disk("archive.toml with a second name outside", Claim.INTEGRITY, "hardlink")
+def _(root: Path, _: Archivist) -> None:
+    (root.parent / "second.toml").hardlink_to(root / "archive.toml")
+
+
 @on_disk("runs/ replaced by a symlink", Claim.INTEGRITY, "symlink")
 def _(root: Path, _: Archivist) -> None:
     shutil.move(root / "runs", root.parent / "elsewhere")

@@ -143,6 +143,12 @@ def _(run: Path) -> None:
     (run / "timestamps/a.tsr").unlink()
 
 
+@_on_run("a folder in the place of a token", ALTERED, Claim.COMPLETENESS, "unlisted folder")
+def _(run: Path) -> None:
+    (run / "timestamps/a.tsr").unlink()
+    (run / "timestamps/a.tsr").mkdir()
+
+
 @_on_run("every token removed", UNESTABLISHED, Claim.NOT_BEFORE, "start-b.tsr: missing: the manifest names it")
 def _(run: Path) -> None:
     shutil.rmtree(run / "timestamps")

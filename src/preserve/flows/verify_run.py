@@ -220,7 +220,7 @@ def _expect(check: RunCheck, entries: Collection[Entry], manifest: Manifest, *, 
         needed |= {at + seal.key_path(signer.keyid), at + seal.signature_path(signer.keyid)}
     allowed = needed | tokens | starts | {at + PROOF}
     allowed |= {at + path for path in _sealed_paths(entries, at)}  # a signer too many is a finding of its own
-    told = {finding.subject for finding in check.findings}
+    told = {finding.subject for finding in check.findings if finding.result is Result.FAIL}
     for finding in (
         *tree.missing(entries, sorted(needed), "the manifest lists it" if not staged else "the run is not staged whole"),
         *tree.unlisted(entries, allowed, "the manifest does not list it"),
@@ -238,7 +238,7 @@ def _sealed_paths(entries: Iterable[Entry], at: str) -> Iterator[str]:
 
 def _plan(folder: Folder, check: RunCheck, entries: Iterable[Entry], manifest: Manifest) -> None:
     """The jobs that measure what the manifest lists; record indexes are small and read at once."""
-    present = {entry.path for entry in entries if entry.kind is Kind.FILE}
+    present = {entry.path: entry.size for entry in entries if entry.kind is Kind.FILE}
     lists_alone = check.sample is not None and check.sample.lists_alone
     thorough = (check.thorough or not check.known_signer) and not lists_alone
     check.thorough = thorough
@@ -269,22 +269,31 @@ def _plan(folder: Folder, check: RunCheck, entries: Iterable[Entry], manifest: M
             continue
         if entry.path in readers:
             tree_too, reader = readers[entry.path]
-            check.jobs.append(LinesJob(path=path, weight=entry.bytes, tree=tree_too, reader=reader))
+            _read_whole(check, entry, present[path], LinesJob(path=path, weight=entry.bytes, tree=tree_too, reader=reader))
         elif lists_alone:
             continue
         elif entry.records is None:
-            check.jobs.append(WholeJob(path=path, weight=entry.bytes, foreign=thorough and entry.role is Role.FOREIGN))
+            foreign = thorough and entry.role is Role.FOREIGN
+            _read_whole(check, entry, present[path], WholeJob(path=path, weight=entry.bytes, foreign=foreign))
         else:
             _plan_warc(folder, check, entry, present, manifest)
 
 
-def _plan_warc(folder: Folder, check: RunCheck, warc: FileEntry, present: Collection[str], manifest: Manifest) -> None:
+def _read_whole(check: RunCheck, entry: FileEntry, size: int, job: LinesJob | WholeJob) -> None:
+    """Have a file read to its end, where its `size` is no more than was signed: what a stranger made longer may be longer than any disk."""
+    if size > entry.bytes:
+        check.findings += content.judge_file(entry, check.at, content.Whole(path=job.path, size=size, sha256=""))
+    else:
+        check.jobs.append(job)
+
+
+def _plan_warc(folder: Folder, check: RunCheck, warc: FileEntry, present: Mapping[str, int], manifest: Manifest) -> None:
     """Records when their index is what was signed; else the file as a whole, so that it is known which of the two is damaged."""
     assert warc.records is not None
     index = next(entry for entry in manifest.files if entry.path == warc.records.file)
     path = check.at + warc.path
     if check.at + index.path not in present:
-        check.jobs.append(WholeJob(path=path, weight=warc.bytes))
+        _read_whole(check, warc, present[path], WholeJob(path=path, weight=warc.bytes))
         return
     try:
         data = folder.read(check.at + index.path, min(index.bytes, _LONGEST_INDEX))
@@ -295,7 +304,7 @@ def _plan_warc(folder: Folder, check: RunCheck, warc: FileEntry, present: Collec
     damage = list(content.judge_file(index, check.at, found))
     if damage:
         check.findings += damage
-        check.jobs.append(WholeJob(path=path, weight=warc.bytes))
+        _read_whole(check, warc, present[path], WholeJob(path=path, weight=warc.bytes))
     else:
         if check.thorough or warc.records.count <= listed.FEW:
             check.jobs.append(TreeJob(path=check.at + index.path, data=data))
