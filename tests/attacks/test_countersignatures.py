@@ -96,7 +96,7 @@ def test_a_stolen_key_keeps_what_was_stamped_before(stolen: timedelta, result: R
     archivist.add_run()
 
     def stamped(stated: Statement) -> Statement:
-        return replace(stated, created=tokens.NOW, timestamps=(TimestampEntry(authority="a"),))
+        return replace(stated, created=tokens.now(), timestamps=(TimestampEntry(authority="a"),))
 
     signature = ANN.signature(archivist.runs[0]["manifest.json"])
     at = enter(archivist, ANN, signature)
@@ -107,7 +107,7 @@ def test_a_stolen_key_keeps_what_was_stamped_before(stolen: timedelta, result: R
     archivist.add_event(statement.decode(body["statement.json"]).body, tweak=stamped)
     archivist.events[name]["manifest.sshsig"] = signature
     archivist.events[name]["timestamps/a.tsr"] = shared("a").stamp(archivist.events[name]["SEAL"])
-    key = replace(ANN.pinned, revoked_at=tokens.NOW + stolen, reason=Revocation.COMPROMISED)
+    key = replace(ANN.pinned, revoked_at=tokens.now() + stolen, reason=Revocation.COMPROMISED)
     report = _verify(archivist.write(tmp_path / "archive"), *tokens.trusted(archivist), key)
     assert _co_signer(report).result is result, _co_signer(report)
 

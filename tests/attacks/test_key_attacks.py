@@ -24,7 +24,7 @@ _PAPER = replace(PAPER.pinned, name=OLD.name, role=TrustRole.RECOVERY)
 def _verify(path: Path, keys: Sequence[TrustedKey], memory: Path | None = None) -> Report:
     with DiskFolder(path) as folder:
         memories = [] if memory is None else [CheckpointMemory(memory)]
-        return verify(folder, keys, memories, tokens.NOW + timedelta(days=400))
+        return verify(folder, keys, memories, tokens.now() + timedelta(days=400))
 
 
 def _signers(report: Report) -> list[Result]:
@@ -36,8 +36,8 @@ def test_a_key_revoked_as_compromised_keeps_what_was_stamped_before(tmp_path: Pa
     """Tokens by real authorities; the revocation is in the log, and 400 days have gone by."""
     archivist = Archivist()
     tokens.add_stamped(archivist)
-    since = tokens.NOW + stolen
-    revoke(archivist, (PAPER,), since=since, created=tokens.NOW + timedelta(hours=2))
+    since = tokens.now() + stolen
+    revoke(archivist, (PAPER,), since=since, created=tokens.now() + timedelta(hours=2))
     report = _verify(archivist.write(tmp_path / "archive"), (*tokens.trusted(archivist), _PAPER))
     assert report.exit_code == expected
     assert _signers(report) == [Result.PASS if expected == 0 else Result.NOT_CHECKED]
@@ -45,7 +45,7 @@ def test_a_key_revoked_as_compromised_keeps_what_was_stamped_before(tmp_path: Pa
 
 def test_what_the_thief_signs_with_genuine_tokens_of_today_is_refused(tmp_path: Path) -> None:
     archivist = Archivist()
-    revoke(archivist, (PAPER,), since=tokens.NOW - timedelta(days=5), created=tokens.NOW - timedelta(days=4))
+    revoke(archivist, (PAPER,), since=tokens.now() - timedelta(days=5), created=tokens.now() - timedelta(days=4))
     tokens.add_stamped(archivist)
     report = _verify(archivist.write(tmp_path / "archive"), (*tokens.trusted(archivist), _PAPER))
     assert (report.exit_code, _signers(report)) == (41, [Result.NOT_CHECKED])
@@ -130,7 +130,7 @@ def test_calling_a_key_compromised_gives_nothing_back_that_it_had_lost(tmp_path:
     rotate(archivist)
     tokens.add_stamped(archivist)
     if revoked:
-        revoke(archivist, (PAPER,), since=tokens.NOW + timedelta(hours=1), created=tokens.NOW + timedelta(hours=2))
+        revoke(archivist, (PAPER,), since=tokens.now() + timedelta(hours=1), created=tokens.now() + timedelta(hours=2))
     report = _verify(archivist.write(tmp_path / "archive"), (*tokens.trusted(archivist), _PAPER))
     assert (report.exit_code, _signers(report)) == (41, [Result.NOT_CHECKED])
 
@@ -138,8 +138,8 @@ def test_calling_a_key_compromised_gives_nothing_back_that_it_had_lost(tmp_path:
 def test_what_was_given_up_and_then_called_compromised_by_its_user_stays_given_up(tmp_path: Path) -> None:
     archivist = Archivist()
     tokens.add_stamped(archivist)
-    revoke(archivist, (PAPER,), since=tokens.NOW + timedelta(hours=1), created=tokens.NOW + timedelta(hours=2))
-    given_up = replace(OLD.pinned, revoked_at=tokens.NOW - timedelta(days=2), reason=Revocation.SUPERSEDED)
+    revoke(archivist, (PAPER,), since=tokens.now() + timedelta(hours=1), created=tokens.now() + timedelta(hours=2))
+    given_up = replace(OLD.pinned, revoked_at=tokens.now() - timedelta(days=2), reason=Revocation.SUPERSEDED)
     keys = [given_up if key.keyid == OLD.keyid else key for key in tokens.trusted(archivist)]
     report = _verify(archivist.write(tmp_path / "archive"), (*keys, _PAPER))
     assert (report.exit_code, _signers(report)) == (41, [Result.NOT_CHECKED])
@@ -149,7 +149,7 @@ def test_a_thief_cannot_give_the_key_up_for_the_time_before_the_theft(tmp_path: 
     """A statement by the stolen key, dated back, that it was given up: it does not count once the recovery key has spoken."""
     archivist = Archivist()
     tokens.add_stamped(archivist)
-    revoke(archivist, (OLD,), created=tokens.NOW - timedelta(days=900))
-    revoke(archivist, (PAPER,), since=tokens.NOW + timedelta(hours=1), created=tokens.NOW + timedelta(hours=2))
+    revoke(archivist, (OLD,), created=tokens.now() - timedelta(days=900))
+    revoke(archivist, (PAPER,), since=tokens.now() + timedelta(hours=1), created=tokens.now() + timedelta(hours=2))
     report = _verify(archivist.write(tmp_path / "archive"), (*tokens.trusted(archivist), _PAPER))
     assert (report.exit_code, _signers(report)) == (41, [Result.PASS])
