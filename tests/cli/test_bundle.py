@@ -161,6 +161,28 @@ def test_warc_files_alone(shelf: Shelf) -> None:
     assert (shelf.folder / "one.warc.gz").read_bytes() == b"".join(file.read_bytes() for file in files)
 
 
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("manifest-sha256.txt", lambda path: path.write_bytes(path.read_bytes()[10:])),
+        ("manifest-sha256.txt", lambda path: path.write_bytes(b"\xff" + path.read_bytes())),
+        ("tagmanifest-sha256.txt", lambda path: path.write_bytes(path.read_bytes() * 2)),
+        ("tagmanifest-sha256.txt", lambda path: (path.rename(path.with_name("other")), path.symlink_to("other"))),
+        ("manifest-sha256.txt", lambda path: (path.unlink(), path.mkdir())),
+    ],
+    ids=["a line cut", "not text", "lines twice", "a symlink", "a folder"],
+)
+def test_the_lists_of_a_bag_are_damaged(shelf: Shelf, name: str, damage: Callable[[Path], object], tmp_path: Path) -> None:
+    bag = tmp_path / "bag"
+    assert shelf.run("bundle", "archive", "-o", str(bag), "--bagit").code == 0
+    damage(bag / name)
+    found = shelf.run("verify", str(bag), "--json")
+    assert found.code == 40, found.stderr
+    told = [json.loads(row) for row in found.stdout.splitlines()[:-1]]
+    assert any(row["subject"] == name and row["result"] == "fail" for row in told)
+    assert any(row["claim"] == "signer" and row["result"] == "pass" for row in told), "the bundle in it is read all the same"
+
+
 def test_a_bag(shelf: Shelf, verified: Callable[[Path], Report]) -> None:
     assert shelf.run("bundle", "archive", "-o", "bag", "--bagit").code == 0
     bag = shelf.folder / "bag"

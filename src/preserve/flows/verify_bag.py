@@ -24,25 +24,35 @@ SUBJECT = "bag"
 
 
 def check_bag(folder: Folder) -> tuple[list[Finding], tuple[str, ...]]:
-    """Every finding about the bag, and the bundles in its payload. Raises FormatError when a manifest cannot be read at all."""
+    """Every finding about the bag, and the bundles in its payload. Raises FormatError where there are no manifests of the kind that we make."""
     entries = list(folder.walk())
     here = {entry.path: entry for entry in entries if entry.kind is Kind.FILE}
     for name in (bagit.MANIFEST, bagit.TAGS):
-        if name not in here:
+        if all(entry.path != name for entry in entries):
             raise FormatError(f"a bag without {name}", "only bags with SHA-256 manifests are verified here")
-    payload = bagit.read_manifest(folder.read(bagit.MANIFEST, bagit.MAX_MANIFEST))
-    tags = bagit.read_manifest(folder.read(bagit.TAGS, bagit.MAX_MANIFEST))
     findings = [*verify_tree.misplaced(entries)]
-    for listed in (tags, payload):
+    findings += [
+        failed(Claim.INTEGRITY, entry.path, "a folder in the place of a file")
+        for entry in entries
+        if entry.path in {bagit.MANIFEST, bagit.TAGS} and entry.kind is Kind.FOLDER
+    ]
+    payload = {path for path in here if path.startswith(bagit.PAYLOAD)}
+    for name, payloads in ((bagit.TAGS, False), (bagit.MANIFEST, True)):
+        if name not in here:
+            continue  # a link or a folder, which is a finding already
+        try:
+            listed = bagit.read_manifest(folder.read(name, bagit.MAX_MANIFEST))
+        except FormatError as problem:
+            findings.append(failed(Claim.INTEGRITY, name, f"altered: {problem.message}; nothing that it lists was checked"))
+            continue
         findings += _held(folder, listed, frozenset(here))
-    for path in sorted(here):
-        if path.startswith(bagit.PAYLOAD) and path not in payload:
-            findings.append(failed(Claim.COMPLETENESS, path, f"unlisted file: {bagit.MANIFEST} does not list it"))
-        elif not path.startswith(bagit.PAYLOAD) and path not in tags and path != bagit.TAGS:
-            findings.append(failed(Claim.COMPLETENESS, path, f"unlisted file: {bagit.TAGS} does not list it"))
+        for path in sorted(payload if payloads else here.keys() - payload - {bagit.TAGS}):
+            if path not in listed:
+                findings.append(failed(Claim.COMPLETENESS, path, f"unlisted file: {name} does not list it"))
+                payload.discard(path)
     if not any(finding.result is Result.FAIL for finding in findings):
         findings.append(passed(Claim.INTEGRITY, SUBJECT, f"every file is what the bag lists: {len(payload)} in its payload"))
-    return findings, tuple(sorted(path for path in payload if path in here and path.endswith(".wacz")))
+    return findings, tuple(sorted(path for path in payload if path.endswith(".wacz")))
 
 
 def _held(folder: Folder, listed: Mapping[str, str], here: frozenset[str]) -> Iterator[Finding]:
