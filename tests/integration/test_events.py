@@ -357,6 +357,15 @@ def test_an_authority_that_is_down(stamped: Office, authority: Counter) -> None:
     assert stamped.verify().exit_code == 0
 
 
+def test_a_folder_in_the_place_of_a_token_is_told(stamped: Office) -> None:
+    token = stamped.root / "events" / stamped.record().name / "timestamps/one.tsr"
+    token.unlink()
+    assert stamped.verify().exit_code == 41
+    token.mkdir()
+    assert stamped.verify().exit_code == 40
+    assert "unlisted folder" in "".join(stamped.problems())
+
+
 def test_a_token_of_another_event_is_refused(stamped: Office) -> None:
     first, second = stamped.record(), stamped.record(Custody(action="copy", reason="another"))
     events = stamped.root / "events"

@@ -324,10 +324,11 @@ def _open(
     check.existed_by = times.existed_by
     check.known = any(finding.claim is Claim.SIGNER and finding.result is Result.PASS for finding in trust)
     check.signed = "; also ".join(f.detail for f in trust if f.result is Result.PASS)
-    told: set[str] = set()
+    told: dict[str, bool] = {}
     for finding in rules.of_event(found):
-        if finding.subject not in told or finding.subject == check.subject:
-            told.add(finding.subject)
+        fails = finding.result is Result.FAIL
+        if finding.subject == check.subject or fails > told.get(finding.subject, False) or finding.subject not in told:
+            told[finding.subject] = fails
             check.findings.append(finding)
     return check
 
