@@ -5,7 +5,7 @@ Adapters implement them; flows and rules know nothing else of sockets, files or 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import PurePath
@@ -19,7 +19,7 @@ from preserve.model.run import CitationRow, Counts, RunIdentity, Source
 from preserve.model.schedule import Begun, Progress, Reading, Seen
 from preserve.model.tree import Entry
 from preserve.model.unchanged import PageList
-from preserve.model.web import Capture, Exchange, Original, Payload, Record, Requisite, Stored, Target
+from preserve.model.web import Capture, Exchange, Original, Payload, Record, Requisite, Stored, Target, Wish
 from preserve.model.witness import Submitted
 
 T = TypeVar("T")
@@ -102,7 +102,7 @@ class WarcStore(Protocol):
 
 
 class Journal(Protocol):
-    """The open run. What it was told survives a kill; see adapters/journal.py for the promises."""
+    """The open run. What it was told survives a kill; see adapters/journal for the promises."""
 
     def planning(self) -> AbstractContextManager[None]:
         """All additions inside count, or none."""
@@ -335,7 +335,13 @@ class ArchiveStore(Protocol):
 
     def last_manifest(self) -> bytes | None: ...
 
-    def keep_document(self, sha256: str, name: str, data: bytes) -> None: ...
+    def keep_document(self, sha256: str, name: str, data: bytes) -> None:
+        """Keep an exact copy of a document that the open run cites from."""
+        ...
+
+    def place_documents(self, cited: Collection[tuple[str, str]]) -> None:
+        """Put those of them that are cited, (SHA-256, name), into their place: that run is sealed."""
+        ...
 
     def staging(self, name: str) -> Staging: ...
 
@@ -413,6 +419,14 @@ class Turnstile(Protocol):
 
     def resting(self, host: str) -> float:
         """The seconds for which that host is still to be left alone."""
+        ...
+
+    def heed(self, host: str, seconds: float) -> None:
+        """That host itself asks to be left alone for so long, whether somebody waits for it or nobody does; "host:port" is meant."""
+        ...
+
+    def wish(self, host: str) -> Wish | None:
+        """What one of the processes was told that this very host asks for; None when that is nothing, or over."""
         ...
 
     def work(self, now: bool) -> None:

@@ -10,7 +10,9 @@ from typing import cast
 
 from preserve.flows.frontier import Frontier
 from preserve.flows.manners import Manners
-from preserve.flows.pursuit import Pursuit, Slot
+from preserve.flows.pursuit import Pursuit
+from preserve.flows.slot import Slot
+from preserve.flows.wishes import Wishes
 from preserve.formats.url import Url, parse
 from preserve.model.web import Exchange, Target
 from preserve.ports import Fetcher, Journal
@@ -49,6 +51,7 @@ def test_what_is_kept_of_a_robots_txt_is_read_once() -> None:
             fetcher=cast(Fetcher, None),
             clock=Clock(),
             manners=Manners(robots=Robots.OBEY),
+            wishes=Wishes(time.monotonic),
             keep=_nothing,
         )
         targets = [Target(id=number, url=f"a{number}", address=f"a{number}", host="a.example") for number in range(3)]
@@ -60,7 +63,7 @@ def test_what_is_kept_of_a_robots_txt_is_read_once() -> None:
             url = parse(f"https://a.example/{path}")
             assert isinstance(url, Url)
             slot = Slot(frontier, "a.example", Clock(), target)
-            answers.append(await pursuit.forbidden(url, slot))
+            answers.append(await pursuit.barred(url, slot))
             slot.release()
         assert answers == [False, True, False]
         assert notes.looked == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import signal
@@ -14,6 +15,7 @@ import pytest
 
 from preserve.adapters.turnstile import SharedTurnstile, shared_file
 from preserve.errors import StoreError
+from preserve.model.web import Wish
 
 
 @pytest.fixture
@@ -222,3 +224,79 @@ def test_where_there_are_no_files_in_memory_another_one_does(monkeypatch: pytest
         assert (free(file), 4 < ours.resting("a.example") <= 5) == (False, True)
     finally:
         os.close(file)
+
+
+# -- what a host said itself ---------------------------------------------------------------------------------------------------
+
+
+def _heed(file: int, told: Connection) -> None:
+    SharedTurnstile(file, per_host=1, delay=0.5).heed("a.example:80", 3600)
+    told.send(True)
+    signal.pause()
+
+
+def test_what_a_host_asked_one_process_for_all_know_also_when_it_is_killed(file: int) -> None:
+    heard, told = multiprocessing.Pipe(duplex=False)
+    process = multiprocessing.get_context("fork").Process(target=_heed, args=(file, told))
+    process.start()
+    assert heard.recv()
+    process.kill()
+    process.join()
+    ours = SharedTurnstile(file, per_host=1, delay=0.5)
+    wish = ours.wish("a.example:80")
+    assert wish is not None
+    assert (3590 < wish.left <= 3600, wish.asked) == (True, 3600)
+    assert ours.wish("a.example:8080") is None, "another port is another server"
+    assert ours.resting("a.example:80") == 0.0, "a rest is another matter"
+
+
+def test_the_longest_of_a_hosts_wishes_counts_until_it_is_over(file: int) -> None:
+    now = [100.0]
+    ours, theirs = (SharedTurnstile(file, per_host=1, delay=0, now=lambda: now[0]) for _ in range(2))
+    ours.heed("a.example:80", 600)
+    theirs.heed("a.example:80", 20)
+    now[0] = 200.0
+    assert theirs.wish("a.example:80") == ours.wish("a.example:80") == Wish(left=500, asked=600)
+    theirs.heed("a.example:80", 501)
+    assert ours.wish("a.example:80") == Wish(left=501, asked=501)
+    now[0] = 701.0
+    assert ours.wish("a.example:80") is None
+    ours.heed("a.example:80", math.inf)
+    assert theirs.wish("a.example:80") == Wish(left=math.inf, asked=math.inf)
+
+
+def test_nothing_is_said_of_a_host_that_another_one_asked_for(file: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their numbers fall together; the one that asks for more time is remembered."""
+    monkeypatch.setattr("preserve.adapters.turnstile._number", lambda host: 7)
+    now = [100.0]
+    turnstile = SharedTurnstile(file, per_host=1, delay=0, now=lambda: now[0])
+    turnstile.heed("a.example:80", 600)
+    assert turnstile.wish("b.example:80") is None
+    turnstile.heed("b.example:80", 60)
+    assert (turnstile.wish("a.example:80"), turnstile.wish("b.example:80")) == (Wish(left=600, asked=600), None)
+    turnstile.heed("b.example:80", 601)
+    assert (turnstile.wish("a.example:80"), turnstile.wish("b.example:80")) == (None, Wish(left=601, asked=601))
+
+
+def test_wishes_places_and_times_do_not_touch_each_other(file: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the last of all numbers, and the first."""
+    for number in (0, (1 << 17) - 1):
+        monkeypatch.setattr("preserve.adapters.turnstile._number", lambda host, number=number: number)
+        turnstile = SharedTurnstile(file, per_host=2, delay=0.5, now=lambda: 100.0)
+        assert turnstile.wish("a.example:80") is None
+        assert turnstile.enter("a.example") == 0.0
+        turnstile.rest("a.example", 30)
+        turnstile.heed("a.example:80", 600)
+        assert turnstile.enter("a.example") == 0.5
+        assert (turnstile.resting("a.example"), turnstile.wish("a.example:80")) == (30, Wish(left=600, asked=600))
+
+
+@pytest.mark.parametrize("what", ["heed", "wish"])
+def test_a_wish_that_cannot_be_told_is_a_store_that_fails(what: str) -> None:
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    try:
+        turnstile = SharedTurnstile(nothing, per_host=1, delay=0.5)
+        with pytest.raises(StoreError, match="have in common"):
+            turnstile.heed("a.example:80", 5) if what == "heed" else turnstile.wish("a.example:80")
+    finally:
+        os.close(nothing)

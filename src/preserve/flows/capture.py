@@ -18,10 +18,12 @@ from preserve.flows.frontier import Frontier
 from preserve.flows.glance import enough
 from preserve.flows.inquiry import Inquiry
 from preserve.flows.manners import Manners
-from preserve.flows.pursuit import Pursuit, Slot
+from preserve.flows.pursuit import Pursuit
 from preserve.flows.scribe import Scribe
+from preserve.flows.slot import Slot
 from preserve.flows.trail import Trail
 from preserve.flows.watching import Company, Watcher
+from preserve.flows.wishes import Wishes
 from preserve.formats.entity import entity
 from preserve.formats.url import BadUrl, parse
 from preserve.model.run import Counts
@@ -79,7 +81,10 @@ class CaptureRun:
             list_unchanged=manners.list_unchanged,
         )
         window = max(64, 4 * manners.concurrency)
-        self._pursuit = Pursuit(journal=journal, fetcher=fetcher, clock=clock, manners=manners, keep=self._scribe.aside)
+        wishes = Wishes(clock.monotonic, turnstile)
+        self._pursuit = Pursuit(
+            journal=journal, fetcher=fetcher, clock=clock, manners=manners, wishes=wishes, keep=self._scribe.aside
+        )
         self._archives = archives
         self._judging: Judging | None = None
 
@@ -88,9 +93,9 @@ class CaptureRun:
 
             return Judging(
                 journal=journal,
-                fetcher=fetcher,
                 clock=clock,
                 manners=manners,
+                wishes=wishes,
                 pursuit=self._pursuit,
                 keep=partial(self._scribe.aside, probe=True),
                 token=lambda: new_id()[-12:],

@@ -11,10 +11,14 @@ from preserve.model.web import Target
 class Host:
     """One host: what is to be asked there, who asks and waits, and when it may be asked next."""
 
-    __slots__ = ("active", "cooling", "free_at", "last", "listed", "name", "queue", "rests", "sought", "troubled", "waiting")
+    __slots__ = (
+        "active", "closed", "cooling", "free_at", "last", "listed", "name", "per_host", "queue", "rests", "troubled", "waiting",
+    )  # fmt: skip
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, per_host: int) -> None:
+        """`per_host` bounds the requests under way there."""
         self.name = name
+        self.per_host = per_host
         self.queue: deque[Target] = deque()
         self.waiting: deque[asyncio.Future[bool]] = deque()
         self.active = 0
@@ -23,19 +27,25 @@ class Host:
         """For whom the last of its moments was taken, as long as that is known."""
         self.listed: float | None = None
         self.rests: list[Rest] = []
-        self.sought = 0
+        self.closed = 0
+        """How many keep its queue from being handed out, and that not for the sake of others of the host."""
         self.troubled = False
         self.cooling = False
 
     @property
-    def idle(self) -> bool:
-        """Whether nobody asks or waits there, and nothing is to be asked."""
-        return not (self.active or self.queue or self.waiting or self.shut)
+    def has_room(self) -> bool:
+        """Whether one more may ask there: of a host in trouble one finds out whether it is over."""
+        return self.active < (1 if self.troubled else self.per_host)
 
     @property
-    def shut(self) -> bool:
-        """Whether nothing of its queue is handed out, and that not for the sake of others of the host."""
-        return bool(self.rests or self.sought)
+    def may_begin(self) -> bool:
+        """Whether something of its queue may be handed out, once its moment has come."""
+        return bool(self.queue) and not self.closed and not self.waiting and self.has_room
+
+    @property
+    def idle(self) -> bool:
+        """Whether nobody asks or waits there, and nothing is to be asked."""
+        return not (self.active or self.queue or self.waiting or self.closed)
 
     @property
     def rests_until(self) -> float:

@@ -18,8 +18,10 @@ from preserve.flows.glance import AT_ONCE, enough
 from preserve.flows.inquiry import Inquiry
 from preserve.flows.manners import Manners
 from preserve.flows.probing import Probes
-from preserve.flows.pursuit import Pursuit, Slot
+from preserve.flows.pursuit import Pursuit
+from preserve.flows.slot import Slot
 from preserve.flows.trail import Trail
+from preserve.flows.wishes import Wishes
 from preserve.formats.entity import entity, obstacle
 from preserve.formats.url import BadUrl, Url, parse
 from preserve.model.document import Candidate, Citation
@@ -28,6 +30,7 @@ from preserve.model.web import Exchange, Outcome, Tried, Verdict
 from preserve.pages import reading
 from preserve.pages.suspicion import suspicious
 from preserve.ports import Clock, Fetcher, Journal, Reader
+from preserve.rules import retry
 from preserve.rules.choice import Attempt, choose, forms, go_on, in_doubt, in_words
 from preserve.rules.described import described
 from preserve.rules.fit import fit
@@ -47,9 +50,9 @@ class Judging:
         self,
         *,
         journal: Journal,
-        fetcher: Fetcher,
         clock: Clock,
         manners: Manners,
+        wishes: Wishes,
         pursuit: Pursuit,
         keep: Callable[[str, str, Sequence[Exchange]], Awaitable[None]],
         token: Callable[[], str],
@@ -61,14 +64,12 @@ class Judging:
         self._manners = manners
         self._pursuit = pursuit
         self._clock = clock
+        self._wishes = wishes
         self._archives = archives
         self._reader = reader
         self._reading = asyncio.Lock()
         self._probes = Probes(
             journal=journal,
-            fetcher=fetcher,
-            clock=clock,
-            manners=manners,
             pursuit=pursuit,
             keep=keep,
             token=token,
@@ -81,6 +82,7 @@ class Judging:
             self._mementos = Mementos(
                 fetcher=archives,
                 clock=clock,
+                wishes=wishes,
                 prefixes=manners.archives,
                 timeout=manners.total_timeout,
                 judge=self._judge_copy,
@@ -189,7 +191,7 @@ class Judging:
             place = parse(form.url)
             assert isinstance(place, Url), "forms can be asked for"
             trail = inquiry.another(place.address)
-            if await slot.move_on(place.queue):
+            if await slot.move(place.queue):
                 await self._pursuit.follow(place, trail, slot)
             else:
                 trail.cut_short = True
@@ -216,10 +218,17 @@ class Judging:
         place = parse(self._manners.save_to + inquiry.counts.address)
         if isinstance(place, BadUrl):
             return
-        await slot.move(place.queue)
+        if not await slot.move(place.queue):
+            inquiry.counts.cut_short = True
+            return
+        if (wish := await self._wishes.in_the_way(place.host, slot)) is not None:
+            inquiry.counts.cut_short = slot.hurried
+            inquiry.counts.signal(f"{self._manners.save_to} was not asked to save it: {retry.in_words(wish)}")
+            return
         deadline = self._clock.monotonic() + self._manners.total_timeout
         exchange = await self._archives.session().fetch(place.address, deadline=deadline)
         inquiry.aside(exchange)
+        self._wishes.heed(place.host, exchange)
         said = next((exchange.header(name) for name in (b"content-location", b"location") if exchange.header(name)), None)
         copy = f", a copy at {said.decode('utf-8', 'replace')}" if said else ""
         inquiry.counts.signal(

@@ -14,7 +14,8 @@ from datetime import datetime
 from typing import Final
 
 from preserve.flows.inquiry import Inquiry
-from preserve.flows.pursuit import Slot
+from preserve.flows.slot import Slot
+from preserve.flows.wishes import Wishes
 from preserve.formats import linkformat
 from preserve.formats.entity import entity
 from preserve.formats.linkformat import http_date
@@ -23,7 +24,7 @@ from preserve.model.page import Described, Judgement
 from preserve.model.web import Exchange, Memento, Outcome, Verdict
 from preserve.ports import Clock, Fetcher
 from preserve.rules import memento as rules
-from preserve.rules import redirect
+from preserve.rules import redirect, retry
 from preserve.rules.memento import Archive, Snapshot, Way
 
 _REQUESTS: Final = 24
@@ -56,44 +57,71 @@ class _Question:
         if words not in self.problems:
             self.problems.append(words)
 
+    def failed(self, what: str, exchange: Exchange | None) -> None:
+        """That was not asked, or gave nothing."""
+        if exchange is None:
+            self.problem(f"{what} was not asked: {self.session.why_not}")
+        else:
+            self.problem(f"{what} fails: {exchange.problem or f'status {exchange.status}'}")
+
 
 class _Session:
     """Requests to archives because of one target: in their queues, kept with the target, bounded in number and time."""
 
-    def __init__(self, fetcher: Fetcher, clock: Clock, inquiry: Inquiry, slot: Slot, timeout: float) -> None:
+    def __init__(self, fetcher: Fetcher, clock: Clock, wishes: Wishes, inquiry: Inquiry, slot: Slot, timeout: float) -> None:
         self._session = fetcher.session()
+        self._wishes = wishes
         self._inquiry = inquiry
         self._slot = slot
         self._left = _REQUESTS
         self._deadline = clock.monotonic() + min(_SECONDS, timeout) - slot.waited
         self._clock = clock
         self._copies: dict[str, Exchange] = {}
+        self.why_not = ""
+        """Why the last one that was not asked was not."""
 
     def now(self) -> datetime:
         return self._clock.now()
 
     async def get(self, url: Url, fields: Sequence[tuple[bytes, bytes]] = ()) -> Exchange | None:
-        """One exchange; None when the bounds are reached. A copy that was given already is not asked for again."""
+        """One exchange; None when `why_not` says why it is not asked for. A copy that was given already is not asked for again."""
         if (copy := self._copies.get(url.address)) is not None:
             return copy
-        if not self._left or self._clock.monotonic() >= self._deadline + self._slot.waited:
+        self.why_not = await self._hindrance(url)
+        if self.why_not:
             return None
         self._left -= 1
-        await self._slot.move(url.queue)
         exchange = await self._session.fetch(url.address, deadline=self._deadline + self._slot.waited, fields=fields)
         self._inquiry.aside(exchange)
+        self._wishes.heed(url.host, exchange)
         if _taken(exchange) is not None:
             self._copies[url.address] = exchange
         return exchange
+
+    async def _hindrance(self, url: Url) -> str:
+        """What keeps us from asking, once a place there was waited for; "" when nothing does."""
+        if not self._left or self._clock.monotonic() >= self._deadline + self._slot.waited:
+            return "the bounds for one address are reached"
+        if not self._inquiry.cut_short and await self._slot.move(url.queue):
+            wish = await self._wishes.in_the_way(url.host, self._slot)
+            if wish is None:
+                return ""
+            if not self._slot.hurried:
+                return retry.in_words(wish)
+        self._inquiry.counts.cut_short = True
+        return "the run is to end"
 
 
 class Mementos:
     """The archives of a run."""
 
-    def __init__(self, *, fetcher: Fetcher, clock: Clock, prefixes: Sequence[str], timeout: float, judge: Judge) -> None:
+    def __init__(
+        self, *, fetcher: Fetcher, clock: Clock, wishes: Wishes, prefixes: Sequence[str], timeout: float, judge: Judge
+    ) -> None:
         """`fetcher` may reach the archives even where they are private; `timeout` is that of one target, in seconds."""
         self._fetcher = fetcher
         self._clock = clock
+        self._wishes = wishes
         self._archives = tuple(map(rules.archive, prefixes))
         self._timeout = timeout
         self._judge = judge
@@ -101,16 +129,18 @@ class Mementos:
     async def find(self, forms: Sequence[str], described: Described, inquiry: Inquiry, slot: Slot) -> Memento | None:
         """The copy that stands for the page: of the first archive that has one, and of the first form that it knows.
 
-        Where none has one, what the first archive said. None without archives.
+        Where none has one, what the first archive said. None without archives, and when the run is to end: then the inquiry is cut short.
         """
         now = self._clock.now()
         day, cited = rules.day_of(described.dates, now.date())
-        session = _Session(self._fetcher, self._clock, inquiry, slot, self._timeout)
+        session = _Session(self._fetcher, self._clock, self._wishes, inquiry, slot, self._timeout)
         first: Memento | None = None
         for where in self._archives:
             for form in forms[:_FORMS]:
                 question = _Question(where=where, address=form, asked=rules.moment(day), described=described, session=session)
                 taken = await self._ask(question)
+                if inquiry.cut_short:
+                    return None
                 found = replace(
                     taken or Memento(archive=where.prefix, requested=day),
                     archive=where.prefix,
@@ -145,7 +175,7 @@ class Mementos:
         place = parse(rules.question(question.where, question.address, question.asked.date()))
         exchange = None if isinstance(place, BadUrl) else await question.session.get(place)
         if exchange is None or not _complete(exchange):
-            question.problem(_failed("the index", exchange))
+            question.failed("the index", exchange)
             return ()
         data = entity(exchange, _LISTING)
         if question.where.way is Way.AVAILABILITY:
@@ -182,7 +212,7 @@ class Mementos:
         while True:
             exchange = await question.session.get(place, accept)
             if exchange is None or not _answered(exchange):
-                question.problem(_failed("the TimeGate", exchange))
+                question.failed("the TimeGate", exchange)
                 return None, links, base
             if found := _links(exchange):
                 links, base = (*links, *_absolute(found, place)), place
@@ -203,7 +233,7 @@ class Mementos:
         elif exchange.status is not None and exchange.status < 400:
             question.problem(f"the TimeGate leads on and on: more than {_HOPS} redirects")
         elif exchange.status != 404:
-            question.problem(_failed("the TimeGate", exchange))
+            question.failed("the TimeGate", exchange)
 
     async def _timemap(self, address: str, question: _Question) -> tuple[Snapshot, ...]:
         """What a TimeMap lists; of one in pages, those pages are read that may list the copy that is wanted (RFC 7089 section 5.1.2)."""
@@ -219,7 +249,7 @@ class Mementos:
             place = parse(following.url)
             exchange = None if isinstance(place, BadUrl) else await question.session.get(place)
             if isinstance(place, BadUrl) or exchange is None or not _complete(exchange):
-                question.problem(_failed("the TimeMap", exchange))
+                question.failed("the TimeMap", exchange)
             else:
                 links = linkformat.parse(entity(exchange, _LISTING).decode("utf-8", "replace"))
                 listed += rules.from_links(links, place)
@@ -274,7 +304,7 @@ class Mementos:
             exchange = await question.session.get(place)
             if exchange is None or not _answered(exchange):
                 if told:
-                    question.problem(_failed("a copy", exchange))
+                    question.failed("a copy", exchange)
                 return None, moved
             onward = redirect.follow(exchange, place, seen) if len(seen) <= _HOPS else None
             if onward is None or onward.url is None:
@@ -285,7 +315,7 @@ class Mementos:
         if exchange.status == 200:
             return exchange, moved
         if told and _taken(exchange) is None:
-            question.problem(_failed("a copy", exchange))
+            question.failed("a copy", exchange)
         return None, moved
 
 
@@ -295,12 +325,6 @@ def _answered(exchange: Exchange) -> bool:
 
 def _complete(exchange: Exchange) -> bool:
     return _answered(exchange) and exchange.status == 200
-
-
-def _failed(what: str, exchange: Exchange | None) -> str:
-    if exchange is None:
-        return f"{what} was not asked: the bounds for one address are reached"
-    return f"{what} fails: {exchange.problem or f'status {exchange.status}'}"
 
 
 def _taken(exchange: Exchange) -> datetime | None:

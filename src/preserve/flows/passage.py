@@ -21,33 +21,39 @@ class Passage:
         self._turnstile = turnstile
         self._works = False
         self.hurried = False
-        self.may_wait: set[asyncio.Future[bool]] = set()
+        self._waiting: set[asyncio.Future[bool]] = set()
         """Who is told False when the run is to end: what they ask for can wait until it is resumed."""
 
     def hurry(self) -> None:
         """The run is to end."""
         self.hurried = True
-        for turn in tuple(self.may_wait):
+        for turn in tuple(self._waiting):
             _end(turn, on=False)
 
-    async def sleep(self, seconds: float, may_wait: bool) -> bool:
-        """So many seconds: True. With `may_wait` it is False, and sooner, when the run is to end."""
-        if seconds <= 0 or not may_wait:
-            await asyncio.sleep(max(0.0, seconds))
+    async def wait(self, turn: asyncio.Future[bool]) -> bool:
+        """What is waited for comes: True. False, and sooner, when the run is to end; cancelled with who waits."""
+        self._waiting.add(turn)
+        try:
+            return await turn
+        finally:
+            self._waiting.discard(turn)
+
+    async def sleep(self, seconds: float) -> bool:
+        """So many seconds: True. False, and sooner, when the run is to end."""
+        if seconds <= 0:
+            await asyncio.sleep(0)
             return True
         if self.hurried:
             return False
         loop = asyncio.get_running_loop()
         turn: asyncio.Future[bool] = loop.create_future()
         timer = loop.call_later(seconds, _end, turn)
-        self.may_wait.add(turn)
         try:
-            return await turn
+            return await self.wait(turn)
         finally:
             timer.cancel()
-            self.may_wait.discard(turn)
 
-    async def through(self, host: str, may_wait: bool, *, again: bool = False) -> bool:
+    async def through(self, host: str, *, again: bool = False) -> bool:
         """Go through, and wait for the moment that is free: True. With `again` we are on the other side already, and stay there.
 
         False when the run is to end before.
@@ -57,13 +63,13 @@ class Passage:
             return True
         wait = turnstile.again(host) if again else turnstile.enter(host)
         while wait is None:
-            if not await self.sleep(_LOOK_AGAIN, may_wait):  # another process leaves without a word to us
+            if not await self.sleep(_LOOK_AGAIN):  # another process leaves without a word to us
                 return False
             wait = turnstile.enter(host)
         if not wait:
             return True
         try:
-            reached = await self.sleep(wait, may_wait)
+            reached = await self.sleep(wait)
         except BaseException:
             if not again:
                 turnstile.leave(host)

@@ -13,15 +13,15 @@ import json
 import zlib
 from collections.abc import Awaitable, Callable, Sequence
 
-from preserve.flows.manners import Manners
 from preserve.flows.once import Once
-from preserve.flows.pursuit import Errand, Pursuit, Slot
+from preserve.flows.pursuit import Pursuit
+from preserve.flows.slot import Slot
 from preserve.formats.entity import entity
 from preserve.formats.url import Url, join
 from preserve.model.page import Answer, NotFound
 from preserve.model.web import Exchange, Outcome
 from preserve.pages.reading import read
-from preserve.ports import Clock, Fetcher, Journal, Reader
+from preserve.ports import Journal, Reader
 from preserve.rules import redirect
 from preserve.rules.verdict_head import answer
 
@@ -40,9 +40,6 @@ class Probes:
         self,
         *,
         journal: Journal,
-        fetcher: Fetcher,
-        clock: Clock,
-        manners: Manners,
         pursuit: Pursuit,
         keep: Callable[[str, str, Sequence[Exchange]], Awaitable[None]],
         token: Callable[[], str],
@@ -50,9 +47,6 @@ class Probes:
     ) -> None:
         """`keep` is as in Pursuit, for probes; `token` gives a word that no address holds."""
         self._journal = journal
-        self._fetcher = fetcher
-        self._clock = clock
-        self._manners = manners
         self._pursuit = pursuit
         self._keep = keep
         self._token = token
@@ -79,16 +73,16 @@ class Probes:
         place = join(near, f"no-such-page-{self._token()}".encode())
         assert isinstance(place, Url), "an address with a host has neighbours"
         asked = place.address
-        errand = Errand(self._fetcher.session(), slot, self._clock, self._manners.total_timeout)
+        errand = self._pursuit.errand(slot)
         exchanges: list[Exchange] = []
         seen: list[str] = []
         try:
             while True:
-                forbidden = await self._pursuit.forbidden(place, slot) if await slot.move_on(place.queue) else None
-                if forbidden is None:
+                barred = await self._pursuit.barred(place, slot) if await slot.move(place.queue) else None
+                if barred is None:
                     await self._end_early(origin, exchanges, slot)
                     return None
-                if forbidden:
+                if barred:
                     break
                 seen.append(place.address)
                 exchange = await errand.ask(place, exchanges.append, insist=False)

@@ -8,20 +8,20 @@ run: what else is cited from it is told so, and not asked.
 from __future__ import annotations
 
 import asyncio
-import random
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
-from preserve.flows.frontier import Frontier
+from preserve.flows.errand import Errand
 from preserve.flows.manners import Manners
 from preserve.flows.once import Once
+from preserve.flows.slot import Slot
 from preserve.flows.trail import Trail
+from preserve.flows.wishes import Wishes
 from preserve.formats.entity import entity
 from preserve.formats.url import Url, join
-from preserve.model.web import Exchange, Need, Outcome, Target, Trouble
-from preserve.ports import Clock, Fetcher, Journal, Session
+from preserve.model.web import Exchange, Need, Outcome, Trouble
+from preserve.ports import Clock, Fetcher, Journal
 from preserve.rules import redirect, retry
 from preserve.rules.robots import Answer, Robots
 
@@ -37,143 +37,8 @@ _SHORT = 1 << 12
 """Characters of a robots.txt that counts once."""
 _GIVEN_UP = 10_000
 """Hosts that are remembered as given up; the oldest is tried again."""
-_TOO_MANY = 429
 _ENOUGH = 8
 """Addresses of a host, one after the other, to which it says, or shows, that it wants to be left alone, until it is."""
-
-
-class Slot:
-    """The one place at a host that a target holds while it asks."""
-
-    __slots__ = ("_clock", "_entered", "_frontier", "_host", "_target", "_unused", "waited")
-
-    def __init__(self, frontier: Frontier, host: str, clock: Clock, target: Target | None = None) -> None:
-        """Only with `target`, for which the place was handed out, a moment that was not used is given back."""
-        self._frontier = frontier
-        self._host: str | None = host
-        self._clock = clock
-        self._target = target
-        self._unused = False
-        self._entered = False
-        self.waited = 0.0
-        """Seconds that passed in queues: they are nobody's fault who is asked."""
-
-    async def begin(self) -> bool:
-        """Wait until no other process that shares the run is in the way; False, and no place, when the run is to end before."""
-        host, self._host = self._host, None
-        assert host is not None, "what was handed out has a place"
-        with self._waiting():
-            began = await self._frontier.begin(host, by=self._target)
-        self._host, self._entered = host if began else None, began
-        return began
-
-    async def move(self, host: str) -> None:
-        """Give the place back and queue up at `host` (the same one too: every request keeps the distance)."""
-        self.release()
-        with self._waiting():
-            await self._frontier.enter(host, by=self._target)
-        self._host, self._entered = host, True
-
-    async def move_on(self, host: str) -> bool:
-        """The same; False, and no place, when the run is to end before one is free there."""
-        self.release()
-        with self._waiting():
-            entered = await self._frontier.enter(host, by=self._target, may_wait=True)
-        self._host, self._entered = host if entered else None, entered
-        return entered
-
-    async def wait_for(self, sought: Awaitable[_T]) -> _T:
-        """Wait for what another seeks, and have no place meanwhile: that one may need it."""
-        self.unused()
-        self.release()
-        with self._waiting(), self._frontier.aside():
-            return await sought
-
-    def sought(self, host: str) -> AbstractContextManager[None]:
-        """Meanwhile nobody is sent to `host`, to wait there for what we are seeking."""
-        return self._frontier.sought(host)
-
-    async def again(self) -> bool:
-        """Stay, and wait until the host may be asked once more; False, and no place, when the run does not wait for it."""
-        host, self._host = self._host, None
-        assert host is not None, "who asks has a place"
-        with self._waiting():
-            again = await self._frontier.again(host, by=self._target)
-        self._host = host if again else None
-        return again
-
-    async def rest(self, again: retry.Again) -> bool:
-        """Leave the host alone as long as that says, then go on in the same place; False when the run does not wait for it."""
-        host, self._host = self._host, None
-        assert host is not None, "who asks has a place"
-        with self._waiting():
-            rested = await self._frontier.rest(host, again.seconds, by=self._target, later=again.later)
-        self._host = host if rested else None
-        return rested
-
-    @contextmanager
-    def _waiting(self) -> Iterator[None]:
-        began = self._clock.monotonic()
-        try:
-            yield
-        finally:
-            self.waited += self._clock.monotonic() - began
-
-    @property
-    def hurried(self) -> bool:
-        """Whether nobody is waited for any more, since the run is to end."""
-        return self._frontier.hurried
-
-    def well(self) -> None:
-        """The host answers."""
-        if self._host is not None:
-            self._frontier.well(self._host)
-
-    def unused(self) -> None:
-        """Nothing was asked since the place was taken: the next one need not wait for us."""
-        self._unused = True
-
-    def release(self) -> None:
-        host, self._host = self._host, None
-        unused, self._unused = self._unused, False
-        if host is not None:
-            self._frontier.leave(host, unused_by=self._target if unused else None, entered=self._entered)
-
-
-class Errand:
-    """The requests for one target: they share cookies, a place at each host's queue, and the seconds that they may take in all."""
-
-    def __init__(self, session: Session, slot: Slot, clock: Clock, seconds: float) -> None:
-        self._session = session
-        self._slot = slot
-        self._deadline = clock.monotonic() + seconds - slot.waited
-        self.cut_short = False
-        """It would have been asked again, had the run not been told to end."""
-
-    async def ask(
-        self, url: Url, keep: Callable[[Exchange], None], *, referrer: str | None = None, insist: bool = True
-    ) -> Exchange:
-        """Ask, and again where that may help; `keep` is given each exchange, the last one is returned.
-
-        What is waited for a place, or for a host in trouble, is not counted. Without `insist` it is asked again once at most, and not at all where no
-        connection came about.
-        """
-        attempt = 0
-        while True:
-            deadline = self._deadline + self._slot.waited
-            exchange = await self._session.fetch(url.address, referrer=referrer, deadline=deadline, attempt=attempt)
-            keep(exchange)
-            again = retry.again(exchange, random.random())  # noqa: S311 - it spreads, it hides nothing
-            if not insist and (attempt or exchange.trouble is Trouble.UNREACHABLE):
-                again = None
-            if not retry.troubled(exchange) and exchange.trouble is None:
-                self._slot.well()
-            if again is None:
-                return exchange
-            attempt += 1
-            if not await (self._slot.rest(again) if again.seconds else self._slot.again()):
-                self.cut_short = self._slot.hurried
-                return exchange
 
 
 class Pursuit:
@@ -186,6 +51,7 @@ class Pursuit:
         fetcher: Fetcher,
         clock: Clock,
         manners: Manners,
+        wishes: Wishes,
         keep: Callable[[str, str, Sequence[Exchange]], Awaitable[None]],
     ) -> None:
         """`keep(name, value, exchanges)` writes exchanges that belong to no target and notes `value` under `name` with them."""
@@ -193,6 +59,7 @@ class Pursuit:
         self._fetcher = fetcher
         self._clock = clock
         self._manners = manners
+        self._wishes = wishes
         self._keep = keep
         self._robots_known: Once[Answer | None] = Once(
             _REMEMBERED, lambda answer: 1 + (len(answer.text) // _SHORT if answer else 0)
@@ -202,12 +69,14 @@ class Pursuit:
         self._silent: dict[str, str] = {}
         """Hosts to which the robots.txt of others led in vain, until they answer; of their own addresses that says nothing."""
         self._unwanted: dict[str, int] = {}
-        self._left_alone: dict[str, tuple[float, str]] = {}
-        """Until when hosts are left alone that asked for it in an answer that stands, and what they asked, in words."""
+
+    def errand(self, slot: Slot) -> Errand:
+        """The requests that are about to be made in that place."""
+        return Errand(self._fetcher.session(), slot, self._clock, self._wishes, self._manners.total_timeout)
 
     async def follow(self, url: Url, trail: Trail, slot: Slot) -> None:
         """Hop by hop from the cited address to where it leads."""
-        errand = Errand(self._fetcher.session(), slot, self._clock, self._manners.total_timeout)
+        errand = self.errand(slot)
         seen, since = [url.address], 0
         need = trail.target.need
         while True:
@@ -233,7 +102,7 @@ class Pursuit:
                 slot.unused()
             url = onward.url
             seen.append(url.address)
-            if (wait is not None and slot.hurried) or not await slot.move_on(url.queue):
+            if (wait is not None and slot.hurried) or not await slot.move(url.queue):
                 trail.cut_short = True
                 return
 
@@ -262,30 +131,17 @@ class Pursuit:
             slot.unused()
             trail.end(Outcome.FAILED, given_up)
             return False
-        until, told = self._left_alone.get(host, (0.0, ""))
-        seconds = until - self._clock.monotonic()
-        if seconds > retry.LONGEST:
-            slot.unused()
-            trail.end(Outcome.FAILED, told)
-        elif seconds > 0 and not await slot.rest(retry.Again(seconds=seconds)):
-            trail.cut_short = slot.hurried
-            if not slot.hurried:
-                trail.end(Outcome.FAILED, told)
-        else:
+        wish = await self._wishes.in_the_way(host, slot)
+        if wish is None:
             return True
+        trail.cut_short = slot.hurried
+        if not slot.hurried:
+            trail.end(Outcome.FAILED, f"{retry.in_words(wish)}, longer than this run waits: this address was left for later")
         return False
-
-    def _heed(self, host: str, exchange: Exchange) -> None:
-        """Remember for how long a host asks to be left alone, in an answer that stands."""
-        if (asked := retry.retry_after(exchange)) is not None:
-            told = f"{retry.remark(exchange)}, longer than this run waits: this address was left for later"
-            longest = max(self._left_alone.get(host, (0.0, "")), (self._clock.monotonic() + asked, told))
-            _remember(self._left_alone, host, longest)
 
     def _learn(self, url: Url, exchange: Exchange) -> None:
         """What the end of asking one address says of its host."""
         host = url.host
-        self._heed(host, exchange)
         if exchange.status is not None:
             self._silent.pop(host, None)
         if exchange.trouble is Trouble.UNREACHABLE:
@@ -303,8 +159,13 @@ class Pursuit:
             self._unwanted.pop(host, None)
             self._given_up.pop(host, None)
 
-    async def forbidden(self, url: Url, slot: Slot) -> bool | None:
-        """Whether robots.txt keeps us from asking, because it is to be obeyed; None: the run was told to end before that was known."""
+    async def barred(self, url: Url, slot: Slot) -> bool | None:
+        """Whether we are kept from asking: by robots.txt, because it is to be obeyed, or by what the host asked for.
+
+        None: the run was told to end before that was known.
+        """
+        if await self._wishes.in_the_way(url.host, slot) is not None:
+            return None if slot.hurried else True
         if self._manners.robots is not Robots.OBEY:
             return False
         answer = await self._robots(url, slot)
@@ -334,10 +195,10 @@ class Pursuit:
                 answer = await self._robots_known.ask(origin, lambda: self._ask_robots(origin, url, slot))
         else:
             answer = await slot.wait_for(sought)
-        return answer if answer is not None and await slot.move_on(url.queue) else None
+        return answer if answer is not None and await slot.move(url.queue) else None
 
     async def _ask_robots(self, origin: str, url: Url, slot: Slot) -> Answer | None:
-        errand = Errand(self._fetcher.session(), slot, self._clock, self._manners.total_timeout)
+        errand = self.errand(slot)
         place = join(url, b"/robots.txt")
         assert isinstance(place, Url), "an address with a host has a robots.txt"
         exchanges: list[Exchange] = []
@@ -348,8 +209,6 @@ class Pursuit:
                 seen.append(place.address)
                 # A host that cannot be reached is tried again for the page's sake, not for this file's.
                 exchange = await errand.ask(place, exchanges.append, insist=False)
-                if exchange.status == _TOO_MANY:  # of us; 503 may well be said of this file alone
-                    self._heed(place.host, exchange)
                 if exchange.status is not None:
                     self._silent.pop(place.host, None)
                 onward = redirect.follow(exchange, place, seen) if len(seen) <= _ROBOTS_HOPS else None
@@ -358,11 +217,14 @@ class Pursuit:
                 place = onward.url
                 if in_vain := self._in_vain(place, url):
                     break
-                if not await slot.move_on(place.queue):
+                if not await slot.move(place.queue):
                     errand.cut_short = True
                     break
                 if in_vain := self._in_vain(place, url):  # somebody who was before us learnt it
                     slot.unused()
+                    break
+                if await self._wishes.in_the_way(place.host, slot) is not None:
+                    errand.cut_short, in_vain = slot.hurried, True
                     break
             slot.release()
             if errand.cut_short:

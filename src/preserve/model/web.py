@@ -138,6 +138,14 @@ class Tls:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What a host asks for (Retry-After): to be left alone for `asked` seconds, of which so many are `left`."""
+
+    left: float
+    asked: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
     """One request and what came back, byte for byte.
 

@@ -16,7 +16,7 @@ from typing import Final
 
 from preserve.formats.times import http_date
 from preserve.model.noun import dataclass
-from preserve.model.web import Exchange, Trouble
+from preserve.model.web import Exchange, Trouble, Wish
 
 MOST: Final = 3
 """How often one address is asked again."""
@@ -65,9 +65,12 @@ def asks_for_rest(exchange: Exchange) -> bool:
 def remark(exchange: Exchange) -> str:
     """What is to be said of an answer that stands although the host asked to be asked again; "" where it did not."""
     asked = retry_after(exchange)
-    if asked == math.inf:
-        return "the host asks to be asked again in more than 30 years"
-    return "" if asked is None else f"the host asks to be asked again in {asked:.0f} s"
+    return "" if asked is None else _asked_again(asked)
+
+
+def in_words(wish: Wish) -> str:
+    """What a host asked for, whoever was told."""
+    return _asked_again(wish.asked)
 
 
 def retry_after(exchange: Exchange) -> float | None:
@@ -82,6 +85,12 @@ def before_redirect(exchange: Exchange) -> Again | None:
     """What a redirect asks to be waited before it is followed (RFC 9110 section 10.2.3), where that is something, and not too long."""
     asked = _told(exchange) if exchange.status is not None and 300 <= exchange.status < 400 else None
     return Again(seconds=asked + _MARGIN) if asked and asked <= LONGEST else None
+
+
+def _asked_again(seconds: float) -> str:
+    if seconds == math.inf:
+        return "the host asks to be asked again in more than 30 years"
+    return f"the host asks to be asked again in {seconds:.0f} s"
 
 
 def _told(exchange: Exchange) -> float | None:
