@@ -13,22 +13,25 @@ import io
 import json
 import re
 import struct
+import tempfile
 import warnings
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from archives import Archivist, Files, LogPen, Pen, data_files, member, seal_over
 from attacks_by_insiders import JSON_TRICKS
 from attacktools import good, join, split
-from authorities import shared
+from authorities import Authority, Issuer, shared
 from preserve.adapters.packets import aids
-from preserve.formats import der, gzipmember, lines, manifest, merkle, packet, proof
+from preserve.formats import der, gzipmember, lines, manifest, merkle, packet, proof, tlog
 from preserve.formats.timestamp import read as read_token
 from preserve.model.manifest import Manifest, SignerEntry, StartToken, TimestampEntry
 from sshpens import P256Pen, SshPen, armor, mpint, strings
@@ -576,6 +579,15 @@ def _(files: Packet) -> None:
     files["log/seal.tlog-proof"] = good().runs[1]["log/seal.tlog-proof"]
 
 
+def _older_head() -> Packet:
+    """Genuine, of when the log had no entry of this run yet."""
+    head = tlog.TlogProof(index=1, path=(), checkpoint=good().checkpoint(1))
+    return {**packet_of(good().runs[1]), "log/seal.tlog-proof": tlog.encode_proof(head)}
+
+
+ATTACKS.append(PacketAttack(name="checkpoint of an older, smaller log", says="log-proof", make=_older_head))
+
+
 @on_packet("one bit in a checkpoint's signature", "log-signature")
 def _(files: Packet) -> None:
     rows = files["log/seal.tlog-proof"].split(b" ")
@@ -613,6 +625,11 @@ def _(files: Packet) -> None:
 @on_packet("an unlisted file", "unlisted-file")
 def _(files: Packet) -> None:
     files["notes.txt"] = b"x"
+
+
+@on_packet("an unlisted file without an extension", "unlisted-file")
+def _(files: Packet) -> None:
+    files["records/noext"] = b"x"
 
 
 @on_packet("another capture's whole list", "unlisted-file")
@@ -1013,6 +1030,42 @@ def _(files: Packet) -> None:
     files["timestamps/a.tsr"] = shared("b").stamp(files["SEAL"])
 
 
+@on_stamped("a refusal for a token", "token-invalid")
+def _(files: Packet) -> None:
+    files["timestamps/a.tsr"] = bytes.fromhex("30053003020103")
+
+
+@on_stamped("the status of a granted token changed", "token-invalid")
+def _(files: Packet) -> None:
+    at = files["timestamps/a.tsr"].index(bytes.fromhex("3003020100"))
+    files["timestamps/a.tsr"] = flipped(files["timestamps/a.tsr"], at + 4)
+
+
+def _stamped_by(files: Packet, issuer: Issuer, **options: object) -> None:
+    """By an authority of a moment, whatever its certificate is for."""
+    with tempfile.TemporaryDirectory() as folder:
+        authority = Authority(Path(folder) / "a", issuer, **options)  # type: ignore[arg-type] # the options of Authority
+        files["timestamps/a.tsr"] = authority.backdate(files["SEAL"], read_token(files["timestamps/a.tsr"]).time)
+
+
+@on_stamped("a token under the attacker's own root, sent along", "token-invalid")
+def _(files: Packet) -> None:
+    issuer = Issuer("Root of a")
+    with tempfile.TemporaryDirectory() as folder:
+        thief = Authority(Path(folder) / "a", issuer, extra=(issuer.certificate,))
+        files["timestamps/a.tsr"] = thief.stamp(files["SEAL"])
+
+
+@on_stamped("a token that was signed with a certificate of the past", "token-invalid")
+def _(files: Packet) -> None:
+    _stamped_by(files, shared("a").issuer, days=(-20, -10))
+
+
+@on_stamped("a token signed with a certificate for something else", "token-invalid")
+def _(files: Packet) -> None:
+    _stamped_by(files, shared("a").issuer, purpose=ExtendedKeyUsageOID.SERVER_AUTH)
+
+
 @on_stamped("a token that is none", "token-invalid")
 def _(files: Packet) -> None:
     files["timestamps/a.tsr"] = b"token"
@@ -1064,7 +1117,51 @@ def _with_certificate_of(authority: str) -> Callable[[list[bytes]], list[bytes]]
     return change
 
 
+def _of_signer(change: Callable[[list[bytes]], list[bytes]]) -> Callable[[list[bytes]], list[bytes]]:
+    """The parts of the signature changed: version, signer, hash, what is signed, algorithm, signature."""
+
+    def rework(parts: list[bytes]) -> list[bytes]:
+        (info,) = der.elements(_inner(parts[4]))
+        fields = change([part.whole for part in der.elements(info.content)])
+        return [*parts[:4], der.encode(der.SET, der.encode(der.SEQUENCE, *fields))]
+
+    return rework
+
+
+def _certificate_of_version_2(parts: list[bytes]) -> list[bytes]:
+    """Of a stranger, among those that nobody signed: some libraries end in an error of their own there."""
+    more = shared("b").certificate.public_bytes(Encoding.DER)
+    at = more.index(bytes.fromhex("a003020102")) + 4
+    held = [part.whole for part in der.elements(_inner(parts[3]))]
+    return [*parts[:3], der.encode_set(der.context(0), [*held, more[:at] + b"\1" + more[at + 1 :]]), parts[4]]
+
+
+def _other_parameters(algorithm: bytes) -> bytes:
+    kind, *_ = der.element(algorithm).inside(der.SEQUENCE)
+    return der.encode(der.SEQUENCE, kind.whole, der.encode(der.OCTET_STRING))
+
+
+def _rsa(_: bytes) -> bytes:
+    return der.encode(der.SEQUENCE, der.encode_oid("1.2.840.113549.1.1.1"), der.encode(der.NULL))
+
+
 for _name, _says, _exit, _rework in (
+    ("a token with a signature of another version", "token-invalid", 40, _of_signer(lambda f: [der.encode_integer(3), *f[1:]])),
+    ("a token that calls its signature RSA", "token-invalid", 40, _of_signer(lambda f: [*f[:4], _rsa(f[4]), *f[5:]])),
+    (
+        "a token with other parameters of a hash",
+        "token-invalid",
+        40,
+        _of_signer(lambda f: [*f[:2], _other_parameters(f[2]), *f[3:]]),
+    ),
+    (
+        "a token with its signed attributes under another tag",
+        "token-invalid",
+        40,
+        _of_signer(lambda f: [*f[:3], b"\x80" + f[3][1:], *f[4:]]),
+    ),
+    ("a token with its hashes under another tag", "token-invalid", 40, lambda p: [p[0], b"\x11" + p[1][1:], *p[2:]]),
+    ("a token with a certificate of version 2", "token-invalid", 40, _certificate_of_version_2),
     ("a token with another authority's certificate beside its own", "", 0, _with_certificate_of("b")),
     ("a token with its signer's certificate twice", "token-invalid", 40, _with_certificate_of("a")),
     ("a token signed twice", "token-invalid", 40, lambda p: [*p[:4], der.encode(der.SET, _inner(p[4]) * 2)]),

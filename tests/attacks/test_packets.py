@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import random
 import shutil
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from types import ModuleType
 
@@ -23,7 +23,7 @@ from attackcorpus import ATTACKS as ON_ARCHIVES
 from attackcorpus import Attack, good
 from attacks_on_coworkers import P256Pen
 from attacks_on_packet_keys import GOOD, any_history, of_run, rotated
-from authorities import shared
+from authorities import Authority, Issuer, shared
 from packetcorpus import (
     ANN,
     ATTACKS,
@@ -40,6 +40,7 @@ from packetcorpus import (
     token_archive,
     zipped,
 )
+from packetverifier import load
 from preserve.adapters.folder import DiskFolder
 from preserve.adapters.packets import PacketZip, aids
 from preserve.flows.verify_packet import verify_packet
@@ -49,23 +50,12 @@ from preserve.rules import verify_packet as rules
 from running import ROOT
 from sshpens import SshPen
 
-_VERIFIER = ROOT / "src" / "preserve" / "packet" / "verify.py"
-
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="the checker in a packet needs openssl")
-
-
-def _load(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("packet_verifier", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")
 def independent() -> ModuleType:
-    return _load(_VERIFIER)
+    return load()
 
 
 def _trusted() -> tuple[TrustedKey, ...]:
@@ -268,6 +258,20 @@ def test_what_a_folder_can_hold_and_a_zip_cannot(
         assert line.isprintable(), "nothing from outside steers the terminal"
         line.encode()
     assert _agree(independent, tmp_path / "unpacked") == (40, says)
+
+
+def test_tokens_outlive_the_certificates_of_their_authority(independent: ModuleType, tmp_path: Path) -> None:
+    """400 days on, when both have ended."""
+    brief = Authority(tmp_path / "brief", Issuer("Brief root", days=(-1, 2)), days=(-1, 1))
+    files, later = packet_of(token_archive().runs[0]), NOW + timedelta(days=400)
+    files["timestamps/a.tsr"] = brief.stamp(files["SEAL"])
+    path = _put(tmp_path / "packet.zip", files)
+    with PacketZip(path) as packet:
+        keys = (*good().trusted, brief.issuer.pinned("a"))
+        report = verify_packet(packet, list(packet.problems()), keys, [], later, aids())
+    told: list[str] = []
+    trust = ["--key", good().signers[0].keyid, "--log", good().log.key.encode(), "--root", f"a={brief.root_file}"]
+    assert independent.main([*trust, str(path)], say=told.append, now=later.timestamp()) == report.exit_code == 0, told
 
 
 def test_every_code_is_met() -> None:

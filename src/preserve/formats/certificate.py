@@ -15,6 +15,15 @@ from preserve.errors import FormatError
 
 MAX_SIZE = 1 << 16
 """Bytes of a certificate's file."""
+UNREADABLE = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
+"""What `cryptography` raises for a certificate that it cannot read, or a part of one; several are no ValueError."""
 
 
 def decode(data: bytes) -> x509.Certificate:
@@ -27,14 +36,14 @@ def decode(data: bytes) -> x509.Certificate:
         found = x509.load_pem_x509_certificate(data) if b"-----BEGIN" in data else x509.load_der_x509_certificate(data)
         found.public_key()
         is_ca = any(isinstance(extension.value, x509.BasicConstraints) and extension.value.ca for extension in found.extensions)
-    except (ValueError, UnsupportedAlgorithm) as problem:
+    except UNREADABLE as problem:
         raise FormatError(f"certificate: not one: {problem}") from None
     if not is_ca:
         raise FormatError("certificate: not of a certification authority: pin the root that issued it, which lasts longer")
     if found.issuer == found.subject:
         try:
             found.verify_directly_issued_by(found)
-        except (ValueError, TypeError, InvalidSignature):
+        except (InvalidSignature, *UNREADABLE):
             raise FormatError("certificate: it calls itself a root, but is not signed by its own key") from None
     return found
 

@@ -13,8 +13,8 @@ from binascii import Error
 from functools import lru_cache
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 
+from preserve.formats.certificate import UNREADABLE
 from preserve.model.report import CertificateFacts
 
 _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----\s+([A-Za-z0-9+/=\s]+?)-----END CERTIFICATE-----")
@@ -47,14 +47,14 @@ def describe(der: bytes) -> CertificateFacts:
             not_after=found.not_valid_after_utc,
             names=_names(found),
         )
-    except (ValueError, TypeError, UnsupportedAlgorithm):
+    except UNREADABLE:
         return CertificateFacts(sha256=sha256)
 
 
 def _names(certificate: x509.Certificate) -> tuple[str, ...]:
     try:
         extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
+    except (x509.ExtensionNotFound, *UNREADABLE):
         return ()
     names = extension.value.get_values_for_type(x509.DNSName)
     addresses = [str(address) for address in extension.value.get_values_for_type(x509.IPAddress)]

@@ -6,15 +6,32 @@ only the few types that tokens are made of. Nothing recurses, so no nesting can 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from datetime import datetime
 
 from preserve.errors import FormatError
 from preserve.model.noun import dataclass
 
-BOOLEAN, INTEGER, BIT_STRING, OCTET_STRING, NULL, OID, UTF8_STRING = 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x0C
-GENERALIZED_TIME, SEQUENCE, SET = 0x18, 0x30, 0x31
-_CONSTRUCTED = 0x20
-"""The bit of a tag by which an element is made of others."""
+BOOLEAN, INTEGER, BIT_STRING, OCTET_STRING, NULL, OID, ENUMERATED, UTF8_STRING = 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x0A, 0x0C
+PRINTABLE_STRING, UTC_TIME, GENERALIZED_TIME, SEQUENCE, SET = 0x13, 0x17, 0x18, 0x30, 0x31
+STRINGS = {
+    UTF8_STRING: "utf-8",
+    PRINTABLE_STRING: "ascii",
+    0x12: "ascii",  # NumericString
+    0x14: "utf-8",  # TeletexString, whose letters beyond ASCII no two programs read alike
+    0x16: "ascii",  # IA5String
+    0x1A: "ascii",  # VisibleString
+    0x1C: "utf-32-be",  # UniversalString
+    0x1E: "utf-16-be",  # BMPString
+}
+"""Tags of text, and how it is written."""
+_CONSTRUCTED, _CONTEXT, _CLASS = 0x20, 0x80, 0xC0
+"""The bit of a tag by which an element is made of others; the class that means what its place says."""
+_LONGEST_OID = 63
+_OID = re.compile(rb"(?:(?!\x80)[\x80-\xff]{0,17}[\x00-\x7f])+")
+_PRINTABLE = re.compile(rb"[A-Za-z0-9 '()+,\-./:=?]*")
+_TIMES = {UTC_TIME: re.compile(rb"[0-9]{12}Z"), GENERALIZED_TIME: re.compile(rb"[0-9]{14}(?:\.[0-9]*[1-9])?Z")}
 _DEEPEST = 64
 """Elements in one another; certificates have some ten."""
 
@@ -45,7 +62,7 @@ class Element:
     def integer(self) -> int:
         """An INTEGER in its shortest form."""
         data = self.expect(INTEGER).content
-        if not data or (len(data) > 1 and data[0] in {0x00, 0xFF} and (data[0] ^ data[1]) < 0x80):
+        if not is_integer(data):
             raise FormatError("DER: not an integer in its shortest form")
         return int.from_bytes(data, "big", signed=True)
 
@@ -100,7 +117,59 @@ def check_nested(data: bytes) -> None:
         inside, deeper = left.pop()
         if not deeper:
             raise FormatError("DER: nested too deep")
-        left += [(part.content, deeper - 1) for part in elements(inside) if part.tag & _CONSTRUCTED]
+        for part in elements(inside):
+            if part.tag & _CONSTRUCTED:
+                left.append((part.content, deeper - 1))
+            if not _is_spelled(part):
+                raise FormatError(f"DER: not a value of tag {part.tag:#04x} in its one spelling")
+
+
+def time(found: Element) -> datetime:
+    """The moment that a UTCTime (of 1950 to 2049) or a GeneralizedTime says, naive, in UTC, to the microsecond."""
+    pattern = _TIMES.get(found.tag)
+    if pattern is None or pattern.fullmatch(found.content) is None:
+        raise FormatError("DER: not a time in its one spelling")
+    written, _, fraction = found.content[:-1].decode("ascii").partition(".")
+    if found.tag == UTC_TIME:
+        written = ("20" if written < "50" else "19") + written
+    try:
+        return datetime.strptime(written + fraction.ljust(6, "0")[:6], "%Y%m%d%H%M%S%f")  # noqa: DTZ007 its caller knows that it is UTC
+    except ValueError:
+        raise FormatError("DER: a time that is none") from None
+
+
+def _is_spelled(part: Element) -> bool:
+    """Whether an element of a type that everybody knows has a value of it, spelled as DER wants it."""
+    data = part.content
+    if part.tag & _CLASS:
+        return part.tag & _CLASS == _CONTEXT  # of what type it is, its place says
+    try:
+        match part.tag:
+            case 0x30 | 0x31 | 0x04:  # SEQUENCE, SET, OCTET STRING
+                return True
+            case 0x01:  # BOOLEAN
+                return data in {b"\x00", b"\xff"}
+            case 0x02 | 0x0A:  # INTEGER, ENUMERATED
+                return is_integer(data)
+            case 0x03:  # BIT STRING
+                unused = data[0] if data else 8
+                return unused < 8 and (len(data) > 1 or not unused) and not data[-1] & (1 << unused) - 1
+            case 0x05:  # NULL
+                return not data
+            case 0x06:  # OBJECT IDENTIFIER
+                return len(data) <= _LONGEST_OID and _OID.fullmatch(data) is not None
+            case 0x17 | 0x18:  # UTCTime, GeneralizedTime
+                return bool(time(part))
+            case _:
+                data.decode(STRINGS[part.tag])
+                return part.tag != PRINTABLE_STRING or _PRINTABLE.fullmatch(data) is not None
+    except (FormatError, UnicodeDecodeError, KeyError):
+        return False
+
+
+def is_integer(data: bytes) -> bool:
+    """Whether these are the bytes of an INTEGER, in its shortest form."""
+    return bool(data) and not (len(data) > 1 and data[0] in {0x00, 0xFF} and (data[0] ^ data[1]) < 0x80)
 
 
 def encode(tag: int, *content: bytes) -> bytes:

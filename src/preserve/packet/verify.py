@@ -29,6 +29,7 @@ import tempfile
 import time
 import unicodedata
 import zlib
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ REFUSED = (
     "log-proof log-signature log-fork aid-differs"
 ).split()
 OPEN = "token-missing token-untrusted created-time key-unfollowed log-unknown witness-quorum signer-unknown".split()
-README_SHA256 = "7af0bb3e8c89b05484dbbfc6eee08381af58658ae5e826984ffa4b9d770fcd4b"
+README_SHA256 = "8821e3387dcb47b79e1148d449bd0b5e77003edd445d4bebe8604f8d74978c9b"
 """Of README.md with {KEYID} for the key."""
 
 SKEW, WINDOW = 300, 86400
@@ -979,6 +980,8 @@ def check_records(check: Check, run: Run, capture: Any, called: set[str]) -> Fou
         for block in run.source.blocks(run.at + name):
             whole.update(block)
             size += len(block)
+            if size > length:
+                break
         if (size, whole.hexdigest()) != (length, sha256):
             check.fail("record-hash", run.at + name, "not the bytes that were signed")
             continue
@@ -1105,6 +1108,51 @@ def check_originals(check: Check, found: Found) -> None:
 # -------------------------------------------------------------------------------------------------------------- time-stamps
 
 HASHES = {"608648016503040201": "sha256", "608648016503040202": "sha384", "608648016503040203": "sha512"}
+RSA, EC = "2a864886f70d010101", "2a8648ce3d0201"
+# How a token may be signed: with a key of what algorithm; over what hash, where the name says one.
+SIGNATURES = {RSA: (RSA, ""), "2a864886f70d01010b": (RSA, "sha256"), "2a864886f70d01010c": (RSA, "sha384")}
+SIGNATURES.update({EC: (EC, ""), "2a8648ce3d040302": (EC, "sha256"), "2a8648ce3d040303": (EC, "sha384")})
+SIGNATURES.update({"2a864886f70d01010d": (RSA, "sha512"), "2a8648ce3d040304": (EC, "sha512")})
+SIGNED_DATA, TIME_STAMP = "2a864886f70d010702", "2a864886f70d0109100104"
+CONTENT_TYPE, MESSAGE_DIGEST = "2a864886f70d010903", "2a864886f70d010904"
+# The attributes by which a signature binds its certificate, and their hash where they name none (ESSCertID, RFC 5816).
+BINDINGS = {"2a864886f70d010910020c": "sha1", "2a864886f70d010910022f": "sha256"}
+STRINGS = {0x0C: "utf-8", 0x12: "ascii", 0x13: "ascii", 0x14: "utf-8", 0x16: "ascii", 0x1A: "ascii"}
+STRINGS.update({0x1C: "utf-32-be", 0x1E: "utf-16-be"})
+
+# What a token is made of, the whole of it (RFC 3161, RFC 5652, RFC 5280): of what nobody signed openssl reads some otherwise, and some
+# not at all. Each number is the tag of an element, `..` is any; = what is in it, ( what it is made of ); ? it may be missing, + there
+# may be several, < sorted. Words stand for other lines.
+FORMS = {
+    "TEXT": "0c|12|13|14|16|1a|1c|1e",
+    "PLAIN": "06 05?",
+    "ALGORITHM": "06 05|06|30?",
+    "NAME": "31( 30( 06 TEXT )+< )+?",
+    "NAME_IN_FULL": "30( NAME )",
+    "NO_PARAMETERS": "",
+    "NULL": "05?",
+    "CURVE": "06",
+    "PSS": "30( a0( 30( PLAIN ) )? a1( 30( 06 30( PLAIN ) ) )? a2( 02 )? a3( 02 )? )",
+    "EXTENSIONS": "30( 06 01=ff? 04 )+",
+    "ATTRIBUTE": "06 31( ..+< )",
+    "TO_BE_SIGNED": "a0( 02=02 )? 02 30( ALGORITHM ) 30( NAME ) 30( 17|18 17|18 ) 30( NAME ) 30( 30( ALGORITHM ) 03 ) a3( 30( EXTENSIONS ) )?",
+    "CERTIFICATE": "30( TO_BE_SIGNED ) 30( ALGORITHM ) 03",
+    "SIGNER": "02=01 30( 30( NAME ) 02 ) 30( PLAIN ) a0( 30( ATTRIBUTE )+< ) 30( PLAIN ) 04 a1( 30( ATTRIBUTE )+ )?",
+    "CONTENT": "30( 06=%s a0( 04 ) )" % TIME_STAMP,
+    "SIGNED": "02=03 31( 30( PLAIN )+< ) CONTENT a0( 30( CERTIFICATE )+ ) a1( 30+ )? 31( 30( SIGNER ) )",
+    "REPLY": "30( 30( 02=00 30( 0c+ )? 03? ) 30( 06=%s a0( 30( SIGNED ) ) ) )" % SIGNED_DATA,
+    "STAMPED": "30( 02=01 06 30( 30( PLAIN ) 04 ) 02 18 30( 02? 80? 81? )? 01=ff? 02? a0( .. )? a1( EXTENSIONS )? )",
+    "BINDING": "30( 30( 30( 30( PLAIN )? 04 30( 30( a4( 30( NAME ) )+ ) 02 )? )+ ) 30( 30( 06 )+ )? )",
+}
+
+
+# What the algorithms of certificates have for parameters: of RSA, ECDSA, EdDSA.
+USUAL = (
+    ("2a864886f70d0101(01|05|0b|0c|0d)", "NULL"),
+    ("2a864886f70d01010a", "PSS"),
+    ("2a8648ce3d0201", "CURVE"),
+    ("2a8648ce3d04(01|0302|0303|0304)|2b6570|2b6571", "NO_PARAMETERS"),
+)
 
 
 def elements(data: bytes) -> list[tuple[int, bytes, bytes]]:
@@ -1125,48 +1173,217 @@ def elements(data: bytes) -> list[tuple[int, bytes, bytes]]:
     return found
 
 
+def inside(data: bytes, *way: int) -> bytes:
+    """What is in the element that the way leads to: its number, then in it, and so on."""
+    for place in way:
+        data = elements(data)[place][1]
+    return data
+
+
+def encode(tag: int, *parts: bytes) -> bytes:
+    """A DER element."""
+    inner = b"".join(parts)
+    size = b"" if len(inner) < 128 else len(inner).to_bytes((len(inner).bit_length() + 7) // 8, "big")
+    return bytes([tag, 128 + len(size) if size else len(inner)]) + size + inner
+
+
 def check_nested(data: bytes) -> None:
-    """ValueError when anything that `data` is made of, however deep, is not DER: openssl reads other spellings too."""
+    """ValueError when anything that `data` is made of, however deep, is not DER."""
     left = [(data, 64)]
     while left:
-        inside, deeper = left.pop()
+        within, deeper = left.pop()
         if not deeper:
             raise ValueError("DER: nested too deep")
-        left += [(inner, deeper - 1) for tag, inner, _ in elements(inside) if tag & 0x20]
+        for tag, inner, _ in elements(within):
+            if not in_der(tag, inner):
+                raise ValueError("DER: not a value of its type")
+            left += [(inner, deeper - 1)] if tag & 0x20 else []
 
 
-def issued(certificate: bytes) -> list[bytes]:
-    """What names a certificate: its issuer and its serial number, as they stand in it."""
-    parts = [whole for tag, _, whole in elements(elements(certificate)[0][1]) if tag != 0xA0]
-    return [parts[2], parts[0]]
+def in_der(tag: int, data: bytes) -> bool:
+    """Whether it is the one spelling of a value, where its tag says of what type it is."""
+    if tag & 0xC0:
+        return tag & 0xC0 == 0x80
+    if tag == 0x01:  # BOOLEAN
+        return data in (b"\0", b"\xff")
+    if tag in (0x02, 0x0A):  # INTEGER, ENUMERATED
+        return data != b"" and not (len(data) > 1 and data[0] in (0, 255) and (data[0] ^ data[1]) < 128)
+    if tag == 0x03:  # BIT STRING, after the number of bits at its end that are none
+        return data != b"" and data[0] < 8 and (len(data) > 1 or data[0] == 0) and data[-1] & ((1 << data[0]) - 1) == 0
+    if tag == 0x06:  # OBJECT IDENTIFIER
+        return len(data) < 64 and re.fullmatch(rb"((?!\x80)[\x80-\xff]{0,17}[\0-\x7f])+", data) is not None
+    if tag in (0x17, 0x18):  # UTCTime, GeneralizedTime
+        return moment_of(tag, data) is not None
+    if tag not in STRINGS:
+        return tag in (0x04, 0x30, 0x31) or (tag == 0x05 and data == b"")
+    try:
+        data.decode(STRINGS[tag])
+    except UnicodeDecodeError:
+        return False
+    return tag != 0x13 or re.fullmatch(rb"[A-Za-z0-9 '()+,\-./:=?]*", data) is not None
 
 
-def read_token(reply: bytes) -> tuple[str, bytes, float]:
-    """(hash name, imprint, time in seconds) of a granted RFC 3161 reply; ValueError, IndexError when it is none."""
+def moment_of(tag: int, data: bytes) -> datetime | None:
+    """What a UTCTime or a GeneralizedTime says."""
+    form = rb"([0-9]{12})()Z" if tag == 0x17 else rb"([0-9]{14})(?:\.([0-9]*[1-9]))?Z"
+    written = re.fullmatch(form, data)
+    if written is None:
+        return None
+    century = "" if tag == 0x18 else "20" if data < b"5" else "19"
+    whole = century + written[1].decode() + (written[2] or b"").decode().ljust(6, "0")[:6]
+    try:
+        return datetime.strptime(whole + "+0000", "%Y%m%d%H%M%S%f%z")
+    except ValueError:
+        return None
+
+
+def form_of(name: str) -> Any:
+    """A line of FORMS: a list of (tags, content, list of what it is made of, signs)."""
+    text = FORMS[name]
+    while re.search("[A-Z]", text):
+        text = re.sub("[A-Z_]+", lambda word: FORMS[word[0]], text)
+    levels: Any = [[]]
+    for word in text.split():
+        said, signs = re.fullmatch(r"([^?+<]*)([?+<]*)", word).groups()  # type: ignore[union-attr] # it fits any word
+        if said.endswith("("):
+            levels.append([])
+            levels[-2].append([said[:-1], "", levels[-1], ""])
+        elif said == ")":
+            levels.pop()
+            levels[-1][-1][3] = signs
+        else:
+            tags, _, content = said.partition("=")
+            levels[-1].append([tags, content, None, signs])
+    return levels[0]
+
+
+def made_of(form: Any, data: bytes) -> bool:
+    """Whether `data`, which is DER, is made as a form says."""
+    found, place = elements(data), 0
+    for tags, content, parts, signs in form:
+        first = place
+        while place < len(found) and (place == first or "+" in signs):
+            tag, inner, _ = found[place]
+            if tags != ".." and "%02x" % tag not in tags.split("|"):
+                break
+            if (content and inner.hex() != content) or (parts is not None and not made_of(parts, inner)):
+                break
+            place += 1
+        met = [whole for _, _, whole in found[first:place]]
+        if (not met and "?" not in signs) or ("<" in signs and met != sorted(met)):
+            return False
+    return place == len(found)
+
+
+REPLY, STAMPED, BINDING, NAME_IN_FULL = map(form_of, ("REPLY", "STAMPED", "BINDING", "NAME_IN_FULL"))
+
+
+def fields_of(certificate: bytes) -> list[bytes]:
+    """Serial number, algorithm, issuer, validity, subject, key, ...: as they stand in it."""
+    return [whole for tag, _, whole in elements(inside(certificate, 0, 0)) if tag != 0xA0]
+
+
+def usual(algorithm: bytes) -> bool:
+    """Whether it is one of the algorithms that certificates have, with its own parameters: of others each program reads what it likes."""
+    code = inside(algorithm, 0, 0).hex()
+    wanted = [form for codes, form in USUAL if re.fullmatch(codes, code)]
+    return bool(wanted) and made_of(form_of(wanted[0]), b"".join(whole for _, _, whole in elements(inside(algorithm, 0))[1:]))
+
+
+def plain(certificate: bytes) -> bool:
+    """Whether every program reads it alike: the others are left out, and a chain with one of them ends there."""
+    fields = fields_of(certificate)
+    number, times, of_key = inside(fields[0], 0), inside(fields[3], 0), elements(inside(fields[5], 0))[0][2]
+    algorithms = (fields[1], of_key, elements(inside(certificate, 0))[1][2])
+    for _, together, _ in elements(inside(fields[2], 0)) + elements(
+        inside(fields[4], 0)
+    ):  # of a name, what stands at one level
+        kinds = [inside(one, 0) for _, one, _ in elements(together)]
+        if len(set(kinds)) != len(kinds):
+            return False
+    return b"\0" < number < b"\x80" and b"." not in times and all(map(usual, algorithms))
+
+
+def above(signer: bytes, held: list[bytes]) -> list[bytes]:
+    """The signer's certificate, and those that can lie between it and a root, by their names."""
+    kept, names = [signer], {fields_of(signer)[2]}
+    more, held = kept, list(filter(plain, held))
+    while more:
+        more = [one for one in held if one not in kept and fields_of(one)[4] in names]
+        kept = kept + more
+        names |= {fields_of(one)[2] for one in more}
+    return kept
+
+
+def check_attributes(attributes: dict[str, bytes], signer: bytes) -> None:
+    """They are over a time-stamp, and bind its signer's certificate; ValueError if not."""
+    if attributes.get(CONTENT_TYPE) != encode(6, bytes.fromhex(TIME_STAMP)) or attributes.get(MESSAGE_DIGEST, b"")[:1] != b"\4":
+        raise ValueError("not said to be over a time-stamp")
+    bound = [name for name in BINDINGS if name in attributes]
+    if not bound:
+        raise ValueError("its signer's certificate is not bound")
+    for name in bound:
+        if not made_of(BINDING, attributes[name]):
+            raise ValueError("not a binding")
+        for place, (_, one, _) in enumerate(elements(inside(attributes[name], 0, 0))):
+            parts, kind = elements(one), BINDINGS[name]
+            if parts[0][0] == 0x30:
+                kind = HASHES.get(inside(parts.pop(0)[1], 0).hex(), "") if kind != "sha1" else ""
+            if not kind or (place == 0 and hashlib.new(kind, signer).digest() != parts[0][1]):
+                raise ValueError("another certificate is bound")
+
+
+def check_options(options: list[tuple[int, bytes, bytes]]) -> None:
+    """Accuracy, nonce, and the authority's name, where they are said."""
+    names = [elements(inner)[0] for tag, inner, _ in options if tag == 0xA0]
+    if not all(tag != 0xA4 or made_of(NAME_IN_FULL, inner) for tag, inner, _ in names):
+        raise ValueError("a name that is none")
+    numbers = [one for tag, inner, whole in options for one in elements(inner if tag == 0x30 else whole) if tag in (0x30, 2)]
+    for tag, number, _ in numbers:
+        if not in_der(2, number) or number[0] > 127 or (tag != 2 and not 0 < int.from_bytes(number, "big") < 1000):
+            raise ValueError("a number that is none")
+
+
+def read_token(reply: bytes) -> tuple[str, bytes, datetime, bytes]:
+    """(hash name, imprint, time, the reply without what proves nothing) of a granted RFC 3161 reply; ValueError, IndexError for none."""
     check_nested(reply)
-    ((_, answer, _),) = elements(reply)
-    status, token = elements(answer)
-    if elements(status[1])[0][1] != b"\x00":
-        raise ValueError("not granted")
-    signed_data = elements(elements(elements(token[1])[1][1])[0][1])
-    signer_info = elements(elements(signed_data[-1][1])[0][1])
-    if elements(signer_info[2][1])[0][1].hex() not in HASHES:
-        raise ValueError("signed over a weak hash")
-    if signed_data[0][1] not in (b"\x03", b"\x04", b"\x05"):
-        raise ValueError("signed data of another version")
-    named = [whole for _, _, whole in elements(signer_info[1][1])]
-    enclosed = [whole for tag, inner, _ in signed_data if tag == 0xA0 for _, whole, _ in elements(inner)]
-    if [issued(whole) for whole in enclosed].count(named) != 1:
+    if not made_of(REPLY, reply):
+        raise ValueError("not granted, or not a reply")
+    signed = elements(inside(reply, 0, 1, 1, 0))
+    info, stamped = elements(inside(signed[-1][1], 0)), inside(signed[2][1], 1, 0)
+    check_nested(stamped)
+    if not made_of(STAMPED, stamped):
+        raise ValueError("no time-stamp")
+    named = [HASHES.get(inside(one, 0).hex(), "") for _, one, _ in elements(signed[1][1])]
+    kind = HASHES.get(inside(info[2][1], 0).hex(), "")
+    if "" in named or kind not in named:
+        raise ValueError("signed over a weak hash, or another than it says")
+    held = [whole for _, _, whole in elements(signed[3][1])]
+    who = [whole for _, _, whole in elements(info[1][1])]
+    signers = [one for one in held if [fields_of(one)[2], fields_of(one)[0]] == who]
+    if len(signers) != 1:
         raise ValueError("not one certificate of its signer")
-    wrapped = elements(elements(signed_data[2][1])[1][1])[0]
-    parts = elements(elements(wrapped[1])[0][1])
-    kind, digest = elements(parts[2][1])
-    written = re.fullmatch(rb"([0-9]{14})(\.[0-9]*[1-9])?Z", parts[4][1])
-    name = HASHES.get(elements(kind[1])[0][1].hex())
-    if name is None or written is None:
+    key, over = SIGNATURES.get(inside(info[4][1], 0).hex(), ("", ""))
+    if key != inside(fields_of(signers[0])[5], 0, 0, 0).hex() or over not in ("", kind):
+        raise ValueError("signed in a way that is not known")
+    attributes = {}
+    for _, attribute, _ in elements(info[3][1]):
+        ((_, _, attributes[inside(attribute, 0).hex()]),) = elements(inside(attribute, 1))
+    if len(attributes) != len(elements(info[3][1])):
+        raise ValueError("an attribute stands there twice")
+    check_attributes(attributes, signers[0])
+    told = elements(inside(stamped, 0))
+    check_options(told[5:])
+    name, when = HASHES.get(inside(told[2][1], 0, 0).hex()), moment_of(*told[4][:2])
+    if name is None or when is None:
         raise ValueError("a weak hash, or no time")
-    stamped = calendar.timegm(time.strptime(written[1].decode(), "%Y%m%d%H%M%S")) + float(written[2] or 0)
-    return name, digest[1], stamped
+    certificates = encode(0xA0, *sorted(above(signers[0], held)))
+    algorithm = next(bytes.fromhex(code) for code, meant in SIGNATURES.items() if meant == (key, kind))
+    info[4] = (0x30, b"", encode(0x30, encode(6, algorithm), b"\5\0" if key == RSA else b""))
+    signature = encode(0x31, encode(0x30, *(whole for tag, _, whole in info if tag != 0xA1)))
+    content = encode(0x30, encode(2, b"\3"), encode(0x31, info[2][2]), signed[2][2], certificates, signature)
+    plain = encode(0x30, encode(6, bytes.fromhex(SIGNED_DATA)), encode(0xA0, content))
+    return name, inside(told[2][1], 1), when, encode(0x30, encode(0x30, encode(2, b"\0")), plain)
 
 
 def check_token(check: Check, run: Run, name: str, message: bytes, roots: dict[str, bytes], named: bool) -> float | None:
@@ -1174,10 +1391,11 @@ def check_token(check: Check, run: Run, name: str, message: bytes, roots: dict[s
     reply, where = run.read(name, 1 << 18), run.at + name
     code = "token-invalid" if named else "token-unnamed"
     try:
-        kind, digest, stamped = read_token(reply)
+        kind, digest, when, plain = read_token(reply)
     except (ValueError, IndexError):
         check.fail(code, where, "not a granted time-stamp")
         return None
+    stamped = when.timestamp()
     if hashlib.new(kind, message).digest() != digest:
         check.fail(code, where, "it is over other bytes")
         return None
@@ -1190,8 +1408,9 @@ def check_token(check: Check, run: Run, name: str, message: bytes, roots: dict[s
             check.note("%s: says %s; not checked: no --root for it" % (where, said))
         return None
     arguments = ["ts", "-verify", "-data", "data", "-in", "reply", "-CAfile", "root", "-attime", str(int(stamped))]
-    good, why = openssl(arguments, data=message, reply=reply, root=roots[authority])
+    good, why = openssl(arguments, data=message, reply=plain, root=roots[authority])
     if not good:
+        why = re.sub(r"Using configuration from .*", "", why)
         check.fail(code, where, "openssl ts -verify: " + why.strip().replace("\n", " ")[-200:])
         return None
     check.ok("%s: %s, says %s" % (where, said, authority))
@@ -1793,9 +2012,11 @@ def check_packet(
                 why = "its key was given up or revoked, or did not count yet, when it says that it was signed"
             check.doubt("signer-unknown", run.at + "manifest.json", why)
     if not check.refused():
-        check.ok(
-            "capture %d of run %d, %s" % (capture["capture"], main.manifest["archive"]["sequence"], printable(capture["url"]))
+        ended = (
+            capture["outcome"] if capture.get("status") is None else "%s, status %d" % (capture["outcome"], capture["status"])
         )
+        place = capture["capture"], main.manifest["archive"]["sequence"], printable(capture["url"]), ended
+        check.ok("capture %d of run %d, %s (%s)" % place)
         many = "1 record is" if len(found) == 1 else "%d records are" % len(found)
         check.ok(many + " byte for byte what was signed")
         for tried in capture.get("candidates", ()):
@@ -1836,6 +2057,9 @@ def main(arguments: list[str], say: Callable[[str], object] = print, now: float 
                 name, _, path = next(waiting, "").partition("=")
                 with open(path, "rb") as file:
                     roots[name] = file.read()
+            elif word in ("-h", "--help"):
+                say(str(__doc__))
+                return 0
             elif word.startswith("-"):
                 raise ValueError("unknown: " + word)
             else:
@@ -1844,6 +2068,8 @@ def main(arguments: list[str], say: Callable[[str], object] = print, now: float 
         if shutil.which("openssl") is None:
             raise ValueError("openssl is missing")
         check = Check(say)
+        if os.path.exists(path) and not os.path.isdir(path) and not os.path.isfile(path):
+            raise ValueError(path + " is neither a folder nor a plain file")
         source = Folder(path, check) if os.path.isdir(path) else Zip(path, check)
         try:
             check_packet(check, source, keyid, vkey, roots, time.time() if now is None else now)
