@@ -131,6 +131,16 @@ def test_a_passphrase_from_a_file_or_the_environment(preserve: Run, config_home:
     assert [row["encrypted"] for row in preserve("key", "list", "--json").lines] == [True, True]
 
 
+def test_a_passphrase_that_others_can_read_is_told_once(preserve: Run, tmp_path: Path) -> None:
+    """Not refused, as a private key is: what a service manager mounts as a secret is often readable by all who are in there."""
+    (tmp_path / "passphrase").write_text("correct horse\n")
+    for mode, told in ((0o644, 1), (0o640, 1), (0o600, 0), (0o400, 0)):
+        (tmp_path / "passphrase").chmod(mode)
+        done = preserve("key", "generate", "--passphrase-file", "passphrase")
+        assert (done.code, done.stderr.count(f"others on this machine can read this passphrase (mode {mode:04o})")) == (0, told)
+    assert preserve("key", "generate", "--passphrase-file", "/dev/zero").code == 0, "no device without end is read to its end"
+
+
 def test_a_key_without_a_clear_word_on_its_passphrase_is_not_made(config_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for arguments, variable, why in (
         ([], None, "no terminal to ask on"),
@@ -312,6 +322,25 @@ def test_what_is_advised_to_who_cannot_be_asked_fits_the_command(preserve: Run, 
     assert "set PRESERVE_PASSPHRASE_FILE to a file that holds it" in done.stderr
     assert "--no-passphrase" not in done.stderr
     assert "or use --no-passphrase" in preserve("key", "generate", "--name", "another").stderr
+
+
+@pytest.mark.parametrize("backend", ["no.such.Backend", "os.Nothing", "json.dumps", "plain"])
+def test_a_keyring_that_cannot_be_loaded_is_told(preserve: Run, backend: str) -> None:
+    env = {"PRESERVE_PASSPHRASE": "a ferry", "PYTHON_KEYRING_BACKEND": backend}
+    done = preserve("key", "generate", "--name", "x", "--keyring", env=env)
+    assert (done.code, "the keyring does not help" in done.stderr) == (3, True), done.stderr
+    assert "set PRESERVE_PASSPHRASE_FILE instead" in done.stderr
+
+
+def test_a_mistyped_passphrase_is_not_taken_for_a_lost_key(preserve: Run) -> None:
+    assert preserve("key", "generate", env={"PRESERVE_PASSPHRASE": "a ferry"}).code == 0
+    for given, why in (
+        ("a fairy", "give the passphrase again; if it surely is the right one,"),
+        ("", "the one that was given is empty"),
+    ):
+        done = preserve("key", "passphrase", "--remove", env={"PRESERVE_PASSPHRASE": given})
+        assert (done.code, why in done.stderr) == (3, True), done.stderr
+        assert "make a new one" not in done.stderr
 
 
 def test_a_keyring_that_does_not_help_leaves_no_key_unsaid(preserve: Run) -> None:

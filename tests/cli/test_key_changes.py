@@ -72,6 +72,36 @@ def _begin(owner: Person, stranger: Person, tmp_path: Path) -> str:
     return keyid
 
 
+@pytest.mark.parametrize("reason", ["superseded", pytest.param("compromised", marks=pytest.mark.long)])
+def test_a_recovery_key_that_another_follows_counts_until_its_own_paper_gives_it_up(
+    owner: Person, stranger: Person, tmp_path: Path, reason: str
+) -> None:
+    _begin(owner, stranger, tmp_path)
+    first = owner.done("key", "recovery").stdout
+    (one,) = (row["keyid"] for row in owner("trust", "list", "--json").lines if row["role"] == "recovery")
+    made = owner.done("key", "recovery", "--recovery", "-", stdin=first)
+    give_up = ("key", "revoke", one, "--reason", "superseded", "--recovery", "-")
+    assert f"still counts. To give it up, with its own paper: preserve {' '.join(give_up)}" in made.stderr
+
+    events = len(list((tmp_path / "archive" / "events").iterdir()))
+    for why in ("superseded", "compromised"):
+        refused = owner("key", "revoke", one, "--reason", why, "--recovery", "-", stdin=made.stdout)
+        assert (refused.code, "one is given up by its own paper alone" in refused.stderr) == (2, True), refused.stderr
+    assert len(list((tmp_path / "archive" / "events").iterdir())) == events, (
+        "nobody would obey it, and it could not be taken back"
+    )
+
+    if reason == "compromised":
+        owner.done(*give_up[:3], "--reason", reason, *give_up[5:], stdin=first)
+    else:
+        owner.done(*give_up, stdin=first)
+    late = owner("key", "rotate", "--recovery", "-", "--no-passphrase", stdin=first)
+    assert (late.code, "another recovery key" in late.stderr) == (2, True)
+    if reason == "superseded":
+        owner.done("key", "rotate", "--recovery", "-", "--no-passphrase", stdin=made.stdout)
+        assert owner("verify", "archive").code == stranger("verify", "archive").code == 0
+
+
 @pytest.mark.long
 def test_a_key_rotated_stolen_and_revoked_as_a_stranger_sees_it(owner: Person, stranger: Person, tmp_path: Path) -> None:
     old = _begin(owner, stranger, tmp_path)
@@ -195,17 +225,51 @@ def test_qr_codes(owner: Person, tmp_path: Path) -> None:
 @pytest.mark.long
 def test_several_archives_and_a_rotation_that_is_mended(owner: Person, stranger: Person, tmp_path: Path) -> None:
     old = _begin(owner, stranger, tmp_path)
-    shutil.copytree(tmp_path / "archive", tmp_path / "second")
-    assert owner("key", "rotate", "--archive", "archive", "--archive", "nowhere", "--no-passphrase").code == 20
-    assert len([row for row in owner("key", "list", "--json").lines if row["use"] == "manifest"]) == 1
-    (tmp_path / "second" / "log" / "checkpoint").write_bytes(b"x")
-    failed = owner("key", "rotate", "--archive", "archive", "--archive", "second", "--no-passphrase")
-    assert failed.code != 0
-    mend = next(line for line in failed.stderr.splitlines() if "preserve key rotate" in line)
-    to = mend.split("--to ")[1]
+    assert owner.capture("--url", "http://x.example/page", "--archive", "second").code == 0
+    both = ("--archive", "archive", "--archive", "second")
+    head = tmp_path / "second" / "log" / "checkpoint"
+    kept = head.read_bytes()
+    for archives, code in ((("--archive", "archive", "--archive", "nowhere"), 20), (both, 40)):
+        head.write_bytes(b"x")
+        assert owner("key", "rotate", *archives, "--no-passphrase").code == code
+        assert len([row for row in owner("key", "list", "--json").lines if row["use"] == "manifest"]) == 1, (
+            "none is made for nothing"
+        )
+    assert not (tmp_path / "archive" / "events").exists()
+
+    to = owner.done("key", "generate", "--no-passphrase", "--name", "A. Archivist").stdout.strip()
+    failed = owner("key", "rotate", old, "--to", to, *both)
+    assert (failed.code, f"Once this is mended: preserve key rotate {old} --to {to}" in failed.stderr) == (40, True)
+    head.write_bytes(kept)
     assert owner("key", "rotate", old, "--to", old).code == 2
-    assert owner.done("key", "rotate", old, "--to", to, "--archive", "archive").stdout.strip() == to
-    assert owner("verify", "archive").code == 0
+    mended = owner.done("key", "rotate", old, "--to", to, *both)
+    assert (mended.stdout.strip(), mended.stderr.count("its log says so already")) == (to, 1)
+    for archive in ("archive", "second"):
+        assert len(list((tmp_path / archive / "events").iterdir())) == 1
+        assert owner("verify", archive).code == 0
+    assert stranger("verify", "archive").code == 0
+
+
+def test_what_nobody_would_follow_is_not_stated(owner: Person, stranger: Person, tmp_path: Path) -> None:
+    """An entry of the log cannot be taken back, and every verification by somebody else would say "not followed" (41)."""
+    old = _begin(owner, stranger, tmp_path)
+    page = owner.done("key", "recovery").stdout
+    (paper,) = (row["keyid"] for row in owner("trust", "list", "--json").lines if row["role"] == "recovery")
+    new = owner.done("key", "rotate", "--no-passphrase").stdout.strip()
+    events = sorted((tmp_path / "archive" / "events").iterdir())
+    for refused, stdin in (
+        (("rotate", old, "--no-passphrase"), ""),
+        (("rotate", old, "--to", new, "--archive", "archive", "--recovery", "-"), "\n".join(paperkey.encode(bytes(32)))),
+        (("rotate", paper, "--no-passphrase", "--recovery", "-"), page),
+        (("revoke", old, "--reason", "superseded"), ""),
+    ):
+        done = owner("key", *refused, stdin=stdin)
+        assert done.code == 2, (refused, done.stderr)
+    again = owner.done("key", "rotate", old, "--to", new)
+    assert "its log says so already" in again.stderr
+    assert sorted((tmp_path / "archive" / "events").iterdir()) == events
+    assert [row["keyid"] for row in owner("key", "list", "--json").lines if row["default"]] == [new]
+    assert owner("verify", "archive").code == stranger("verify", "archive").code == 0
 
 
 def _card(tmp_path: Path) -> tuple[Path, str]:

@@ -102,6 +102,42 @@ def test_the_commands_that_are_printed_run_as_they_stand(
     assert preserve("trust", "export", "three").code == 3
 
 
+def test_a_name_that_no_token_has_gets_into_no_command(preserve: Run, site: AnyHostSite, one: Counter, tmp_path: Path) -> None:
+    """What is printed goes into a shell, and the archive may be a stranger's."""
+    assert _capture(preserve, site, "--tsa", f"one={one.url}").code == 0
+    (run,) = (tmp_path / "archive" / "runs").iterdir()
+    genuine = run / "timestamps" / "one.tsr"
+    for name in ("a;touch owned;.tsr", "a$(touch owned).tsr", "a\ntouch owned\n.tsr", "\x1b[31m.tsr", "One.tsr", ".tsr"):
+        shutil.copy(genuine, run / "timestamps" / name)
+    (run / "timestamps" / "link.tsr").symlink_to("one.tsr")
+    os.mkfifo(run / "timestamps" / "fifo.tsr")
+    printed = preserve("timestamp", "archive", "--commands")
+    assert printed.code == 0
+    assert len(printed.stdout.splitlines()) == 2
+    assert "touch" not in printed.stdout
+    assert [line.strip() for line in printed.stderr.splitlines() if "trust export" in line] == [
+        "preserve trust export one > one.pem"
+    ]
+    assert printed.stderr.count("not the name of a token") == 6
+    assert printed.stderr.count("not a plain file") == 2
+    assert "\x1b" not in printed.stderr
+
+
+@pytest.mark.long
+def test_all_that_is_printed_runs_as_one_script(preserve: Run, site: AnyHostSite, one: Counter, tmp_path: Path) -> None:
+    """With paths as the user gave them, relative ones too: no line depends on where another left the shell."""
+    names = ("--tsa", f"one={one.url}")
+    _pin(preserve, ("one", one))
+    assert _capture(preserve, site, *names).code == 0
+    for _ in range(2):
+        assert preserve("timestamp", "archive", "--renew", *names).code == 0
+    (tmp_path / "one.pem").write_text(preserve("trust", "export", "one").stdout)
+    script = preserve("timestamp", "archive", "--commands").stdout
+    done = subprocess.run(["/bin/sh", "-e"], input=script, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("Verification: OK") == 4
+
+
 @pytest.mark.long
 def test_an_authority_that_is_down(preserve: Run, site: AnyHostSite, one: Counter, two: Counter, tmp_path: Path) -> None:
     two.mood = "http500"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -221,6 +222,52 @@ def test_a_run_that_is_not_what_was_sealed(counter: Counter, tmp_path: Path) -> 
     assert counter.asked == []
 
 
+@pytest.mark.parametrize(
+    "what", ["a signature", "a key", "the line of a key", "a token", "a token over other bytes", "a token too long"]
+)
+def test_what_seal_or_a_token_says_otherwise_is_told_and_nobody_is_asked(counter: Counter, tmp_path: Path, what: str) -> None:
+    """An authority is not asked to stamp a seal that no longer fits what it lists, and what is no token over it does not count as one."""
+    archive, run = _archive(tmp_path, _now(), "t0", "t1")
+    place = archive.runs / run
+    (key,), (signature,) = (place / "keys").iterdir(), (place / "signatures").iterdir()
+    token = place / "timestamps" / "t1.tsr"
+    token.parent.mkdir(exist_ok=True)
+    if what == "a signature":
+        signature.write_bytes(bytes(64))
+    elif what == "a key":
+        key.unlink()
+    elif what == "the line of a key":
+        seal = (place / "SEAL").read_bytes()
+        (place / "SEAL").write_bytes((b"0" if seal[:1] != b"0" else b"1") + seal[1:])
+    elif what == "a token":
+        token.write_bytes(b"x")
+    elif what == "a token over other bytes":
+        token.write_bytes(_client("t1", counter).ask(timestamp.request(b"others", 1))[0])
+    else:
+        token.write_bytes(bytes(1 << 20))
+    before = len(counter.asked)
+    stamped = _stamper(counter)[0].complete(archive, run)
+    assert stamped.problem
+    assert (what.startswith("a token")) == ("t1.tsr" in stamped.problem)
+    assert len(counter.asked) == before
+    assert not (place / "timestamps" / "t0.tsr").exists()
+
+
+@pytest.mark.parametrize("what", ["link", "folder", "fifo"])
+def test_what_is_no_plain_file_is_not_read(counter: Counter, tmp_path: Path, what: str) -> None:
+    archive, run = _archive(tmp_path, _now(), "t0")
+    token = archive.runs / run / "timestamps" / "t0.tsr"
+    token.parent.mkdir(exist_ok=True)
+    if what == "link":
+        token.symlink_to("../SEAL")
+    elif what == "folder":
+        token.mkdir()
+    else:
+        os.mkfifo(token)
+    assert "not a plain file" in _stamper(counter)[0].complete(archive, run).problem
+    assert counter.asked == []
+
+
 def test_certificates_that_come_unsorted_are_kept_as_they_came(tmp_path: Path) -> None:
     issuer = shared("a").issuer
     untidy = Authority(tmp_path / "untidy", issuer, extra=(issuer.certificate, shared("b").issuer.certificate))
@@ -231,4 +278,4 @@ def test_certificates_that_come_unsorted_are_kept_as_they_came(tmp_path: Path) -
     assert kept is not None
     (tmp_path / "kept").write_bytes(kept)
     token = timestamp.read(kept)
-    assert len(token.reply) == len(kept)
+    assert len(token.reply) < len(kept), "what bears on the signature, and no more"

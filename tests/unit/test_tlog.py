@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import PurePosixPath
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -85,6 +87,25 @@ def test_explains_is_the_listing_without_the_list(size: int, step: int) -> None:
 def test_other_names_are_never_explained(path: str) -> None:
     assert not tlog.explains(10**6, path)
     assert tlog.explains(10**6, "checkpoint")
+
+
+@pytest.mark.parametrize("size", [1, 5, 256, 70_000])
+def test_folders_are_those_that_files_lie_in(size: int) -> None:
+    for path in tlog.paths(size):
+        for parent in list(PurePosixPath(path).parents)[:-1]:
+            assert tlog.is_folder(str(parent))
+    for other in (
+        "",
+        "tile/",
+        "tile/64",
+        "tile/0/000",
+        "tile/0/000.p/1",
+        "tile/x001",
+        "tile/0/\n",
+        "notes",
+        "tile/0" + "/x001" * 20,
+    ):
+        assert not tlog.is_folder(other)
 
 
 def test_a_forged_size_costs_nothing() -> None:

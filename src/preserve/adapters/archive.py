@@ -15,8 +15,9 @@ import os
 import re
 import shutil
 import socket
+import stat
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -163,15 +164,38 @@ class Archive:
             return (self.runs / names[-1] / "manifest.json").read_bytes()
 
     def keep_document(self, sha256: str, name: str, data: bytes) -> None:
-        """Keep an exact copy under documents/<sha256>/<name>; a copy that is there already stays."""
-        folder = self.documents / sha256
+        """Keep an exact copy, to be put into documents/<sha256>/<name> by `place_documents`; one that is kept already stays.
+
+        Until a run that cites from it is sealed it waits in journal/, and goes with that: in documents/ lies nothing that no run names.
+        """
+        folder = self._waiting / sha256
         path = folder / name
         with translated(path):
-            if path.is_file() and path.stat().st_size == len(data):
-                return
+            for kept in (self.documents / sha256 / name, path):
+                if kept.is_file() and kept.stat().st_size == len(data):
+                    return
             durable.make_folders(folder)
-            durable.write_file(path, data, beside=folder / ".part")  # a name may be as long as names can be
+            durable.write_file(path, data, beside=self._waiting / ".part")  # a name may be as long as names can be
             durable.sync_folder(folder)
+
+    def place_documents(self, cited: Collection[tuple[str, str]]) -> None:
+        """Put the copies that a sealed run cites from, (SHA-256, name), into their place; what else waits goes. Safe to repeat after a kill."""
+        with translated(self.documents):
+            if not self._waiting.is_dir():
+                return
+            for waiting in sorted(self._waiting.glob("*/*")):
+                folder = self.documents / waiting.parent.name
+                if (waiting.parent.name, waiting.name) not in cited:
+                    continue
+                durable.make_folders(folder)
+                waiting.replace(folder / waiting.name)
+                durable.sync_folder(folder)
+            shutil.rmtree(self._waiting)
+            durable.sync_folder(self.journal)
+
+    @property
+    def _waiting(self) -> Path:
+        return self.journal / "documents"
 
     @property
     def journal_file(self) -> Path:
@@ -203,7 +227,10 @@ class Archive:
         return Staged(folder)
 
     def drop_import(self, name: str) -> None:
-        """Take away what is there of an import that was not sealed."""
+        """Take away what is there of an import that was not sealed, the documents that it would have cited from among it."""
+        with translated(self._waiting):
+            if not self.has_journal and self._waiting.is_dir():
+                shutil.rmtree(self._waiting)
         self.drop_event(name)
 
     def drop_event(self, name: str) -> None:
@@ -366,8 +393,12 @@ def _numbered(folder: Path, form: re.Pattern[str]) -> tuple[str, ...]:
 
 def _read(place: Path, limit: int) -> bytes | None:
     try:
-        with translated(place), place.open("rb") as file:
-            data = file.read(limit + 1)
+        with translated(place):
+            status = place.lstat()
+            if not stat.S_ISREG(status.st_mode):  # a FIFO would keep us waiting, a link lead elsewhere
+                raise FormatError(f"{place}: not a plain file")
+            with os.fdopen(os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+                data = file.read(limit + 1)
     except StoreError as problem:
         if isinstance(problem.__cause__, FileNotFoundError):
             return None

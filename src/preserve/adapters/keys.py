@@ -325,7 +325,8 @@ class KeyStore:
         try:
             private = privatekey.decode(_private_bytes(path), passphrase(key) if key.encrypted else None)
         except FormatError as problem:
-            raise ConfigError(f"{path}: {problem.message}", "restore the key from your backup, or make a new one") from problem
+            hint = problem.hint or "restore the key from your backup, or make a new one"
+            raise ConfigError(f"{path}: {problem.message}", hint) from problem
         if public_of(private) != key.public:
             raise ConfigError(f"{path}: it is another key than its name says", "restore the key from your backup")
         return private

@@ -101,6 +101,8 @@ def rotate(
         lets_in = open_signer(stored, ask)
     else:
         raise ConfigError(f"the private half of {old.keyid} is not here", "where it is lost, sign with the paper: --recovery -")
+    if to is None:
+        books.require_follower(old.keyid, lets_in, datetime.now(UTC))
     new = _successor(to, old, passphrase_file, no_passphrase=no_passphrase)
     signers = (lets_in, open_signer(new, ask if to else passphrase.opener(passphrase_file)))
     try:
@@ -111,7 +113,7 @@ def rotate(
     click.echo(new.keyid)
     for event in done:
         tell_of(event)
-    if not done:
+    if not books.archives:
         say("No archive was named: the rotation is in no log, and who verifies must pin the new key by hand.")
     say(f"From now on {new.keyid[:16]}… signs; {old.keyid[:16]}… is superseded. Give others the new key: preserve key export")
 
@@ -236,7 +238,7 @@ def revoke(
     say(f"Revoked as {reason}: {printable(target.name)}, {target.keyid}")
     for event in done:
         tell_of(event)
-    if not done:
+    if books is None or not books.archives:
         say("It is noted in your own trust store, and in no log: tell those who verify by another way.")
 
 
@@ -294,6 +296,11 @@ def recovery(
         tell_of(event)
     if not done:
         say("No archive was named: who verifies must pin the recovery key by hand.")
+    for key in former:
+        say(
+            f"The recovery key before it still counts. To give it up, with its own paper:"
+            f" preserve key revoke {key.keyid} --reason superseded --recovery -"
+        )
     say("The recovery key is on your screen or paper and nowhere else. Keep it where no machine is.")
 
 

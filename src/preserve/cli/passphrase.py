@@ -4,7 +4,9 @@ command line itself, which every process on the machine can read.
 
 from __future__ import annotations
 
+import functools
 import os
+import stat
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +24,7 @@ FILE_VARIABLE = "PRESERVE_PASSPHRASE_FILE"
 VARIABLE = "PRESERVE_PASSPHRASE"
 SERVICE = "preserve"
 """What the passphrases are filed under in the keyring; each by its key id."""
+_MAX_LINE = 1 << 16  # a passphrase file is not read further: it may be a device without end
 
 
 def opener(file: Path | None = None) -> Callable[[StoredKey], bytes]:
@@ -109,7 +112,8 @@ def _keyring() -> Any:
 def _of_ring(ring: Any, call: Callable[[], Any]) -> Any:
     try:
         return call()
-    except (ring.errors.KeyringError, UnicodeDecodeError) as problem:
+    # Not only its own errors: the first call loads the backend that the environment or a file of the user's names, whatever that is.
+    except (ring.errors.KeyringError, ImportError, AttributeError, TypeError, ValueError, OSError) as problem:
         raise ConfigError(f"the keyring does not help: {printable(str(problem))}", f"set {FILE_VARIABLE} instead") from problem
 
 
@@ -120,9 +124,19 @@ def _given(file: Path | None) -> bytes | None:
         value = os.environ.get(VARIABLE)
         return None if value is None else os.fsencode(value)
     try:
-        return file.read_bytes().split(b"\n", 1)[0].removesuffix(b"\r")
+        with file.open("rb") as opened:
+            _tell_of_readers(file, stat.S_IMODE(os.fstat(opened.fileno()).st_mode))
+            return opened.readline(_MAX_LINE).removesuffix(b"\n").removesuffix(b"\r")
     except OSError as problem:
         raise ConfigError(f"{file}: {problem.strerror}", "the first line of this file is to be the passphrase") from problem
+
+
+@functools.cache  # once for each file, however many keys it opens
+def _tell_of_readers(file: Path, mode: int) -> None:
+    """A secret that a service manager mounts is readable by all in there: told, and not refused as a private key would be."""
+    context = click.get_current_context(silent=True)
+    if mode & 0o044 and not (context is not None and context.params.get("quiet")):
+        click.echo(f"{printable(str(file))}: others on this machine can read this passphrase (mode {mode:04o}).", err=True)
 
 
 def _need_terminal(why: str, else_: str = "") -> None:

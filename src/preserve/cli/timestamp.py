@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from preserve.cli import whicharchive
+from preserve.cli.words import WORDS
 from preserve.errors import ExitCode, FormatError, TrustError, UsageError
 from preserve.formats.counted import counted
 from preserve.formats.printable import printable
@@ -42,7 +43,9 @@ if TYPE_CHECKING:
     "--data", is_flag=True, help="With --renew: read every file again and stamp its SHA-512, not the old stamps alone."
 )
 @click.option("--key", metavar="ID", help="With --renew: sign with this key; see `preserve key list`.")
-@click.option("--operator", metavar="NAME", help="With --renew: who did it; signed.  [default: the operator of config.toml]")
+@click.option(
+    "--operator", type=WORDS, metavar="NAME", help="With --renew: who did it; signed.  [default: the operator of config.toml]"
+)
 @click.option("--commands", is_flag=True, help="Ask nobody: print the openssl commands that check every token there is.")
 @click.option("-v", "--verbose", is_flag=True, help="Print those commands at the end as well.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but what is missing.")
@@ -137,36 +140,45 @@ def _lines(name: str, run: Stamped, asked: set[str], *, quiet: bool) -> Iterator
 
 
 def _print_commands(archive: Archive) -> None:
-    """A command for each token, to be pasted into any shell that has openssl and the roots."""
-    from preserve.formats import hashlist, manifest, timestamp
+    """A command for each token, to be pasted into any shell that has openssl and the roots.
 
-    names = set()
-    places = [(archive.runs / run, archive.read_run(run, "manifest.json", manifest.MAX_SIZE)) for run in archive.run_names()]
-    for folder, data in [*places, *((archive.events / event, None) for event in archive.event_names())]:
+    An archive may come from a stranger, and these lines go into a shell: a name that no token has is told of, and stands in none of them.
+    """
+    from functools import partial
+
+    from preserve.formats import hashlist, manifest, signedparts, timestamp
+
+    authorities = set()
+    places = [(archive.runs / run, partial(archive.read_run, run)) for run in archive.run_names()]
+    places += [(archive.events / event, partial(archive.read_event, event)) for event in archive.event_names()]
+    for folder, read in places:
+        data = read("manifest.json", manifest.MAX_SIZE)
         said = None if data is None else manifest.decode(data)
-        for token in sorted(folder.glob("timestamps/*.tsr")):
-            start = said is not None and token.name.startswith("start-")
-            authority = token.stem.removeprefix("start-") if start else token.stem
-            names.add(authority)
+        for name in sorted(token.name for token in folder.glob("timestamps/*.tsr")):
+            start = said is not None and name.startswith("start-")
+            authority = name.removesuffix(".tsr").removeprefix("start-" if start else "")
+            token = folder / "timestamps" / name
             try:
-                epoch = int(timestamp.read(token.read_bytes()).time.timestamp())
+                if not signedparts.AUTHORITY.fullmatch(authority):
+                    raise FormatError("not the name of a token")
+                epoch = int(timestamp.read(read(f"timestamps/{name}", manifest.MAX_TOKEN) or b"").time.timestamp())
             except FormatError as problem:
-                _say(f"{token}: {problem.message}")
+                _say(f"{token}: {problem.message.removeprefix(f'{token}: ')}")
                 continue
+            authorities.add(authority)
             over = "/dev/stdin" if start else shlex.quote(str(folder / "SEAL"))
             given = f"printf 'preserve-run/v1 %s %s\\n' {said.run_id} {said.nonce} | " if start and said is not None else ""
             # -attime: openssl takes the certificates at today's date otherwise, and refuses tokens that outlived them.
             click.echo(
-                f"{given}openssl ts -verify -data {over} -in {shlex.quote(str(token))}"
-                f" -CAfile {shlex.quote(authority)}.pem -attime {epoch}"
+                f"{given}openssl ts -verify -data {over} -in {shlex.quote(str(token))} -CAfile {authority}.pem -attime {epoch}"
             )
     for event in archive.event_names():
         if (archive.events / event / hashlist.NAME).is_file():
-            click.echo(f"cd {shlex.quote(str(archive.root))} && sha512sum -c --strict events/{event}/{hashlist.NAME}")
-    if names:
+            click.echo(f"(cd {shlex.quote(str(archive.root))} && sha512sum -c --strict events/{event}/{hashlist.NAME})")
+    if authorities:
         _say("NAME.pem is the root of that authority. You have it from itself, or from your own trust store:")
-        for name in sorted(names):
-            _say(f"  preserve trust export {name} > {name}.pem")
+        for authority in sorted(authorities):
+            _say(f"  preserve trust export {authority} > {authority}.pem")
 
 
 def _say(words: str) -> None:

@@ -31,6 +31,7 @@ from preserve.rules.verify_signed import SKEW
 from preserve.rules.verify_time import WINDOW, Timed
 
 _START = "timestamps/start-"
+_MAX_SEALED = 1 << 16  # of a key or a signature that SEAL lists; none that is accepted comes near
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,16 +127,16 @@ class Stamper:
     def _complete(self, place: _Place, document: str, limit: int, decode: Callable[[bytes], Timed], *, add: bool) -> Stamped:
         try:
             signed, sealed = _read_sealed(place, document, limit, decode)
+            named = tuple(entry.authority for entry in signed.timestamps)
+            asked = [authority for authority in self.authorities if add or authority.name in named]
+            held = {name for name in (*named, *(authority.name for authority in asked)) if _holds(place, name, sealed)}
         except FormatError as problem:
             return Stamped(problem=problem.message)
-        named = tuple(entry.authority for entry in signed.timestamps)
-        there = [name for name in named if place.read(token_path(name), manifest_format.MAX_TOKEN) is not None]
+        there = [name for name in named if name in held]
         added = list[str]()
-        for authority in self.authorities:
+        for authority in asked:
             name = authority.name
-            if name in there or (name not in named and not add):
-                continue
-            if name not in named and place.read(token_path(name), manifest_format.MAX_TOKEN) is not None:
+            if name in held:
                 continue
             reply, stamp = self._ask(authority, sealed)
             if self._fits(authority.name, stamp, signed.created) and self._told_of(name, stamp, "no time-stamp"):
@@ -193,11 +194,35 @@ def _keep(staging: Staging, path: str, data: bytes) -> None:
 
 
 def _read_sealed(place: _Place, document: str, limit: int, decode: Callable[[bytes], Timed]) -> tuple[Timed, bytes]:
-    """What was signed and SEAL of a run or an event in its place; raises FormatError when they are not each other's."""
+    """What was signed and SEAL of a run or an event in its place; raises FormatError when SEAL does not fit all that it lists.
+
+    What the manifest lists is not read: whether that is as it was signed is for a verification, and changes nothing about the seal.
+    """
     sealed, signed = place.read("SEAL", seal.MAX_SIZE), place.read(document, limit)
     if sealed is None or signed is None:
         raise FormatError(f"SEAL or {document} is missing")
-    lines = {line.path: line.sha256 for line in seal.decode(sealed, document)}
-    if lines[document] != hashlib.sha256(signed).hexdigest():
-        raise FormatError(f"{document} is not the one that was sealed")
+    for line in seal.decode(sealed, document):
+        data = signed if line.path == document else place.read(line.path, _MAX_SEALED)
+        if data is None:
+            raise FormatError(f"{line.path} is missing")
+        if hashlib.sha256(data).hexdigest() != line.sha256:
+            raise FormatError(f"{line.path} is not the one that was sealed")
     return decode(signed), sealed
+
+
+def _holds(place: _Place, name: str, sealed: bytes) -> bool:
+    """Whether the token of an authority is there; raises FormatError when what is there is no token over `sealed`.
+
+    Under whose root it stands is for a verification: roots come and go, and this is about what to ask for.
+    """
+    path = token_path(name)
+    reply = place.read(path, manifest_format.MAX_TOKEN)
+    if reply is None:
+        return False
+    try:
+        over = timestamp.read(reply).over(sealed)
+    except FormatError as problem:
+        raise FormatError(f"{path}: {problem.message}") from None
+    if not over:
+        raise FormatError(f"{path}: it is over other bytes")
+    return True

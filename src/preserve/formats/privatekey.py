@@ -72,7 +72,9 @@ def decode(pem: bytes, passphrase: bytes | None = None) -> Ed25519PrivateKey:
     if len(pem) > MAX_PEM:
         raise FormatError(f"private key: too long: {len(pem)} bytes")
     if is_encrypted(pem) and not passphrase:
-        raise FormatError("private key: a passphrase is needed")
+        raise FormatError(
+            "private key: a passphrase is needed", "" if passphrase is None else "the one that was given is empty"
+        )
     if (seed := _plain(pem)) is not None:
         return Ed25519PrivateKey.from_private_bytes(seed)
     from cryptography.hazmat.primitives import serialization  # noqa: PLC0415 -- a run with a key in the clear starts without
@@ -82,8 +84,10 @@ def decode(pem: bytes, passphrase: bytes | None = None) -> Ed25519PrivateKey:
     except UnsupportedAlgorithm:
         raise FormatError("private key: unknown algorithm") from None
     except (ValueError, TypeError):
-        why = "wrong passphrase, or a damaged file" if is_encrypted(pem) else "not a PKCS#8 private key in PEM"
-        raise FormatError(f"private key: {why}") from None
+        if is_encrypted(pem):
+            hint = "give the passphrase again; if it surely is the right one, restore the key from your backup"
+            raise FormatError("private key: wrong passphrase, or a damaged file", hint) from None
+        raise FormatError("private key: not a PKCS#8 private key in PEM") from None
     if not isinstance(key, Ed25519PrivateKey):
         raise FormatError("private key: unknown algorithm: only Ed25519 keys are kept in files")
     return key

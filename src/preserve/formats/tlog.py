@@ -35,6 +35,7 @@ _MAX_PATH_LENGTH = 64
 _PATH = re.compile(
     r"tile/(entries|0|[1-9]|[1-5][0-9]|6[0-3])/((?:x[0-9]{3}/)*)([0-9]{3})(?:\.p/([1-9]|[1-9][0-9]|1[0-9]{2}|2[0-4][0-9]|25[0-5]))?"
 )
+_FOLDER = re.compile(r"tile(?:/(?:entries|0|[1-9]|[1-5][0-9]|6[0-3])(?:/x[0-9]{3})*(?:/[0-9]{3}\.p)?)?")
 
 
 # --------------------------------------------------------------------------------------------------------------------- paths
@@ -73,6 +74,11 @@ def explains(size: int, path: str) -> bool:
     count = size >> (TILE_HEIGHT * level)
     width = min(TILE_WIDTH, count - index * TILE_WIDTH)
     return width > 0 and path == _path(match[1], index, width)
+
+
+def is_folder(path: str) -> bool:
+    """Whether a file of some log could lie in `path`: an append that was interrupted leaves such folders without one."""
+    return len(path) <= _MAX_PATH_LENGTH and _FOLDER.fullmatch(path) is not None
 
 
 def _path(kind: str, index: int, width: int) -> str:

@@ -288,8 +288,15 @@ def judge_memory(
 ) -> Iterator[Finding]:
     """The log against what this verifier (or this user's own captures) saw of it before.
 
-    What a trusted signer gave up and says so (`rollbacks`) is no forgery; whether to go along is this user's decision.
+    What a trusted signer gave up and says so (`rollbacks`) is no forgery; whether to go along is this user's decision. What both memories
+    say is said once.
     """
+    yield from dict.fromkeys(_judge_memory(remembered, history, rollbacks, subject))
+
+
+def _judge_memory(
+    remembered: Sequence[Remembered], history: History, rollbacks: Sequence[Statement], subject: str
+) -> Iterator[Finding]:
     for seen in remembered:
         old = seen.head
         if history.holds(old.size, old.root):

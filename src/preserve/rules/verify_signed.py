@@ -166,7 +166,7 @@ def judge_signers(
     if keys and all(key.algorithm is Algorithm.ML_DSA_65 for key in keys):
         yield unchecked(
             Claim.SIGNER,
-            at,
+            at + seal.key_path(keys[0].keyid),
             "signed with ML-DSA-65 alone, which is an addition and never the only signature",
             needed=True,
             code="signer-unknown",

@@ -20,7 +20,7 @@ from preserve.adapters.trust import TrustStore
 from preserve.errors import ConfigError, UsageError
 from preserve.flows import events, vouch
 from preserve.flows.events import Recorded
-from preserve.formats import agreement, publickey
+from preserve.formats import agreement, publickey, statement
 from preserve.formats.agreement import Draft
 from preserve.formats.publickey import Algorithm, fingerprint_groups
 from preserve.formats.times import to_milliseconds
@@ -29,7 +29,7 @@ from preserve.model.manifest import LogLink, SignerEntry
 from preserve.model.trust import Revocation, TrustedKey, TrustRole, worse
 from preserve.places import config_folder
 from preserve.ports import Signer
-from preserve.rules.keychain import Circle, Keychain, pinned_circles
+from preserve.rules.keychain import Circle, Keychain, judge_obeyed, pinned_circles
 from preserve.wiring.options import PassphraseOf, Tell
 from preserve.wiring.recording import Desk, RecordOptions, desk
 from preserve.wiring.signing import key_of, open_signer, public_file, revoked_keys
@@ -146,9 +146,28 @@ def enter(options: RecordOptions, drafts: Sequence[Draft], tell: Tell, passphras
 
 
 def is_obeyed(opened: Desk, body: KeyChange | Coworkers, signers: Sequence[Signer]) -> bool:
-    """Whether those who verify would follow what these state now, as far as the user's own trust store tells."""
+    """Whether those who verify would follow what these state now, as far as the user's own trust store tells.
+
+    Of the key that it is about, the archive's log tells alone: whoever gave it up in their own store already asks what others would follow.
+    """
     coming = _statement(opened, body, signers)
-    return coming.log.size_before in _chain(opened, opened.stamper.trusted, coming).obeyed
+    chain = _chain(opened, _before(opened, body.keyid), coming)
+    if coming.log.size_before in chain.obeyed:
+        return True
+    # What a key says of itself takes the force from its own statement, and is obeyed all the same.
+    return isinstance(body, KeyChange) and body.reason is Revocation.COMPROMISED and not list(judge_obeyed(coming, chain, ""))
+
+
+def is_stated(opened: Desk, body: KeyChange) -> bool:
+    """Whether the log says exactly this already, and those who verify follow it."""
+    chain = _chain(opened, _before(opened, body.keyid))
+    said = (opened.archive.read_event(name, statement.NAME, statement.MAX_SIZE) for name in opened.archive.event_names())
+    return any(one.body == body and one.log.size_before in chain.obeyed for one in map(statement.decode, filter(None, said)))
+
+
+def _before(opened: Desk, keyid: str) -> list[TrustedKey]:
+    """The user's own trust store as it was before the key was given up in it."""
+    return [replace(key, revoked_at=None, reason=None) if key.keyid == keyid else key for key in opened.stamper.trusted]
 
 
 def _conclude(trust: TrustStore, body: KeyChange | Coworkers, done: Recorded, before: Keychain) -> None:

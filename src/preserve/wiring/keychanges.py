@@ -6,11 +6,12 @@ less trust, never more.
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from datetime import datetime
 
 from preserve.adapters.archive import Archive
-from preserve.adapters.keys import KeyStore, LocalSigner, StoredKey
+from preserve.adapters.keys import KeyStore, LocalSigner, StoredKey, paper_signer
 from preserve.adapters.trust import TrustStore
 from preserve.errors import ConfigError, UsageError
 from preserve.flows.events import Recorded
@@ -21,7 +22,7 @@ from preserve.model.trust import Revocation, TrustedKey, TrustRole
 from preserve.places import config_folder
 from preserve.ports import Signer
 from preserve.wiring.options import PassphraseOf, Tell
-from preserve.wiring.recording import RecordOptions, desk
+from preserve.wiring.recording import Desk, RecordOptions, desk
 from preserve.wiring.signing import log_key_of
 
 
@@ -39,12 +40,40 @@ class Books:
             log_key_of(Archive(options.archive))
 
     def record(self, body: KeyChange, signers: tuple[Signer, ...]) -> tuple[Recorded, ...]:
-        """State it in each archive, signed by all of `signers`."""
+        """State it in each archive, signed by all of `signers`; in one whose log says so already, nothing is stated again.
+
+        Raises UsageError for what those who verify would not follow: an entry cannot be taken back, and every verification would tell of it.
+        """
         done = []
         for options in self.archives:
             with desk(replace(options, signer=signers[0]), f"key {body.action}", self.tell, self.passphrase) as opened:
-                done.append(opened.record(body, signers))
+                if _is_to_be_stated(opened, body, signers):
+                    done.append(opened.record(body, signers))
+                else:
+                    self.tell(f"{options.archive}: its log says so already")
         return tuple(done)
+
+    def require_follower(self, keyid: str, lets_in: Signer, now: datetime) -> None:
+        """Raise UsageError where nobody would follow what `lets_in` says of a key after `keyid`: before one is made for nothing."""
+        any_key = paper_signer("any key", os.urandom(32), now)
+        body = KeyChange(action=KeyAction.ROTATE, keyid=keyid, successor=any_key.keyid)
+        for options in self.archives:
+            with desk(replace(options, signer=lets_in), f"key {body.action}", self.tell, self.passphrase) as opened:
+                _is_to_be_stated(opened, body, (lets_in, any_key))
+
+
+def _is_to_be_stated(opened: Desk, body: KeyChange, signers: tuple[Signer, ...]) -> bool:
+    from preserve.wiring.coworkers import is_obeyed, is_stated
+
+    if is_stated(opened, body):
+        return False
+    if not is_obeyed(opened, body, signers):
+        raise UsageError(
+            f"{opened.archive.root}: those who verify would not follow this: whoever signs it has no say in it, or was given up in"
+            " that log before. Nothing was stated there",
+            "preserve verify tells what the log says of the key; with --recovery, the recovery key signs",
+        )
+    return True
 
 
 def rotate(books: Books, keyid: str, new: StoredKey, signers: tuple[Signer, Signer], now: datetime) -> tuple[Recorded, ...]:
@@ -118,7 +147,12 @@ def has_coworkers(owner: TrustedKey) -> bool:
 
 
 def check_paper(paper: LocalSigner, owner: TrustedKey) -> None:
-    """Refuse another paper than the one that is pinned for the key's owner. Raises UsageError."""
+    """Refuse another paper than the one that is pinned for the key's owner, and any but its own for a recovery key. Raises UsageError."""
+    if owner.role is TrustRole.RECOVERY and paper.keyid != owner.keyid:
+        raise UsageError(
+            "this is the paper of another recovery key, and one is given up by its own paper alone",
+            "where that is lost, leave --recovery and --archive away: it is noted in your own trust store",
+        )
     known = {key.keyid for key in recoveries_of(owner)} | {owner.keyid}
     if known > {owner.keyid} and paper.keyid not in known:
         raise UsageError(
