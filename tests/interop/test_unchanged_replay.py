@@ -20,6 +20,7 @@ from sites import AnyHostSite, chunked, text, wait_until
 pytestmark = pytest.mark.long
 
 PAGE = "<!doctype html><link rel=stylesheet href=/s.css><link rel=stylesheet href=/framed.css><p>berths</p>"
+PAGES = ("page", "other")
 MARGINS = (1, 1, 2, 2, 1)
 """What the sheet says each night. It changes right after a night in which it was only listed: there the nearest capture is the wrong one."""
 SHEETS = [f"p {{ margin-top: {margin * 10}px }}\n" * 100 for margin in MARGINS]
@@ -33,11 +34,13 @@ def seconds_later(seconds: int) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Nights:
-    """Five nights of one page, and bundles of all of them and of one in which the sheet was as before."""
+    """Five nights of two pages that share their sheets; bundles of all, of a night in which the sheets were as before, and of each page."""
 
     moments: tuple[str, ...]
     every: Path
     second: Path
+    chosen: tuple[Path, ...]
+    """Of one of these pages the lists do not go along, for they are the other's."""
 
 
 @pytest.fixture(scope="module", params=["revisits", "listed"])
@@ -59,29 +62,44 @@ def nights(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         )
         for sheet, pause in zip(SHEETS, (0, 6, 2, 2, 2), strict=True):
             seconds_later(pause)
-            site.route("/page", text(PAGE, media_type="text/html"))
+            for name in PAGES:
+                site.route(f"/{name}", text(PAGE, media_type="text/html"))
             site.route("/s.css", text(sheet, media_type="text/css"))
             site.route(
                 "/framed.css", chunked(sheet[:500].encode(), sheet[500:].encode(), fields=[("Content-Type", "text/css")])
             )
-            done = run_preserve(folder, "capture", *options, "--url", "http://a.example/page", env=env)
+            done = run_preserve(
+                folder,
+                "capture",
+                *options,
+                *(part for name in PAGES for part in ("--url", f"http://a.example/{name}")),
+                env=env,
+            )
             assert done.code == 0, done.stderr
             moments.append(time.strftime("%Y%m%d%H%M%S", time.gmtime()))
     listed = [b'"unchanged":2' in path.read_bytes() for path in sorted(folder.glob("archive/runs/*/data/captures.jsonl"))]
     assert listed == [False, lists, False, lists, lists]
-    for name, more in (("every.wacz", ()), ("second.wacz", ("--run", "1"))):
+    chosen = [(f"{name}.wacz", ("--url", f"http://a.example/{name}")) for name in PAGES]
+    for name, more in (("every.wacz", ()), ("second.wacz", ("--run", "1")), *chosen):
         assert run_preserve(folder, "bundle", "archive", "-o", name, *more, env=env).code == 0
         assert run_preserve(folder, "verify", name, env=env).code == 0
-    return Nights(moments=tuple(moments), every=folder / "every.wacz", second=folder / "second.wacz")
+    return Nights(
+        moments=tuple(moments),
+        every=folder / "every.wacz",
+        second=folder / "second.wacz",
+        chosen=tuple(folder / name for name, _ in chosen),
+    )
 
 
 @pytest.mark.skipif(not (PYWB / "wayback").exists(), reason="pywb is not here: make replay-assets fetches it")
 def test_each_night_has_its_own_sheet_in_pywb(nights: Nights, tmp_path: Path) -> None:
-    with pywb(tmp_path, nights.every) as address:
-        for moment, sheet in zip(nights.moments, SHEETS, strict=True):
-            for name in ("s.css", "framed.css"):
-                with urllib.request.urlopen(f"{address}/{moment}id_/http://a.example/{name}", timeout=20) as answer:
-                    assert answer.read() == sheet.encode(), (name, moment)
+    for bundle in (nights.every, *nights.chosen):
+        (tmp_path / bundle.stem).mkdir()
+        with pywb(tmp_path / bundle.stem, bundle) as address:
+            for moment, sheet in zip(nights.moments, SHEETS, strict=True):
+                for name in ("s.css", "framed.css"):
+                    with urllib.request.urlopen(f"{address}/{moment}id_/http://a.example/{name}", timeout=20) as answer:
+                        assert answer.read() == sheet.encode(), (bundle.name, name, moment)
 
 
 def shows(player: ReplayWebPage, margin: int) -> bool:
@@ -92,10 +110,11 @@ _MARGIN = "shown.getComputedStyle(shown.document.querySelector('p')).marginTop"
 
 
 def test_each_night_has_its_own_sheet_in_replaywebpage(nights: Nights, browser: Browser, tmp_path: Path) -> None:
-    with ReplayWebPage(browser, tmp_path, nights.every) as player:
-        for moment, margin in zip(nights.moments, MARGINS, strict=True):
-            player.show("http://a.example/page", moment)
-            wait_until(partial(shows, player, margin), timeout=20)
+    for bundle, page in zip((nights.every, *nights.chosen), ("page", *PAGES), strict=True):
+        with ReplayWebPage(browser, tmp_path, bundle) as player:
+            for moment, margin in zip(nights.moments, MARGINS, strict=True):
+                player.show(f"http://a.example/{page}", moment)
+                wait_until(partial(shows, player, margin), timeout=20)
 
 
 def test_a_night_by_itself_has_the_sheet_of_an_earlier_run(nights: Nights, browser: Browser, tmp_path: Path) -> None:

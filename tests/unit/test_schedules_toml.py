@@ -5,10 +5,12 @@ from __future__ import annotations
 import tomllib
 from datetime import UTC, datetime
 
+import click
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from preserve.cli import captureoptions
 from preserve.errors import ConfigError
 from preserve.formats import _plainschedules, schedules
 from preserve.model.schedule import Schedule
@@ -125,6 +127,11 @@ ENTRY = '[[schedule]]\nid = "a"\nevery = "1d"\nurls = ["http://a.example/"]\n'
         (ENTRY + "created = 2026-01-01T00:00:00\n", 5, "'created' is not a time"),
         (ENTRY + 'jitter = "soon"\n', 5, "jitter = 'soon'"),
         (ENTRY + "[schedule.options]\ndelay = [1, 2]\n", 6, "option 'delay'"),
+        (ENTRY + "[[schedule.options]]\ndelay = 1\n", 5, "[schedule.options], in single brackets"),
+        (ENTRY + "[[ schedule . 'options' ]]\ndelay = 1\n", 5, "[schedule.options], in single brackets"),
+        (ENTRY + "[schedule.'options']\nid = 'b'\n", 6, "'id' stands among the options"),
+        (ENTRY + "options = {every = '1d'}\n", 5, "'every' stands among the options"),
+        (ENTRY + "options.delay = 1\noptions.every = '1d'\n", 6, "'every' stands among the options"),
         (ENTRY + "\nurls = [\n", 6, "Invalid value"),
         (ENTRY + "every = ", 5, "Invalid value"),
         ("x = 1\n" + ENTRY, 1, "unknown: 'x'"),
@@ -192,6 +199,38 @@ def test_an_entry_whose_header_is_wrong_is_neither_run_nor_forgotten(header: str
             schedules.remove(text, id_)
         again = schedules.parse("\n".join((text, OTHER.replace("z", id_))))
         assert [schedule.id for schedule in again.schedules] == ["last"], "the memory of that name is the first one's"
+
+
+@pytest.mark.parametrize("header", ["", "# [[schedule]]"])
+@pytest.mark.parametrize("options", ["", "proxy = 'http://p.example/'\n"])
+@pytest.mark.parametrize("below", [OTHER, OTHER.replace('id = "z"\n', ""), OTHER.replace('id = "z"\nevery = "1w"\n', "")])
+def test_an_entry_without_a_header_below_options_is_not_taken_for_options(header: str, options: str, below: str) -> None:
+    """Which of these were meant for which cannot be told: neither is run, and none forgotten."""
+    lost = below.replace("[[schedule]]", header)
+    text = f"{ENTRY}[schedule.options]\n{options}{lost}\n" + OTHER.replace('"z"', '"last"')
+    timetable = schedules.parse(text)
+    assert [schedule.id for schedule in timetable.schedules] == ["last"]
+    (mistake,) = timetable.mistakes
+    assert text.split("\n")[mistake.line - 1] == below.split("\n")[1], "where the entry begins that has no header"
+    assert mistake.line > 5
+    assert "a header [[schedule]] may be missing above it" in mistake.why
+    assert (mistake.id, mistake.begin) == (None, 1)
+    assert not timetable.names_all
+    for above in (ENTRY, ENTRY + "evry = '2d'\n"):
+        assert schedules.parse(f"{above}\n{text.replace(ENTRY, above)}").mistakes[-1].id is None
+    again = schedules.parse(text + "\n" + OTHER)
+    assert [schedule.id for schedule in again.schedules] == (["last"] if 'id = "z"' in below else ["last", "z"])
+
+
+def test_no_option_of_a_capture_is_called_as_a_member_of_a_schedule() -> None:
+    @click.command()
+    @captureoptions.options
+    def capture(**_: object) -> None:
+        """Nothing but the options."""
+
+    names = {name.lstrip("-") for option in capture.params for name in option.opts}
+    assert "delay" in names
+    assert schedules.MEMBERS.isdisjoint(names)
 
 
 def test_a_comment_belongs_to_the_entry_below_it() -> None:

@@ -20,7 +20,8 @@ from preserve.model.lines import HopLine
 from preserve.model.report import Checked, Overview, Point, Row, State
 from preserve.model.web import Outcome
 from preserve.web import folder, render, table
-from preserve.web.report import Site, annotated, capture_page, cited, notes_markdown, rows_page
+from preserve.web.notes import annotated, notes_markdown
+from preserve.web.report import Site, capture_page, cited, rows_page
 from preserve.web.timeline import timeline
 from reports import Page, surveyed
 

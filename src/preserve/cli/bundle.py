@@ -14,7 +14,9 @@ from preserve.cli.custodyoptions import check_custody, custody, leave_event, mad
 from preserve.errors import ConfigError, FormatError, UsageError
 from preserve.formats.counted import counted
 from preserve.formats.printable import printable
+from preserve.formats.times import rfc3339
 from preserve.model.finding import Result
+from preserve.model.handover import Gone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from preserve.ports import Folder, Signer
 
 _SOFTWARE = f"preserve/{__version__}"
+_TOLD = 20
+"""Captures that are told one by one."""
 
 
 class _Form(Enum):
@@ -78,12 +82,11 @@ def command(
     originals that revisits refer to, and the proof that each of them is of the sealed run; nothing else of it is disclosed.
 
     The archive is verified first and, without --custody, not written to. What does not verify is not handed over: exit code 40. A run that is not
-    sealed is left out, and that is said. Of a record that was removed the statement goes along. `preserve verify X.wacz` checks the result.
+    sealed is left out, and that is said. Of a record that was removed the statement goes along, and players show a page that says so in its place. `preserve verify X.wacz` checks the result.
     """
     from preserve.adapters.folder import DiskFolder
     from preserve.cli.verify import check
     from preserve.flows import bundle
-    from preserve.flows.removed import Removed
     from preserve.flows.select import select
 
     if warc and bagit:
@@ -111,10 +114,9 @@ def command(
                 "What was imported goes along whole, whatever else lies in the same file: single records of it cannot be proven."
             )
         contents = _write(folder, parts, output, form, chosen)
-        gone = Removed(folder).count(parts)
     _tell_rest(report)
-    if gone:
-        _tell_removed(gone, form)
+    if contents.removed:
+        _tell_removed(contents, form)
     _conclude(output, form, contents, whole=not wanted.by_capture)
     some = bool(runs) or wanted.by_capture
     return leave_event(
@@ -229,11 +231,21 @@ def _tell_rest(report: Report) -> None:
         _say(f"The archive does not verify elsewhere, in what was left out: {', '.join(failing[:3])}. See preserve verify.")
 
 
-def _tell_removed(count: int, form: _Form) -> None:
-    """That some of it is not there any more, and how a receiver learns of that."""
+def _tell_removed(contents: Contents, form: _Form) -> None:
+    """That some of it is not there any more, how a receiver learns of that, and what cannot be replayed."""
+    count, lost = contents.removed, contents.lost
     stands = "In their places stand records that say so" if count > 1 else "In its place stands one that says so"
     more = "." if form is _Form.WARC else "; the signed statement goes along, and preserve verify exits 41 and tells it."
     _say(f"{counted(count, 'record')} {'were' if count > 1 else 'was'} removed from the archive. {stands}{more}")
+    if not lost:
+        return
+    shown = "." if form is _Form.WARC else "; players show a page that says so in the place of each."
+    _say(f"{counted(len(lost), 'answer')} cannot be replayed{shown}")
+    for one in lost[:_TOLD]:
+        why = "removed" if one.why is Gone.REMOVED else "as an earlier capture, which was removed"
+        _say(f"  run {int(one.run.partition('-')[0])}  {rfc3339(one.at)}  {one.url}  ({why})")
+    if len(lost) > _TOLD:
+        _say(f"  and {len(lost) - _TOLD} more: preserve verify tells them of each run")
 
 
 def _conclude(output: Path, form: _Form, contents: Contents, *, whole: bool) -> None:

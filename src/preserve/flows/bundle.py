@@ -11,25 +11,23 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from preserve.errors import FormatError, TrustError, UsageError
-from preserve.flows import bundle_foreign, carried, countersigned
-from preserve.flows.listed import anchors
-from preserve.flows.listed import find as listed_originals
-from preserve.flows.listed import key as key_of
+from preserve.flows import bundle_foreign, bundle_pages, carried, countersigned, handed, players
+from preserve.flows.bundle_pages import Shown
 from preserve.flows.removed import Removed, stored
 from preserve.flows.select import SealedRun
-from preserve.formats import cdxj, gzipmember, proof, recordindex, wacz, warc, warcscan
+from preserve.formats import cdxj, proof, recordindex, wacz, warcscan
 from preserve.formats.seal import MANIFEST, MAX_SIZE
-from preserve.formats.wacz import Page, Resource
+from preserve.formats.wacz import Resource
 from preserve.model.finding import Report, Result
-from preserve.model.handover import RunPart
-from preserve.model.lines import CaptureLine, CitationLine
+from preserve.model.handover import Absent, Lost, RunPart
 from preserve.model.manifest import FileEntry, Role
 from preserve.model.noun import dataclass
 from preserve.model.tree import Kind
-from preserve.rules import handover, selection, unchanged
+from preserve.rules import handover
 
 if TYPE_CHECKING:
     from preserve.ports import Folder, Signer
@@ -85,12 +83,14 @@ class About:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contents:
-    """What was handed over."""
+    """What was handed over. `lost` are captures of it that players cannot show; `removed` counts records that were removed."""
 
     runs: int
     records: int
     captures: int
     pages: int
+    removed: int
+    lost: tuple[Lost, ...]
 
 
 def run_names(folder: Folder) -> tuple[str, ...]:
@@ -124,15 +124,23 @@ def write_wacz(
     resources, records = [], 0
     runs = [(part, SealedRun(folder, part.name)) for part in parts]
     removed = Removed(folder)
-    for resource, rows in _warcs(folder, runs, sink, removed):
+    absent = _absent(folder, parts, removed)
+    for resource, rows in _warcs(folder, runs, sink, removed, absent):
         resources.append(resource)
         for row in rows:
             if row is not None:
                 sorter.add(row)
             records += 1
-    resources += _anchors([run for part, run in runs if part.whole], sink, sorter)
+    resources += _made(
+        handover.ANCHORS_NAME, players.anchored([handed.of_archive(folder, part) for part in parts]), sink, sorter
+    )
+    resources += _made(handover.NOTICES_NAME, players.noticed(absent.notices), sink, sorter)
     resources += _index(sink, sorter)
-    listed = [wacz.encode_page(page) for part, run in runs for page in pages(run.manifest.archive.sequence, _shown(part, run))]
+    listed = [
+        wacz.encode_page(page)
+        for part, run in runs
+        for page in bundle_pages.pages(part.name, run.manifest, _shown(part, run), absent)
+    ]
     resources.append(sink.add(wacz.PAGES, [wacz.PAGES_HEAD, *listed], size=0))
     added = countersigned.by_run(folder)
     for part, run in runs:
@@ -168,8 +176,7 @@ def write_wacz(
         binding=signer.sign(said.encode("ascii")),
     )
     sink.add(wacz.DIGEST, [digest], size=0)
-    captures = sum(part.manifest.captures.count if part.whole else len(part.captures) for part in parts)
-    return Contents(runs=len(parts), records=records, captures=captures, pages=len(listed))
+    return _contents(parts, records, len(listed), removed, absent)
 
 
 def write_warcs(folder: Folder, parts: Sequence[RunPart], sink: Sink, *, joined: bool = False) -> Contents:
@@ -185,16 +192,28 @@ def write_warcs(folder: Folder, parts: Sequence[RunPart], sink: Sink, *, joined:
                     f"{extract.path} was imported uncompressed, and fits in no .warc.gz", "name a folder for --warc"
                 )
     runs = [(part, SealedRun(folder, part.name)) for part in parts]
-    for _, rows in _warcs(folder, runs, sink, Removed(folder), index=False):
+    removed = Removed(folder)
+    for _, rows in _warcs(folder, runs, sink, removed, None):
         records += sum(1 for _ in rows)
+    return _contents(parts, records, 0, removed, _absent(folder, parts, removed))
+
+
+def _absent(folder: Folder, parts: Sequence[RunPart], removed: Removed) -> Absent:
+    """What of it players cannot show: nothing, where nothing was removed."""
+    return players.find([handed.of_archive(folder, part) for part in parts]) if removed.count(parts) else Absent()
+
+
+def _contents(parts: Sequence[RunPart], records: int, pages: int, removed: Removed, absent: Absent) -> Contents:
     captures = sum(part.manifest.captures.count if part.whole else len(part.captures) for part in parts)
-    return Contents(runs=len(parts), records=records, captures=captures, pages=0)
+    return Contents(
+        runs=len(parts), records=records, captures=captures, pages=pages, removed=removed.count(parts), lost=absent.lost
+    )
 
 
 def _warcs(
-    folder: Folder, runs: Iterable[tuple[RunPart, SealedRun]], sink: Sink, removed: Removed, *, index: bool = True
+    folder: Folder, runs: Iterable[tuple[RunPart, SealedRun]], sink: Sink, removed: Removed, absent: Absent | None
 ) -> Iterator[tuple[Resource, Iterator[bytes | None]]]:
-    """Each WARC file written, and what stands of each of its records in the index."""
+    """Each WARC file written, and what stands of each of its records in the index; `absent` None: there is no index."""
     names: set[str] = set()
     for part, run in runs:
         for entry in run.warcs:
@@ -205,6 +224,9 @@ def _warcs(
                 raise FormatError(f"two runs have a WARC file {entry.path}", "bundle one of them alone with --run")
             names.add(path)
             gone = removed.of(part.at, entry.path)
+            hidden = gone.keys() | {
+                number for warc, number in (absent or Absent()).hidden.get(run.name, ()) if warc == entry.path
+            }
             if part.whole:
                 with folder.open(part.at + entry.path) as file:
                     every = range(len(run.leaves(entry.path))) if gone else ()
@@ -212,12 +234,16 @@ def _warcs(
                     resource = sink.add(path, pieces, size=entry.bytes)
                 if resource.bytes != entry.bytes or (resource.sha256 != entry.sha256 and not gone):
                     raise TrustError(f"{part.at}{entry.path} is not what was signed", "preserve verify says what is wrong")
-                yield resource, _rows(folder, run, entry, path, gone) if index else iter([None] * len(run.leaves(entry.path)))
+                indexed = absent is not None
+                yield (
+                    resource,
+                    _rows(folder, run, entry, path, hidden) if indexed else iter([None] * len(run.leaves(entry.path))),
+                )
             else:
                 chosen = sorted(part.records[entry.path])
                 size = sum(run.place(entry.path, number).length for number in chosen)
                 pieces = stored(run, entry.path, chosen, gone)
-                yield sink.add(path, pieces, size=size), _selected_rows(run, entry, chosen, path, gone)
+                yield sink.add(path, pieces, size=size), _selected_rows(run, entry, chosen, path, hidden)
             run.forget(entry.path)
         if part.whole and any(entry.role is Role.FOREIGN for entry in part.manifest.files):
             for extract in bundle_foreign.extracts(folder, part.at, part.manifest):
@@ -234,12 +260,12 @@ def _pieces(file: BinaryIO) -> Iterator[bytes]:
         yield piece
 
 
-def _rows(folder: Folder, run: SealedRun, entry: FileEntry, path: str, gone: Container[int]) -> Iterator[bytes | None]:
-    """The index's lines for a whole WARC file, None for records that are not indexed. Those that are `gone` are not."""
+def _rows(folder: Folder, run: SealedRun, entry: FileEntry, path: str, hidden: Container[int]) -> Iterator[bytes | None]:
+    """The index's lines for a whole WARC file, None for records that are not indexed. Those that are `hidden` are not."""
     filename = path.removeprefix(wacz.ARCHIVE)
     with folder.open(run.at + entry.path) as file:
         for number, leaf in enumerate(run.leaves(entry.path)):
-            if number in gone:
+            if number in hidden:
                 yield None
                 continue
             place = recordindex.parse_leaf(leaf)
@@ -254,12 +280,12 @@ def _rows(folder: Folder, run: SealedRun, entry: FileEntry, path: str, gone: Con
 
 
 def _selected_rows(
-    run: SealedRun, entry: FileEntry, chosen: Iterable[int], path: str, gone: Container[int]
+    run: SealedRun, entry: FileEntry, chosen: Iterable[int], path: str, hidden: Container[int]
 ) -> Iterator[bytes | None]:
     offset, filename = 0, path.removeprefix(wacz.ARCHIVE)
     for number in chosen:
         place = run.place(entry.path, number)
-        head = None if number in gone else run.head(entry.path, number)
+        head = None if number in hidden else run.head(entry.path, number)
         if head is None or not cdxj.is_indexed(head[0]):
             yield None
         else:
@@ -268,35 +294,23 @@ def _selected_rows(
         offset += place.length
 
 
-def anchored(runs: Iterable[SealedRun]) -> Iterator[bytes]:
-    """The members of a WARC file by which players find what was only listed as unchanged; none where they need none. Always the same for the same runs."""
-    held = tuple(runs)
-    wanted = list(anchors(held))
-    places = {key: (run, place) for key, run, place in listed_originals(held, {key_of(answer) for answer in wanted})}
-    for answer in wanted:
-        if (found := places.get(key_of(answer))) is not None:
-            run, place = found
-            one = unchanged.anchor(answer, run.head(*place)[0].payload_digest)
-            yield gzipmember.pack(warc.header(one, warcinfo_id=""), b"", warc.END)
-
-
-def _anchors(runs: Sequence[SealedRun], sink: Sink, sorter: Sorter) -> Iterator[Resource]:
-    """That file, and its lines of the index."""
-    if next(anchored(runs), None) is None:
+def _made(name: str, records: Iterator[bytes], sink: Sink, sorter: Sorter) -> Iterator[Resource]:
+    """A WARC file for players that no run sealed, and its lines of the index; nothing where there are no records for it."""
+    first = next(records, None)
+    if first is None:
         return
 
     def members() -> Iterator[bytes]:
         offset = 0
-        for member in anchored(runs):
+        for member in chain((first,), records):
             head = warcscan.peek(member, whole=True)
             assert head is not None, "it is whole"
             digest = hashlib.sha256(member).hexdigest()
-            line = cdxj.line(*head, filename=handover.ANCHORS_NAME, offset=offset, length=len(member), sha256=digest)
-            sorter.add(line.encode())
+            sorter.add(cdxj.line(*head, filename=name, offset=offset, length=len(member), sha256=digest).encode())
             offset += len(member)
             yield member
 
-    yield sink.add(wacz.ARCHIVE + handover.ANCHORS_NAME, members(), size=0)
+    yield sink.add(wacz.ARCHIVE + name, members(), size=0)
 
 
 def _index(sink: Sink, sorter: Sorter) -> Iterator[Resource]:
@@ -355,35 +369,8 @@ def _proofs(part: RunPart, run: SealedRun, sink: Sink) -> Iterator[Resource]:
             yield sink.add(handover.entry_path(part.name, handover.line_proofs(file)), [proof.encode(proofs)], size=0)
 
 
-# --------------------------------------------------------------------------------------------------------------------- pages
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
-    """What a bundle discloses of one run; each is gone through once, captures first."""
-
-    captures: Iterable[CaptureLine]
-    citations: Iterable[CitationLine]
-
-
-def pages(sequence: int, shown: Shown) -> Iterator[Page]:
-    """One page for each citation of a run that something can be shown for, in their order; then what was asked for by hand."""
-    answers: dict[int, tuple[str, datetime]] = {}
-    theirs: set[int] = set()
-    alone: list[tuple[CaptureLine, str]] = []
-    for capture in shown.captures:
-        url = selection.first_address(capture)
-        if capture.requisite_of is not None or url is None:
-            continue
-        answers |= {cited.citation: (url, capture.requested_at) for cited in capture.cited_in}
-        if capture.foreign is not None:
-            theirs |= {cited.citation for cited in capture.cited_in}
-        if not capture.cited_in:
-            alone.append((capture, url))
-    yield from handover.pages(sequence, shown.citations, answers, alone, theirs)
-
-
 def _shown(part: RunPart, run: SealedRun) -> Shown:
+    """What of a run the list of pages is made of."""
     if part.whole:
         return Shown(captures=run.captures(), citations=run.citations())
     return Shown(

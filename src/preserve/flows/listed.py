@@ -7,7 +7,7 @@ record's own header decides. One that was removed is not found: nothing tells wh
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -129,16 +129,3 @@ def _seen(run: SealedRun) -> Iterator[tuple[str, str, Unchanged | None]]:
             yield line.final_url, line.payload_sha256, None
         for answer in answers(run, line):
             yield answer.url, answer.payload_sha256, answer
-
-
-def require(runs: Sequence[SealedRun], wanted: Collection[Key]) -> Iterator[tuple[SealedRun, tuple[str, int]]]:
-    """`find` where all must be found. Raises FormatError otherwise."""
-    missing = set(wanted)
-    for one, run, place in find(runs, wanted):
-        missing.discard(one)
-        yield run, place
-    if missing:
-        raise FormatError(
-            f"the original of an unchanged requisite is not in the archive: {min(missing).uri}",
-            "preserve verify says what is missing, or was removed; whole runs can be bundled together",
-        )

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from preserve.errors import FormatError, UsageError
 from preserve.flows import carried, countersigned
-from preserve.flows.select import SealedRun, find_records
+from preserve.flows.references import find_records
+from preserve.flows.select import SealedRun
 from preserve.formats import lines, packet, proof, seal
 from preserve.formats.manifest import MAX_SIZE, MAX_TOKEN
 from preserve.formats.tlog import MAX_PROOF

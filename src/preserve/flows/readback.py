@@ -16,8 +16,9 @@ from datetime import UTC, datetime
 from typing import Final
 
 from preserve.errors import FormatError, StoreError
+from preserve.flows.references import find_records
 from preserve.flows.register import Register
-from preserve.flows.select import SealedRun, find_records
+from preserve.flows.select import SealedRun
 from preserve.formats import entity, merkle, recordindex, redacted
 from preserve.formats.warc import Header, MemberCheck, target_uri
 from preserve.model.lines import CaptureLine, RecordLine, RecordRef

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 from preserve.errors import TrustError
 from preserve.flows import carried
-from preserve.flows.select import SealedRun
 from preserve.formats.seal import MAX_SIZE
 from preserve.model.event import Redaction
 from preserve.model.handover import RunPart
 
 if TYPE_CHECKING:
+    from preserve.flows.select import SealedRun
     from preserve.ports import Folder
 
 

@@ -19,15 +19,15 @@ from typing import TYPE_CHECKING, Self
 from preserve.errors import FormatError, StoreError
 from preserve.flows.report_capture import Pages, answer_place
 from preserve.flows.report_lines import Slices
+from preserve.flows.report_overview import overview, selected
 from preserve.flows.report_points import NUMBERS, Points
 from preserve.flows.report_run import NONE, STATES, Run, Seen, Verified
 from preserve.flows.report_steps import Steps
-from preserve.formats import description as description_format
 from preserve.model.change import Pair, Step
 from preserve.model.handover import Wanted
 from preserve.model.lines import CaptureLine, CitationLine
 from preserve.model.manifest import Role
-from preserve.model.report import CapturePage, Changed, Checked, DocumentCount, Overview, Place, Point, Row, State
+from preserve.model.report import CapturePage, Changed, Checked, Overview, Place, Point, Row, State
 from preserve.model.trust import TrustedKey
 from preserve.rules import selection, standing
 
@@ -173,32 +173,15 @@ class Survey:
         return signed is not None and any(entry.role is Role.FOREIGN for entry in signed.files)
 
     def _overview(self, folder: Folder, checked: Checked, software: str, *, everything: int) -> Overview:
-        counts = [[0] * len(STATES) for _ in self._documents]
-        firsts = [0] * len(self._documents)
-        for place, row in enumerate(self._order):
-            document = self._row_document[row]
-            if not any(counts[document]):
-                firsts[document] = place
-            counts[document][self._row_state[row]] += 1
-        try:
-            described = description_format.decode(folder.read(description_format.NAME, description_format.MAX_SIZE))
-            name, origin = described.id, described.origin
-        except (FormatError, StoreError, FileNotFoundError):
-            name, origin = "", ""  # that it is missing or altered is among what was checked
-        return Overview(
-            id=name,
-            origin=origin,
-            software=software,
-            checked=checked,
+        return overview(
+            folder,
+            checked,
+            software,
             runs=self._facts,
-            documents=tuple(
-                DocumentCount(name=document, first=firsts[number], states=_named(counts[number]))
-                for document, number in self._documents.items()
-            ),
-            states=_named([sum(column) for column in zip(*counts, strict=True)] if counts else [0] * len(STATES)),
+            documents=tuple(self._documents),
+            rows=((self._row_document[row], self._row_state[row]) for row in self._order),
             captures=sum(len(cited) - cited.count(0) for cited in self._cited),
-            open_run="journal" in folder.names(),
-            selection=_selection(self._wanted, len(self._runs), everything),
+            selection=selected(self._wanted, len(self._runs), everything),
         )
 
     # --------------------------------------------------------------------------------------------------------------- rows
@@ -408,16 +391,3 @@ def _sealed(folder: Folder) -> tuple[list[str], dict[str, list[Entry]]]:
         if parts[0] == "runs" and len(parts) > 1 and parts[1].partition("-")[0].isdecimal():
             found.setdefault(parts[1], []).append(entry)
     return sorted(found, key=lambda name: (int(name.partition("-")[0]), name)), found
-
-
-def _named(counts: Sequence[int]) -> tuple[tuple[State, int], ...]:
-    return tuple(zip(STATES, counts, strict=True))
-
-
-def _selection(wanted: Wanted, taken: int, everything: int) -> str:
-    parts = []
-    if wanted.runs:
-        parts.append(f"{taken} of {everything} sealed runs: " + ", ".join(map(str, sorted(wanted.runs))))
-    if wanted.documents:
-        parts.append("the documents " + ", ".join(sorted(wanted.documents)))
-    return "; ".join(parts)

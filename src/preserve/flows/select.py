@@ -15,11 +15,14 @@ from typing import TYPE_CHECKING
 
 from preserve.errors import FormatError
 from preserve.flows import listed
+from preserve.flows.references import Originals, found_records, header_of
+from preserve.flows.removed import Removed
 from preserve.formats import lines, manifest, recordindex, warcscan
 from preserve.formats.warc import Header, MemberCheck, target_uri
 from preserve.model.handover import RunPart, Wanted
 from preserve.model.lines import CaptureLine, CitationLine, RecordLine, RecordRef, SourceLine
 from preserve.model.manifest import FileEntry, Manifest
+from preserve.model.unchanged import Unchanged
 from preserve.rules import requisites, selection
 
 if TYPE_CHECKING:
@@ -33,6 +36,10 @@ _Place = tuple[str, int]
 
 class SealedRun:
     """The lines and records of one run, read as they are asked for. Everything raises FormatError or StoreError when it cannot be."""
+
+    whole = True
+    lent: Collection[Unchanged] = ()
+    """Where single captures are handed over: what their pages need, and another page's list has."""
 
     def __init__(self, folder: Folder, name: str, *, unread: bool = False, at: str | None = None) -> None:
         """`unread`: its manifest is read when it is needed, for whoever needs few of many runs. `at`: where it lies by itself."""
@@ -86,6 +93,14 @@ class SealedRun:
             self._rows[warc] = list(self.rows(entry.records.file))
         return self._rows[warc]
 
+    def numbers(self, warc: FileEntry) -> Iterator[int]:
+        """The records of a WARC file that are here."""
+        return iter(range(len(self.leaves(warc.path))))
+
+    def path(self, warc: str) -> str:
+        """Where it lies."""
+        return self.at + warc
+
     def forget(self, warc: str) -> None:
         """The record index of this file is not needed any more."""
         self._rows.pop(warc, None)
@@ -113,7 +128,7 @@ class SealedRun:
     def stored_at(self, warc: str, place: RecordLine) -> Iterator[bytes]:
         """The stored bytes at a place of a WARC file, in pieces."""
         left = place.length
-        with self._folder.open(self.at + warc) as file:
+        with self._folder.open(self.path(warc)) as file:
             file.seek(place.offset)
             while left and (piece := file.read(min(left, 1 << 18))):
                 left -= len(piece)
@@ -148,14 +163,15 @@ def select(folder: Folder, names: Sequence[str], wanted: Wanted) -> tuple[RunPar
         chosen = [_Chosen(run, wanted, runs) for run in taken]
         parts = [part.close() for part in chosen]
         missing = {key: uri for part in chosen for key, uri in part.originals.items()}
-        unchanged = frozenset[listed.Key]().union(*(part.listed for part in chosen))
+        unchanged = frozenset(listed.key(one) for part in chosen for one in part.listed)
     else:
         parts = [RunPart(name=run.name, manifest=run.manifest, whole=True) for run in taken]
         some = taken if len(taken) < len(runs) else ()
         missing, unchanged = _originals_of(some), _listed_by(some)
     found = {part.name: part for part in parts if part.whole or part.captures}
-    originals = find_records(runs, missing, frozenset(found) if not wanted.by_capture else frozenset())
-    for run, place in chain(originals, listed.require(runs, unchanged)):
+    originals = Originals(runs, Removed(folder))
+    whole = frozenset(found) if not wanted.by_capture else frozenset[str]()
+    for run, place in chain(originals.of_revisits(missing, whole), originals.of_listed(unchanged)):
         part = found.get(run.name, RunPart(name=run.name, manifest=run.manifest, whole=False))
         if not part.whole:
             found[run.name] = _with_records(part, (place,))
@@ -178,8 +194,9 @@ class _Chosen:
         self._all_runs = all_runs
         self.originals: dict[str, str] = {}
         """Record ids that revisits refer to, and their addresses."""
-        self.listed: set[listed.Key] = set()
-        """What lists of unchanged requisites refer to."""
+        self.listed: set[Unchanged] = set()
+        """What of lists of unchanged requisites these captures and their pages need."""
+        self._lent: set[Unchanged] = set()
         self._documents: set[str] = set()
         cited = {line.citation for line in run.citations() if selection.asked(line, wanted)}
         picked = {line.capture: line for line in run.captures() if selection.chosen(line, cited, wanted)}
@@ -193,16 +210,14 @@ class _Chosen:
         """
         found: dict[int, CaptureLine] = {}
         level, layer = 0, pages
-        unchanged = {
-            target_uri(one.url): listed.key(one) for line in listed.pages(self._run) for one in listed.answers(self._run, line)
-        }
-        own = {listed.key(one) for line in pages.values() for one in listed.answers(self._run, line)}
-        keys = set[listed.Key]()
-        while (layer or keys) and level <= requisites.SHEETS_DEEP:
-            names = self._named_in(keys, level).union(*(self._named(line, level) for line in layer.values()))
-            keys = {unchanged[uri] for name in names if (uri := target_uri(name)) in unchanged} | own
-            keys -= self.listed
-            self.listed |= keys
+        unchanged = {target_uri(one.url): one for line in listed.pages(self._run) for one in listed.answers(self._run, line)}
+        own = {one for line in pages.values() for one in listed.answers(self._run, line)}
+        answers = set[Unchanged]()
+        while (layer or answers) and level <= requisites.SHEETS_DEEP:
+            names = self._named_in(answers, level).union(*(self._named(line, level) for line in layer.values()))
+            answers = {unchanged[uri] for name in names if (uri := target_uri(name)) in unchanged} | own
+            answers -= self.listed
+            self.listed |= answers
             layer = {
                 line.capture: line
                 for line in self._run.captures()
@@ -212,12 +227,13 @@ class _Chosen:
             }
             found |= layer
             level += 1
+        self._lent = self.listed - own.union(*(listed.answers(self._run, line) for line in found.values()))
         return found
 
-    def _named_in(self, keys: Collection[listed.Key], level: int) -> frozenset[str]:
+    def _named_in(self, answers: Collection[Unchanged], level: int) -> frozenset[str]:
         """What sheets name that are only listed: their originals are read."""
         names = frozenset[str]()
-        for run, place in listed.require(self._all_runs, keys):
+        for _, run, place in listed.find(self._all_runs, {listed.key(one) for one in answers}):
             header, begins = run.head(*place)
             if b"text/css" in begins.partition(b"\r\n\r\n")[0].lower():
                 names |= selection.named(header, run.block(*place, _READ), level)
@@ -232,7 +248,10 @@ class _Chosen:
         if record.type == "revisit":
             wanted = {(header.get("WARC-Refers-To") or "").strip("<>"): header.get("WARC-Refers-To-Target-URI") or ""}
             head = block.partition(b"\r\n\r\n")[0]
-            ((run, place),) = find_records(self._all_runs, wanted, ())
+            original = next(found_records(self._all_runs, wanted, ()), None)
+            if original is None:
+                return frozenset()  # it was removed, or `Originals` says that it is missing
+            _, run, place = original
             block = head + b"\r\n\r\n" + run.block(*place, _READ).partition(b"\r\n\r\n")[2]
         else:
             block = self._run.block(record.warc, record.index, _READ)
@@ -242,6 +261,8 @@ class _Chosen:
         """The record of the page that a capture led to: the last at its final address, for other forms and copies lie beside it."""
         address = target_uri(line.final_url)
         for record in reversed([record for record in line.records if record.type in selection.REPLAYED]):
+            if header_of(self._run, (record.warc, record.index)) is None:
+                continue
             header, block = self._run.head(record.warc, record.index)
             if header.target_uri == address:
                 return record, header, block
@@ -260,6 +281,7 @@ class _Chosen:
             whole=False,
             captures=frozenset(picked),
             citations=frozenset(cited.citation for line in picked.values() for cited in line.cited_in),
+            lent=frozenset(self._lent),
         )
         if not picked:
             return part
@@ -278,23 +300,15 @@ def _about_hosts(run: SealedRun, hosts: Collection[str]) -> Iterator[_Place]:
         for index in range(1, warc.records.count):
             if (warc.path, index) in owned:
                 continue
-            header = _header(run, (warc.path, index))
+            header = header_of(run, (warc.path, index))
             if header is not None and selection.is_of_host(header.target_uri or "", hosts):
                 yield warc.path, index
-
-
-def _header(run: SealedRun, place: _Place) -> Header | None:
-    """A record's header; None of one that was so short that nothing which could be read stands where it was removed."""
-    try:
-        return run.head(*place)[0]
-    except FormatError:
-        return None
 
 
 def _refers_to(run: SealedRun, line: CaptureLine) -> Iterator[tuple[str, str]]:
     """(record id, address) of the originals of a capture's revisits."""
     for record in line.records if line.foreign is None else ():
-        header = _header(run, (record.warc, record.index)) if record.type == "revisit" else None
+        header = header_of(run, (record.warc, record.index)) if record.type == "revisit" else None
         if header is not None and header.type == "revisit":
             yield (header.get("WARC-Refers-To") or "").strip("<>"), header.get("WARC-Refers-To-Target-URI") or ""
 
@@ -305,36 +319,3 @@ def _listed_by(runs: Iterable[SealedRun]) -> frozenset[listed.Key]:
 
 def _originals_of(runs: Iterable[SealedRun]) -> dict[str, str]:
     return {key: uri for run in runs for line in run.captures() for key, uri in _refers_to(run, line)}
-
-
-def find_records(
-    runs: Sequence[SealedRun], wanted: dict[str, str], whole: Collection[str]
-) -> Iterator[tuple[SealedRun, _Place]]:
-    """Where the records of these ids lie; `whole` are runs that go along anyhow, so that what lies in them is not looked for twice."""
-    missing = dict(wanted)
-    for run in sorted(runs, key=lambda run: run.name not in whole):
-        for place in _shown(run, missing):
-            header = _header(run, place)
-            if header is not None and missing.pop(header.id, None) is not None:
-                yield run, place
-            if not missing:
-                return
-    if missing:
-        raise FormatError(
-            f"the original of a revisit is not in the archive: {next(iter(missing.values()))}",
-            "preserve verify says what is missing, or was removed; whole runs can be bundled together",
-        )
-
-
-def _shown(run: SealedRun, missing: dict[str, str]) -> Iterator[_Place]:
-    """Responses that may be among the missing: those of captures at these addresses, then those of no capture."""
-    if not missing:
-        return
-    uris, owned = frozenset(missing.values()), set[_Place]()
-    for line in run.captures():
-        owned |= {(record.warc, record.index) for record in line.records}
-        if line.foreign is None and not uris.isdisjoint(target_uri(address) for address in selection.addresses(line)):
-            yield from ((record.warc, record.index) for record in line.records if record.type == "response")
-    for warc in run.warcs:
-        assert warc.records is not None, "it is a WARC file of ours"
-        yield from ((warc.path, index) for index in range(1, warc.records.count) if (warc.path, index) not in owned)

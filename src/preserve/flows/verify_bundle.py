@@ -16,7 +16,19 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol
 from isal import isal_zlib
 
 from preserve.errors import FormatError
-from preserve.flows import bundle, bundle_foreign, carried, countersigned, verify_measured, verify_run, verify_selected
+from preserve.flows import (
+    bundle_foreign,
+    bundle_pages,
+    carried,
+    countersigned,
+    handed,
+    players,
+    verify_measured,
+    verify_players,
+    verify_run,
+    verify_selected,
+)
+from preserve.flows.bundle_pages import Shown
 from preserve.flows.carried import Carried
 from preserve.flows.measure import measure_all
 from preserve.flows.select import SealedRun
@@ -29,6 +41,7 @@ from preserve.formats.publickey import PublicKey
 from preserve.formats.wacz import Digest, Package
 from preserve.formats.zip import ZipEntry, ZipLayout
 from preserve.model.finding import Claim, Finding, Result, failed, unchecked
+from preserve.model.handover import Absent
 from preserve.model.manifest import Manifest
 from preserve.model.tree import Entry
 from preserve.model.trust import TrustedKey
@@ -67,6 +80,12 @@ class _Bundle:
     demand: Demand | None
     said: Carried
     """What the archive's log says of keys and of removed records, as far as it came along."""
+    handed: Sequence[SealedRun] = ()
+    """The runs in it, in their order, before they are judged; none where they cannot be read."""
+    absent: Absent | None = None
+    """What players cannot show; None where nothing was removed."""
+    unread: str = ""
+    """Why these two cannot be told."""
     findings: list[Finding] = field(default_factory=list)
     measured: dict[str, rules.Measured] = field(default_factory=dict)
 
@@ -98,7 +117,9 @@ def check_bundle(
     work = _Bundle(entries=entries, all=container.folder(files), ours=ours, demand=demand, said=said)
     work.findings += [*rules.judge_layout(container.layout), *said.findings]
     package = _package(work, trusted, now)
-    index = IndexCheck(*sorters, ours=ours)
+    if ours and not any(finding.result is Result.FAIL for finding in work.findings):
+        _look_through(container, work)
+    index = IndexCheck(*sorters, ours=ours, hidden=_hidden(work))
     for name in files:
         work.measured[name] = _measure(work, name, index)
     if package is not None:
@@ -107,33 +128,35 @@ def check_bundle(
     if ours:
         work.findings += _check_runs(container, work, trusted, memories, now, workers)
         if not any(finding.result is Result.FAIL for finding in work.findings):
-            work.findings += _judge_anchors(container, work)
+            if work.unread:
+                why = f"what players cannot show cannot be told: {work.unread}"
+                work.findings.append(failed(Claim.STRUCTURE, rules.SUBJECT, why))
+            work.findings += verify_players.judge(work.handed, work.absent, work.all, work.measured)
     if package is not None:
         work.findings += rules.conclude(work.findings, package.resources, ours=ours)
     return work.findings
 
 
-def _judge_anchors(container: Container, work: _Bundle) -> Iterator[Finding]:
-    """Records for players, made of lists of unchanged requisites: exactly those that follow from the runs that are whole."""
-    name = wacz.ARCHIVE + handover.ANCHORS_NAME
-    digest, size = hashlib.sha256(), 0
+def _look_through(container: Container, work: _Bundle) -> None:
+    """Which runs are here and, where something was removed, what players cannot show. Nothing of it is judged yet."""
+    views = sorted(_views(work.entries).items(), key=lambda one: (len(one[0].partition("-")[0]), one[0]))
     try:
-        runs = [
-            SealedRun(container.folder(paths), run)
-            for run, paths in sorted(_views(work.entries).items(), key=lambda one: (len(one[0].partition("-")[0]), one[0]))
-            if not any(path.startswith(f"runs/{run}/{handover.PROOFS}") for path in paths)
-        ]
-        for member in bundle.anchored(runs):
-            digest.update(member)
-            size += len(member)
-    except (FormatError, FileNotFoundError) as problem:
-        if name in work.entries or not isinstance(problem, FileNotFoundError):
-            told = problem.message if isinstance(problem, FormatError) else "a file is missing"
-            yield failed(Claim.STRUCTURE, name, f"it cannot be held against the lists of unchanged requisites: {told}")
-        return
-    found = work.measured.get(name)
-    if (found.sha256 if found is not None else "") != (digest.hexdigest() if size else ""):
-        yield failed(Claim.STRUCTURE, name, "forged: it is not what follows from the lists of unchanged requisites")
+        work.handed = [handed.of_bundle(container.folder(paths), name) for name, paths in views]
+        if work.said.redactions:
+            work.absent = players.find(work.handed)
+    except FormatError as problem:
+        work.unread = problem.message
+    except FileNotFoundError:
+        work.unread = "a file is missing"
+
+
+def _hidden(work: _Bundle) -> frozenset[tuple[str, int]]:
+    """(entry, offset) of the revisits that are in no index."""
+    return frozenset(
+        (handover.warc_path(warc, whole=run.whole), run.place(warc, index).offset)
+        for run in work.handed
+        for warc, index in (work.absent or Absent()).hidden.get(run.name, ())
+    )
 
 
 def _package(work: _Bundle, trusted: Sequence[TrustedKey], now: datetime) -> Package | None:
@@ -209,6 +232,10 @@ def _measure(work: _Bundle, name: str, index: IndexCheck) -> rules.Measured:
                     work.findings.append(failed(Claim.STRUCTURE, name, why))
                 elif found.header is not None:
                     index.expect(found, found.header, name)
+        elif not work.ours and name.startswith(wacz.ARCHIVE) and name.endswith(".warc"):
+            index.pass_over(name)
+            why = "not compressed: its records, and the lines of the index that lead to them, were not looked at"
+            work.findings.append(unchecked(Claim.STRUCTURE, name, why))
         for _ in stream:  # what a damaged member left unread
             pass
     return rules.Measured(size=size, sha256=digest.hexdigest(), crc32=crc)
@@ -233,13 +260,13 @@ def _check_runs(
     files = [name for name, entry in work.entries.items() if not entry.is_folder]
     claimed |= {name for name in files if handover.extracted(name) is not None}
     yield from bundle_foreign.judge_extracts(work.all, files, work.measured)
-    claimed.add(wacz.ARCHIVE + handover.ANCHORS_NAME)
+    claimed |= handover.MADE
     for name in sorted(name for name in work.entries if name.startswith(wacz.ARCHIVE) and name not in claimed):
         if not work.entries[name].is_folder:
             yield failed(Claim.COMPLETENESS, name, "forged: no run in this bundle sealed it")
     earlier: RunCheck | None = None
     seals: dict[int, str] = {}
-    shown: list[tuple[Manifest, bundle.Shown]] = []
+    shown: list[tuple[str, Manifest, Shown]] = []
     for name in sorted(runs, key=lambda name: (len(name.partition("-")[0]), name)):
         folder = container.folder(runs[name])
         at = f"runs/{name}/"
@@ -265,7 +292,7 @@ def _check_runs(
         seals[check.manifest.archive.sequence] = check.seal_sha256
         yield from countersigned.judge(folder, check, added, trusted)
         if lines is not None:
-            shown.append((check.manifest, lines))
+            shown.append((name, check.manifest, lines))
         yield from _judge_log(check, trusted, memories, now, work)
         yield from _judge_chain(check, earlier)
         earlier = check
@@ -343,16 +370,16 @@ def _judge_chain(check: RunCheck, earlier: RunCheck | None) -> Iterator[Finding]
         yield unchecked(Claim.COMPLETENESS, check.subject, gap)
 
 
-def _shown(folder: Folder, name: str) -> bundle.Shown:
+def _shown(folder: Folder, name: str) -> Shown:
     run = SealedRun(folder, name)
-    return bundle.Shown(captures=run.captures(), citations=run.citations())
+    return Shown(captures=run.captures(), citations=run.citations())
 
 
-def _judge_pages(work: _Bundle, shown: Iterable[tuple[Manifest, bundle.Shown]]) -> Iterator[Finding]:
+def _judge_pages(work: _Bundle, shown: Iterable[tuple[str, Manifest, Shown]]) -> Iterator[Finding]:
     """pages.jsonl says what the runs say, and nothing else."""
     expected = hashlib.sha256(wacz.PAGES_HEAD)
-    for manifest, lines in shown:
-        for page in bundle.pages(manifest.archive.sequence, lines):
+    for name, manifest, lines in shown:
+        for page in bundle_pages.pages(name, manifest, lines, work.absent or Absent()):
             expected.update(wacz.encode_page(page))
     if wacz.PAGES not in work.measured or work.measured[wacz.PAGES].sha256 != expected.hexdigest():
         yield failed(Claim.STRUCTURE, wacz.PAGES, "the list of pages is not what the runs say of their citations")

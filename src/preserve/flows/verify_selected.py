@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from preserve.errors import FormatError
 from preserve.flows import measure
-from preserve.flows.bundle import Shown
+from preserve.flows.bundle_pages import Shown
+from preserve.flows.handed import MAX_PROOFS
 from preserve.flows.verify_run import PROOF, RunCheck
 from preserve.formats import lines, proof, recordindex, seal
 from preserve.formats.counted import counted
@@ -29,8 +30,6 @@ from preserve.rules.verify_time import TOKEN
 
 if TYPE_CHECKING:
     from preserve.ports import Folder, Workers
-
-MAX_PROOFS = 1 << 30
 
 
 def check(folder: Folder, opened: RunCheck, entries: Sequence[Entry], workers: Workers | None) -> Shown | None:

@@ -67,10 +67,14 @@ def parse(text: str) -> Timetable:
     for values, begin in entries(text, rows, mistakes, seen):
         id_ = as_id(values.get("id"))
         try:
+            entry = _Entry(values, rows, begin)
             if id_ is not None and id_ in seen:
                 raise Wrong(_line(rows, begin, "id"), f"a second schedule {id_!r}")
             seen.add(id_)
-            schedules.append(_schedule(_Entry(values, rows, begin)))
+            schedules.append(_schedule(entry))
+        except _Lost as lost:
+            seen |= {id_, as_id(lost.id)}
+            mistakes.append(Mistake(line=lost.row + 1, why=lost.why, begin=begin + 1))
         except Wrong as wrong:
             mistakes.append(Mistake(line=wrong.row + 1, why=wrong.why, id=id_, begin=begin + 1))
     return Timetable(schedules=tuple(schedules), mistakes=tuple(sorted(mistakes, key=lambda mistake: mistake.line)))
@@ -176,9 +180,20 @@ def _as_meant(text: str, schedules: Sequence[Schedule], mistakes: Sequence[Mista
 # ------------------------------------------------------------------------------------------------------------------- reading
 
 
+class _Lost(Wrong):
+    """What may be another schedule than the one in which it stands; `id` is what it calls itself, if it does."""
+
+    def __init__(self, row: int, why: str, id_: object) -> None:
+        super().__init__(row, why)
+        self.id = id_
+
+
 def _line(rows: Sequence[str], begin: int, name: str) -> int:
     """Where `name` is set in the entry that begins at row `begin`, counted from 0."""
-    setting = re.compile(rf"[ \t]*[\"']?{re.escape(name)}[\"']?[ \t]*[=.]|[ \t]*\[schedule\.{re.escape(name)}\]")
+    called = rf"[\"']?{re.escape(name)}[\"']?[ \t]*"
+    setting = re.compile(
+        rf"[ \t]*(?:options[ \t]*\.[ \t]*)?{called}[=.]|[ \t]*\[+[ \t]*[\"']?schedule[\"']?[ \t]*\.[ \t]*{called}[\].]"
+    )
     for number in range(begin, len(rows)):
         if number > begin and HEADER.fullmatch(rows[number]):
             break
@@ -191,8 +206,15 @@ class _Entry:
     """The members of one [[schedule]], each taken with its type."""
 
     def __init__(self, values: Mapping[str, Any], rows: Sequence[str], begin: int) -> None:
+        """Raises _Lost when another entry may have got into its options: no option is called as a member is."""
         self._values, self._rows, self.begin = values, rows, begin
-        for name in values:
+        table = values.get("options")
+        if isinstance(table, dict) and (astray := [name for name in table if name in MEMBERS]):
+            why = f"{astray[0]!r} stands among the options: a header [[schedule]] may be missing above it"
+            raise _Lost(self._option_line(astray[0]), why, table.get("id"))
+
+    def known(self) -> None:
+        for name in self._values:
             if name not in MEMBERS:
                 self.refuse(f"unknown: {name!r}", name)
 
@@ -230,19 +252,26 @@ class _Entry:
 
     def options(self) -> tuple[tuple[str, Value], ...]:
         table = self._values.get("options", {})
+        if isinstance(table, list) and table and all(isinstance(one, dict) for one in table):
+            self.refuse("options are headed [schedule.options], in single brackets", "options")
         if not isinstance(table, dict):
             self.refuse("'options' is not a table", "options")
         return tuple((name, self._option(name, value)) for name, value in table.items())
+
+    def _option_line(self, name: str) -> int:
+        return _line(self._rows, _line(self._rows, self.begin, "options"), name)
 
     def _option(self, name: str, value: object) -> Value:
         if isinstance(value, list) and all(isinstance(one, str) for one in value):
             return tuple(value)
         if not isinstance(value, (bool, int, float, str)):
-            self.refuse(f"option {name!r} is no text, number, true, false or list of texts", name)
+            why = f"option {name!r} is no text, number, true, false or list of texts"
+            raise Wrong(self._option_line(name), why)
         return value
 
 
 def _schedule(entry: _Entry) -> Schedule:
+    entry.known()
     id_ = entry.text("id")
     if id_ is None or not ID.fullmatch(id_):
         entry.refuse("'id' is missing" if id_ is None else f"bad id {id_!r}: letters a-z, digits and hyphens", "id")

@@ -24,11 +24,12 @@ from datetime import datetime
 from typing import Any, Final
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 
 from preserve.errors import FormatError
+from preserve.formats.certificate import UNREADABLE
 from preserve.model.noun import dataclass
 
 VERSION: Final = "1.1.1"
@@ -233,7 +234,7 @@ def verifies(signed: Signed, message: bytes) -> str:
             if signed.key
             else x509.load_pem_x509_certificates(signed.certificate)[0].public_key()
         )
-    except (ValueError, UnsupportedAlgorithm, IndexError):
+    except (IndexError, *UNREADABLE):
         return "there is no key with it that can be read"
     if not isinstance(key, ec.EllipticCurvePublicKey):
         return "its key is of another kind than ECDSA"

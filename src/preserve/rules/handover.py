@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
+from typing import Final
 
 from preserve.formats import wacz
 from preserve.formats.wacz import Page
+from preserve.formats.warc import warc_date
+from preserve.model.handover import Gone, Notice
 from preserve.model.lines import CaptureLine, CitationLine
+from preserve.model.web import Record
 
 README_PATH = f"{wacz.OURS}/README.txt"
 ANCHORS_NAME = "preserve-unchanged.warc.gz"
 """The WARC file by which players find what was only listed as unchanged (docs/adr/0272)."""
+NOTICES_NAME = "preserve-removed.warc.gz"
+"""The WARC file of pages that stand for what players cannot show (docs/adr/0280)."""
+MADE = frozenset({wacz.ARCHIVE + ANCHORS_NAME, wacz.ARCHIVE + NOTICES_NAME})
+"""What lies among the WARC files and was sealed by no run."""
 PROOFS = "proofs/"
 THIRD_PARTY = " (third-party capture)"
 """What a page's title ends with that another tool captured."""
+REMOVED = " (removed: nothing to replay)"
+"""What a page's title ends with that players cannot show."""
 _SUFFIX = ".warc.gz"
 _SELECTED = "-selected.warc.gz"
 _RECORDS = ".records-proof"
@@ -112,12 +123,14 @@ def pages(
     sequence: int,
     citations: Iterable[CitationLine],
     answers: Mapping[int, tuple[str, datetime]],
-    alone: Iterable[tuple[CaptureLine, str]],
+    alone: Iterable[tuple[CaptureLine, str, str]],
     theirs: Collection[int] = frozenset(),
+    lost: Collection[int] = frozenset(),
 ) -> Iterator[Page]:
     """The pages of one run. `answers`: citation → the address at which a player enters its capture, and when it was asked.
 
-    `theirs` are the citations that a third party's capture answers.
+    `theirs` are the citations that a third party's capture answers, `lost` those whose capture players cannot show. What is `alone` comes
+    with the address at which a player enters it and what its title ends with.
     """
     for citation in citations:
         if (answer := answers.get(citation.citation)) is None:
@@ -129,15 +142,43 @@ def pages(
             url=answer[0],
             moment=answer[1],
             title=f"{citation.document}, {where}: {citation.title or citation.url or answer[0]}"
-            + (THIRD_PARTY if citation.citation in theirs else ""),
+            + (THIRD_PARTY if citation.citation in theirs else "")
+            + (REMOVED if citation.citation in lost else ""),
             document=citation.document,
             note=note,
             text=citation.text or "",
         )
-    for capture, url in alone:
+    for capture, url, ending in alone:
         identifier = f"{sequence}-capture-{capture.capture}"
-        title = url if capture.foreign is None else f"{url}{THIRD_PARTY}"
-        yield Page(id=identifier, url=url, moment=capture.requested_at, title=title, document="", note="", text="")
+        yield Page(id=identifier, url=url, moment=capture.requested_at, title=f"{url}{ending}", document="", note="", text="")
+
+
+_SAID: Final = {
+    Gone.REMOVED: "What was captured here was removed from the archive.",
+    Gone.ORIGINAL: "What came from this address at this time was what the archive had already. That was removed from the archive since.",
+}
+
+
+def notice(stands: Notice) -> Record:
+    """A page for what players cannot show: no evidence, it follows from what was removed, and so does its id. No response: nobody sent it."""
+    named = hashlib.sha256(f"preserve-removed {stands.uri} {warc_date(stands.date)}".encode()).hexdigest()
+    block = (
+        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Removed</title>\n'
+        f"<p>{_SAID[stands.why]}</p>\n"
+        "<p>This page was put in its place when the bundle was made, so that no other capture is shown there."
+        " <code>preserve verify</code> says what was removed, by whom and why.</p>\n"
+    ).encode("ascii")
+    return Record(
+        type="resource",
+        id=f"urn:uuid:{named[:8]}-{named[8:12]}-8{named[13:16]}-8{named[17:20]}-{named[20:32]}",
+        date=stands.date,
+        fields=(
+            ("WARC-Target-URI", stands.uri),
+            ("WARC-Block-Digest", f"sha256:{hashlib.sha256(block).hexdigest()}"),
+            ("Content-Type", "text/html; charset=utf-8"),
+        ),
+        head=block,
+    )
 
 
 README = """\
@@ -166,6 +207,10 @@ its owner:
 Folders preserve-NUMBER-key and preserve-NUMBER-redaction hold what the archive's log says of keys and of records that were removed: each
 a statement.json with its SEAL and signatures, checked like a run's manifest.json. A removed record has other bytes than those that were
 signed, "replacement_sha256" of the statement, and says so itself.
+
+Two files in archive/ were made for players when the bundle was made; no run sealed them, and they prove nothing. They follow from the
+rest: preserve-unchanged.warc.gz leads to what was only listed as unchanged; the pages in preserve-removed.warc.gz stand where a capture
+was removed, or was as one that was. In pages/pages.jsonl its title ends with "(removed: nothing to replay)".
 
 A whole run: manifest.json lists every file with its SHA-256. Its WARC files lie in archive/ of this bundle under the same name: put
 them into data/, and the folder is the run as it was sealed.

@@ -87,7 +87,7 @@ def anchor(answer: Unchanged, digest: str | None) -> Record:
     `digest` is the original's, where that has one: players look for a record with the same, and without one by date. Those that know
     times by the second would look after the second in which it came: its date is cut to that.
     """
-    named = hashlib.sha256(f"preserve-unchanged {answer.url} {warc_date(answer.at)}".encode()).hexdigest()
+    named = hashlib.sha256(f"preserve-unchanged {target_uri(answer.url)} {warc_date(answer.at)}".encode()).hexdigest()
     identifier = f"{named[:8]}-{named[8:12]}-8{named[13:16]}-8{named[17:20]}-{named[20:32]}"
     return Record(
         type="revisit",

@@ -15,7 +15,8 @@ from preserve.model.finding import Result
 from preserve.model.manifest import FileEntry
 from preserve.model.report import Place, Row, SealedRun, State
 from preserve.web import render
-from preserve.web.report import Site, environment, imported_file, plain
+from preserve.web.render import plain
+from preserve.web.report import Site, environment, imported_file
 
 Exhibits = Callable[[], Iterable[tuple[Row, tuple[Place, ...]]]]
 """Rows of which something was kept, with where their records lie; asked for again for each list that is drawn."""

@@ -18,17 +18,8 @@ from typing import Protocol
 from preserve.model.noun import dataclass
 from preserve.model.report import CapturePage, Changed, Overview, Place, Row, State
 from preserve.web import certificate, render
-from preserve.web.report import (
-    Site,
-    annotated,
-    capture_page,
-    capture_path,
-    changes_page,
-    notes_markdown,
-    notes_page,
-    notes_path,
-    rows_page,
-)
+from preserve.web.notes import annotated, notes_markdown, notes_page
+from preserve.web.report import Site, capture_page, capture_path, changes_page, notes_path, rows_page
 
 CAPTURES = 200
 """Captures of one part."""

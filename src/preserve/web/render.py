@@ -1,9 +1,10 @@
-"""How templates print: every value made printable, then escaped; what is missing is an error, never an empty place."""
+"""How templates print: every value made printable, then escaped; what is missing is an error, never an empty place. And how Markdown is quoted."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Callable
 from datetime import datetime
 from functools import cache
@@ -22,6 +23,8 @@ from preserve.web.compiled import Compiled, printed
 STYLE = "preserve.css"
 _GROUP = 16
 """Characters of a hash between two places where a line may break."""
+_SPECIAL = re.compile(r"[\\`*_{}\[\]<>#|~&!]")
+"""What means something in Markdown, or in the HTML in it."""
 _STATES = {
     State.CAPTURED: "captured",
     State.THIRD_PARTY: "third-party",
@@ -179,3 +182,16 @@ def _find(text: str, form: str) -> tuple[int, int] | None:
     if place < 0 or not form.strip():
         return None
     return dense[place], dense[place + len("".join(form.split())) - 1] + 1
+
+
+def plain(text: str | None) -> str:
+    """Text in which no character is Markdown, nor HTML."""
+    return _SPECIAL.sub(r"\\\g<0>", printable(text or ""))
+
+
+def code(text: str) -> str:
+    """Text as code, whatever backticks are in it."""
+    fence = "`"
+    while fence in text:
+        fence += "`"
+    return f"{fence} {printable(text)} {fence}" if fence != "`" else f"`{printable(text)}`"

@@ -1,4 +1,4 @@
-"""The pages of a report: an overview, rows of citations, captures, annotated notes. Nouns in, HTML or Markdown out.
+"""The pages of a report: an overview, rows of citations, changes, captures. Nouns in, HTML out. Annotated notes are in `web.notes`.
 
 A Site knows what every page needs: the overview, where the report's first page is from here, how other pages are found. The paths that
 it gives are those of the folder that `preserve report` writes; who serves the same pages in another way gives other paths by
@@ -7,7 +7,6 @@ overriding its methods.
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import field, replace
@@ -23,7 +22,7 @@ from preserve.formats.url import BadUrl, parse
 from preserve.model.lines import CaptureLine, CitationLine
 from preserve.model.manifest import FileEntry
 from preserve.model.noun import dataclass
-from preserve.model.report import CapturePage, Changed, DocumentCount, Overview, Place, Point, Row, SealedRun, State
+from preserve.model.report import CapturePage, Changed, Overview, Place, Point, Row, SealedRun, State
 from preserve.rules.archived_at import ArchivedAt, Import, archived_at
 from preserve.web import render, steps
 from preserve.web.timeline import timeline
@@ -380,79 +379,3 @@ def _commands(site: Site, page: CapturePage, places: Sequence[Place]) -> Iterato
         )
     for place in [place for place in places if place.ref.type in {"response", "revisit"}][-1:]:
         yield f"tail -c +{place.offset + 1} {shlex.quote(place.ref.warc)} | head -c {place.length} | zcat | less"
-
-
-# ---------------------------------------------------------------------------------------------------------- annotated notes
-
-
-Annotated = Sequence[tuple[Row, tuple[tuple[str, str], ...]]]
-"""Rows, each with its "archived at" strings as (manual, string)."""
-
-
-def annotated(site: Site, rows: Iterable[Row]) -> Annotated:
-    """What the notes of a document say of each."""
-    return [(row, _strings(site, row)) for row in rows]
-
-
-def notes_page(site: Site, document: int, number: int, last: int, rows: Annotated) -> str:
-    """The notes of one document, each with its state and its "archived at" strings."""
-    count = site.overview.documents[document]
-
-    def pages(page: int) -> str:
-        return site.notes(document, page)
-
-    return _page(
-        "notes.html",
-        site,
-        document=count,
-        rows=rows,
-        here=number,
-        last=last,
-        pages=pages,
-        markdown=notes_path(document, number).removesuffix(".html") + ".md",
-    )
-
-
-def _strings(site: Site, row: Row) -> tuple[tuple[str, str], ...]:
-    if row.capture is None or row.state in {State.ALTERED, State.REMOVED}:
-        return ()
-    title = row.citation.title if row.citation is not None else None
-    found = site.strings(row.url, row.capture, row.run, title)
-    return () if found is None else found.items()
-
-
-def notes_markdown(site: Site, document: DocumentCount, number: int, last: int, rows: Annotated) -> Iterator[str]:
-    """The same as Markdown, piece by piece."""
-    yield f"# Notes of {plain(document.name or 'addresses given by themselves')}, annotated{f', page {number} of {last}' if last > 1 else ''}\n\n"
-    yield f"From {plain(site.overview.id)}, by {site.overview.software}, {site.overview.checked.at:%Y-%m-%d}.\n"
-    if site.overview.checked.exit_code == 40:
-        yield "\n**The archive is altered. Do not rely on this page; `preserve verify` says what is wrong.**\n"
-    for row, strings in rows:
-        mark = f"Note {plain(row.note)}" if row.note else "In the text" if row.citation else "Address"
-        yield f"\n## {mark}: {render.word(row.state)}\n\n"
-        text = render.flat(row.citation.text) if row.citation is not None else ""
-        url = row.url or ""
-        yield plain(text or url) + "\n"
-        if url and url not in text:
-            yield f"\n{plain(url)}\n"
-        if row.reason and row.state is not State.CAPTURED:
-            yield f"\n{plain(row.reason)}\n"
-        for name, value in strings:
-            yield f"\n- {name}: {_code(value) if name == 'Robust Link' else plain(value)}"
-        yield "\n"
-
-
-_SPECIAL = re.compile(r"[\\`*_{}\[\]<>#|~&!]")
-
-
-def plain(text: str | None) -> str:
-    """Text in which no character is Markdown, nor HTML."""
-    return _SPECIAL.sub(r"\\\g<0>", printable(text or ""))
-
-
-def _code(text: str) -> str:
-    """Text as code, whatever backticks are in it."""
-    fence = "`"
-    while fence in text:
-        fence += "`"
-    return f"{fence} {printable(text)} {fence}" if fence != "`" else f"`{printable(text)}`"

@@ -10,30 +10,25 @@ Who asks has shown the token; where the socket is, is another's business. Only `
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
-import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from functools import cache
 from itertools import chain
 from typing import Any, Protocol
 from urllib.parse import urlencode
-
-from markupsafe import Markup
 
 from preserve.errors import FormatError, PreserveError
 from preserve.model.change import Change, Pair
 from preserve.model.lines import CaptureLine
 from preserve.model.noun import dataclass
-from preserve.model.report import CapturePage, Point, Row, SealedRun, State
-from preserve.model.viewing import POLICY, Answer, Asked, EventLine, Found, Progress, Showing, Stage
+from preserve.model.report import CapturePage, Point, State
+from preserve.model.viewing import Answer, Asked, EventLine, Found, Progress, Showing, Stage
 from preserve.rules import sidebyside
 from preserve.rules.change import ending
 from preserve.web import folder, render, steps
-from preserve.web.report import Site, environment, groups, timeline_path, typed
+from preserve.web.livesite import LiveSite, framed, routed
+from preserve.web.report import environment, groups, timeline_path, typed
 
 COMPARING = 1.5
 """Seconds that a page spends on comparing before it comes, and says how much is left."""
@@ -43,73 +38,6 @@ ROWS = 100
 """Rows of a page: fewer than on the disk, for each is drawn when it is asked for."""
 _STYLES = {render.STYLE: (render.STYLE,), "view.css": ("view.css", "difference.css")}
 _TEXT = "text/plain; charset=utf-8"
-_PATHS = tuple(
-    (kind, re.compile(pattern))
-    for kind, pattern in (
-        ("rows", r"(?:index\.html)?|rows/(\d{4,9})\.html"),
-        ("style", r"(preserve\.css|view\.css)"),
-        ("capture", r"captures/(\d{6,12})/\d{4,12}/(\d{7,12})\.html"),
-        ("timeline", r"captures/(\d{6,12})/\d{4,12}/(\d{7,12})-changes\.html"),
-        ("notes", r"notes/(\d{4,9})(?:-(\d{4,9}))?\.(html|md)"),
-        ("certificate", r"certificate\.(html|md)"),
-        ("search", r"search"),
-        ("check", r"check"),
-        ("progress", r"check\.json"),
-        ("events", r"events"),
-        ("changes", r"changes/(\d{1,12})-(\d{1,12})/(\d{1,12})-(\d{1,12})"),
-        ("replay", r"replay/(\d{1,12})-(\d{1,12})"),
-    )
-)
-
-
-@cache
-def _script() -> str:
-    return render.asset("view.js")
-
-
-@cache
-def _scripts() -> str:
-    """The scripts of the pages, as a policy names them: by their hashes."""
-    hashes = (hashlib.sha256(render.asset(name).encode()).digest() for name in ("view.js", "filter.js"))
-    return " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in hashes)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LiveSite(Site):
-    """A Site that is served. `frames` is the origin that a replay's page may show a frame of."""
-
-    frames: str = ""
-
-    def policy(self) -> str:
-        """The Content-Security-Policy of its pages: two style sheets and two scripts of our own, and nothing from anywhere else."""
-        frame = f" frame-src {self.frames};" if self.frames else ""
-        return (
-            f"default-src 'none'; style-src 'self'; script-src {_scripts()}; connect-src 'self';{frame} img-src 'none'; "
-            "base-uri 'none'; form-action 'self'"
-        )
-
-    def script(self) -> Markup:
-        return Markup(_script())  # noqa: S704 -- our own file, named by its hash in the policy
-
-    def replay(self, row: Row) -> str:
-        assert row.capture is not None, "there is something to replay"
-        return self.played(row.run.sequence, row.capture.capture)
-
-    def played(self, sequence: int, capture: int) -> str:
-        return f"{self.root}replay/{sequence}-{capture}"
-
-    def line_of_time(self, row: Row) -> str:
-        """The page that tells of every capture of a row's address."""
-        assert row.capture is not None, "it was captured"
-        return self.root + timeline_path(row.run.sequence, row.capture.capture)
-
-    def sealed(self, run: SealedRun, intact: bool | None) -> Markup:
-        """What is said of a run on every row: nothing that only a verification knows, before there was one."""
-        if not self.pending:
-            return Site.sealed(self, run, intact)
-        link = f'<li>Sealed in <a href="{self.root}index.html#run-{run.sequence}">run {run.sequence}</a>, not checked yet</li>'
-        stamps = environment().get_template("parts.html").module.stamps(run)  # type: ignore[attr-defined]
-        return Markup(link) + Markup(stamps)  # noqa: S704 -- numbers, and what a template made
 
 
 class Source(folder.Source, Protocol):
@@ -176,10 +104,9 @@ class View:
 
     def answer(self, asked: Asked) -> Answer | None:
         """The page at a path; None where there is none."""
-        routed = _routed(asked.path)
-        if routed is None:
+        if (named := routed(asked.path)) is None:
             return None
-        kind, parts = routed
+        kind, parts = named
         if asked.method == "POST":
             return self._start() if kind == "check" else Answer(status=405, media_type=_TEXT)
         if kind == "style":
@@ -222,7 +149,7 @@ class View:
 
     def _html(self, site: LiveSite, template: str, *, status: int = 200, **context: Any) -> Answer:
         text = environment().get_template(template).render(site=site, **context)
-        return Answer(status=status, text=text, fields=_framed(site))
+        return Answer(status=status, text=text, fields=framed(site))
 
     def _problem(self, status: int, title: str, said: str) -> Answer:
         """A page that says so, and needs nothing of the archive for it."""
@@ -252,7 +179,7 @@ class View:
         with self._backing.lock:
             for name, pieces in folder.draw(site, self._backing.survey, part, self._typed("verify")):
                 if path is None or name == path:
-                    return Answer(text="".join(pieces), fields=_framed(site), media_type=_media_type(name))
+                    return Answer(text="".join(pieces), fields=framed(site), media_type=_media_type(name))
         return None
 
     def _typed(self, command: str) -> str:
@@ -285,7 +212,7 @@ class View:
         part = folder.Part("certificate" if form == "html" else "certificate text")
         drawn = folder.draw(site, self._backing.survey, part, self._typed("verify"))
         ((name, pieces),) = drawn
-        return Answer(pieces=self._one_by_one(pieces), fields=_framed(site), media_type=_media_type(name))
+        return Answer(pieces=self._one_by_one(pieces), fields=framed(site), media_type=_media_type(name))
 
     def _one_by_one(self, pieces: Iterable[str]) -> Iterator[str]:
         """The pieces of a long page, each made when it is wanted, others getting their turn between."""
@@ -439,20 +366,6 @@ class View:
             )
         )
         return f"http://{name}:{port}", f"/{path}"
-
-
-def _routed(path: str) -> tuple[str, tuple[Any, ...]] | None:
-    """Which page a path names, and the numbers in it."""
-    for kind, pattern in _PATHS:
-        found = pattern.fullmatch(path)
-        if found:
-            return kind, found.groups()
-    return None
-
-
-def _framed(site: LiveSite) -> dict[str, str]:
-    """The policy as a header says it: there no other page may show ours in a frame."""
-    return {POLICY: f"{site.policy()}; frame-ancestors 'none'"}
 
 
 def _media_type(name: str) -> str:
