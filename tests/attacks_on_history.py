@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -88,6 +89,27 @@ def _(root: Path, _: Archivist) -> None:
 @on_disk("a document added", Claim.DOCUMENTS, "unlisted")
 def _(root: Path, _: Archivist) -> None:
     write(root, {f"documents/{hashlib.sha256(b'new').hexdigest()}/paper.txt": b"new"})
+
+
+@on_disk("an empty folder among the documents", Claim.DOCUMENTS, "unlisted folder")
+def _(root: Path, _: Archivist) -> None:
+    (min(root.glob("documents/*")) / "the words stand in the name").mkdir()
+
+
+@on_disk("a document made so long that it would take long to read", Claim.DOCUMENTS, "longer")
+def _(root: Path, _: Archivist) -> None:
+    os.truncate(min(root.glob("documents/*/*")), 1 << 36)
+
+
+@on_disk("a file among the documents that would take long to read", Claim.DOCUMENTS, "unlisted")
+def _(root: Path, _: Archivist) -> None:
+    (root / "documents/huge").touch()
+    os.truncate(root / "documents/huge", 1 << 36)
+
+
+@on_disk("an empty folder in the log", Claim.LOG_CONSISTENCY, "unlisted folder")
+def _(root: Path, _: Archivist) -> None:
+    (root / "log/tile/the words stand in the name").mkdir()
 
 
 @on_disk("a document renamed", Claim.DOCUMENTS, "missing")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import gzip
 import hashlib
+import os
 import re
 import shutil
 import subprocess
@@ -201,6 +202,73 @@ def test_a_stranger_follows_the_readme(preserve: Run, archive: Path, config_home
     record = next(place.glob("records/*.gz"))
     record.write_bytes(record.read_bytes()[:-1] + b"!")
     assert _follow(place, tools, readme)[0].stdout.splitlines()[-1] == "REFUSED record-hash"
+
+
+def test_a_stranger_follows_the_readme_to_what_a_revisit_refers_to(
+    preserve: Run, archive: Path, site: AnyHostSite, tmp_path: Path
+) -> None:
+    site.route("/ferry", text("<p>The timetable, part two.</p>" * 100))
+    for _ in range(2):
+        _capture(preserve, site)
+    assert preserve("prove", archive, "http://one.example/ferry", "-o", "ferry.zip").code == 0
+    place = tmp_path / "stranger"
+    with zipfile.ZipFile(tmp_path / "ferry.zip") as file:
+        file.extractall(place)
+    (earlier,) = (place / "originals").iterdir()
+    readme = (place / "README.md").read_text(encoding="utf-8")
+    by_hand = readme[readme.index("## 3.") : readme.index("A folder `originals/`")]
+    tools = _tools(tmp_path / "tools")
+    for folder in (place, earlier):
+        blocks = re.findall(r"^```sh\n(.*?)^```$", by_hand, re.MULTILINE | re.DOTALL)
+        assert len(blocks) == 5
+        told = ""
+        for block in blocks:
+            command = [str(tools / "sh"), "-c", block]
+            step = subprocess.run(command, cwd=folder, env={"PATH": str(tools)}, capture_output=True, text=True, check=False)
+            assert step.returncode == 0, step
+            told += step.stdout
+        assert "manifest.json: OK" in told
+        assert "Signature Verified Successfully" in told
+
+
+def test_how_the_capture_ended_is_said_by_both(preserve: Run, archive: Path, site: AnyHostSite, tmp_path: Path) -> None:
+    site.route("/gone", text("no more", status="404 Not Found"))
+    more = ("--url", "http://one.example/gone", "--url", "http://two.example:1/", "--resolve", "two.example:1:127.0.0.1")
+    preserve("capture", "--delay", "0", "--connect-to", site.connect_to, "--no-timestamp", *more)
+    for url, ended in (("http://one.example/gone", "(captured, status 404)"), ("http://two.example:1/", "(failed)")):
+        made = preserve("prove", archive, url, "-o", "packet.zip")
+        assert made.code == 0, made.stderr
+        checker = [sys.executable, "-I", str(ROOT / "src/preserve/packet/verify.py"), "packet.zip"]
+        theirs = subprocess.run(checker, cwd=tmp_path, capture_output=True, text=True, check=False)
+        for told in (preserve("verify", "packet.zip").stdout, theirs.stdout):
+            assert f"{url} {ended}" in told
+
+
+def test_a_record_that_grew_is_not_read_through(preserve: Run, archive: Path, tmp_path: Path) -> None:
+    assert preserve("prove", archive, "http://one.example/ferry", "-o", "ferry.zip").code == 0
+    place = tmp_path / "stranger"
+    with zipfile.ZipFile(tmp_path / "ferry.zip") as file:
+        file.extractall(place)
+    os.truncate(next(place.glob("records/*.gz")), 1 << 37)
+    command = [sys.executable, "-I", str(place / "verify.py")]
+    by_hand = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
+    ours = preserve("verify", place)
+    assert by_hand.stdout.splitlines()[-1] == ours.stdout.splitlines()[-1] == "REFUSED record-hash"
+
+
+def test_what_a_person_gets_wrong_is_told_at_once(tmp_path: Path) -> None:
+    check = [sys.executable, "-I", str(ROOT / "src/preserve/packet/verify.py")]
+    os.mkfifo(tmp_path / "packet.zip")
+    for arguments, code, said in (
+        (["--help"], 0, "Check an evidence packet"),
+        (["--key", "8223"], 2, "a key id has 64 hexadecimal digits"),
+        (["--root", "tsa=nowhere.pem"], 2, "nowhere.pem"),
+        (["nowhere.zip"], 2, "nowhere.zip"),
+        (["packet.zip"], 2, "neither a folder nor a plain file"),
+    ):
+        done = subprocess.run([*check, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=20)
+        assert done.returncode == code
+        assert said in (done.stdout + done.stderr).splitlines()[0]
 
 
 def test_another_key_is_not_this_key(preserve: Run, archive: Path, tmp_path: Path) -> None:

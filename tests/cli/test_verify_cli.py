@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from datetime import timedelta
@@ -107,6 +108,23 @@ def test_the_log_is_remembered(preserve: Run, config_home: Path, archive: Archiv
     assert "rolled back: it has 1 entry, 2 were seen here before" in done.stdout
 
 
+def test_what_both_memories_of_a_log_say_is_said_once(
+    preserve: Run, config_home: Path, archive: Archivist, tmp_path: Path
+) -> None:
+    """What was seen of a log, and what this user's own captures signed of it, are remembered apart."""
+    _pin(config_home, *archive.trusted)
+    assert preserve("verify", "archive").code == 0
+    (seen,) = tmp_path.rglob("preserve/seen/*.checkpoint")
+    signed = seen.parent.with_name("signed")
+    signed.mkdir()
+    shutil.copy(seen, signed)
+    older = Archivist()
+    older.add_run()
+    older.write(tmp_path / "older")
+    told = [line["detail"] for line in preserve("verify", "older", "--json").lines if line.get("result") == "fail"]
+    assert told == ["rolled back: it has 1 entry, 2 were seen here before"]
+
+
 def test_a_memory_that_cannot_be_written_is_told(preserve: Run, config_home: Path, archive: Archivist, tmp_path: Path) -> None:
     _pin(config_home, *archive.trusted)
     (tmp_path / "no-folder").write_bytes(b"")
@@ -137,6 +155,26 @@ def test_require(claim: str, code: int, preserve: Run, config_home: Path, archiv
 def test_thorough_establishes_structure(preserve: Run, config_home: Path, archive: Archivist) -> None:
     _pin(config_home, *archive.trusted)
     assert preserve("verify", "archive", "--thorough", "--require", "structure").code == 0
+
+
+def test_a_required_claim_that_nothing_speaks_of_is_named(preserve: Run, config_home: Path, archive: Archivist) -> None:
+    _pin(config_home, *archive.trusted)
+    for options in ([], ["--quiet"]):
+        done = preserve("verify", "archive", "--require", "events", *options)
+        assert done.code == 41
+        assert "REQUIRED, AND NOTHING IS SAID OF IT: events" in done.stdout
+    *findings, last = preserve("verify", "archive", "--require", "events", "--json").lines
+    assert last["exit"] == 41
+    assert [(line["result"], bool(line["subject"] and line["detail"])) for line in findings if line["claim"] == "events"] == [
+        ("not-checked", True)
+    ]
+
+
+def test_a_pipe_is_not_waited_for(preserve: Run, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "packet.zip")
+    done = preserve("verify", "packet.zip")
+    assert done.code == 20
+    assert "neither a plain file nor a folder" in done.stderr
 
 
 def test_what_is_neither_archive_nor_run(preserve: Run, tmp_path: Path) -> None:

@@ -188,6 +188,13 @@ def test_the_same_bytes_are_identical(paragraphs: list[str]) -> None:
     assert change.compare(version(_made(paragraphs)), version(_made(paragraphs), SECOND)).kind is ChangeKind.IDENTICAL
 
 
+def test_identical_by_what_was_signed_says_what_cannot_be_read_any_more() -> None:
+    one, other = version("<p>The ferry left at nine.</p>"), version("<p>The ferry left at nine.</p>", SECOND)
+    found = change.compare(replace(one, problem="it was removed"), other)
+    assert (found.kind, found.reasons) == (ChangeKind.IDENTICAL, ("by the hashes that were signed: it was removed",))
+    assert change.compare(one, other).reasons == ()
+
+
 @settings(deadline=None)
 @given(_PARAGRAPHS, st.integers(0, 8), st.text(st.sampled_from("abcdefgh 0123456789"), min_size=1, max_size=30))
 def test_a_sentence_more_is_never_noise(paragraphs: list[str], place: int, more: str) -> None:

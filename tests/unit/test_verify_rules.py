@@ -10,6 +10,7 @@ import pytest
 from archives import NOW, START, Archivist, LogPen, Pen, WitnessPen
 from preserve.formats import manifest
 from preserve.model.finding import Claim, Finding, Result
+from preserve.model.tree import Entry, Kind
 from preserve.model.trust import Revocation, TrustedKey
 from preserve.rules import verify_archive, verify_log, verify_signed
 
@@ -148,3 +149,25 @@ def test_documents() -> None:
     assert results({path: digest}, {}, known=False) == [Result.NOT_CHECKED]
     assert results({path: digest}, {digest: {"paper.txt", "same.txt"}}) == [Result.FAIL]
     assert results({"documents/readme": digest}, {}) == [Result.FAIL]
+    assert results({path: ""}, {digest: {"paper.txt"}}) == [Result.FAIL], "of another size, and not read"
+    assert results({path: ""}, {}) == [Result.FAIL], "nobody cites from it, and it was not read"
+    assert results({path: ""}, {}, open_run=True) == [Result.NOT_CHECKED, Result.PASS]
+
+
+def test_only_documents_that_can_be_what_was_signed_are_read() -> None:
+    digest = "a" * 64
+    sources = {digest: {"paper.txt": 7}}
+
+    def entry(path: str, size: int, kind: Kind = Kind.FILE) -> Entry:
+        return Entry(path=path, kind=kind, size=size, links=1)
+
+    copies = [
+        entry(f"documents/{digest}/paper.txt", 7),
+        entry(f"documents/{digest}/paper.txt", 1 << 40),
+        entry(f"documents/{digest}/other.txt", 7),
+        entry("documents/readme", 7),
+    ]
+    assert verify_archive.to_read(copies, sources) == copies[:1]
+    folders = [f"documents/{digest}", "documents/more", f"documents/{digest}/in", f"documents/{digest.upper()}"]
+    told = verify_archive.judge_document_folders(entry(path, 0, Kind.FOLDER) for path in folders)
+    assert [finding.subject for finding in told] == folders[1:]

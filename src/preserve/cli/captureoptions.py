@@ -16,6 +16,7 @@ import click
 from click.core import ParameterSource
 
 from preserve.cli import whicharchive
+from preserve.cli.words import WORDS
 from preserve.errors import ConfigError, FormatError, UsageError
 from preserve.model.noun import dataclass
 
@@ -176,6 +177,7 @@ _OPTIONS = (
     click.option("--user-agent", metavar="TEXT", help="What to say who is asking."),
     click.option(
         "--proxy",
+        type=WORDS,
         metavar="URL",
         help="Ask through this proxy (http:// or socks5://); it is recorded, without its password.  [default: config.toml, else none]",
     ),
@@ -186,8 +188,8 @@ _OPTIONS = (
         metavar="CMD",
         help="What signs with --key, where its private half is elsewhere: bytes in, raw signature out.",
     ),
-    click.option("--operator", metavar="NAME", help="Who stands for this capture; signed."),
-    click.option("--case", metavar="REF", help="What this capture belongs to; signed."),
+    click.option("--operator", type=WORDS, metavar="NAME", help="Who stands for this capture; signed."),
+    click.option("--case", type=WORDS, metavar="REF", help="What this capture belongs to; signed."),
 )
 
 

@@ -12,6 +12,7 @@ import click
 
 from preserve.cli.custodyoptions import record, run_ref, said, settle, signing, tell_of
 from preserve.cli.findings import wrapped
+from preserve.cli.words import WORDS
 from preserve.errors import ExitCode, FormatError, UsageError
 from preserve.formats.printable import printable
 
@@ -40,9 +41,9 @@ def command() -> None:
     metavar="WORD",
     help="What was done: import, copy, verify, transfer, export, or another word of a-z, 0-9 and -.",
 )
-@click.option("--reason", required=True, metavar="TEXT", help="Why.")
-@click.option("--to", metavar="WHO", help="Who received it.")
-@click.option("--result", metavar="TEXT", help="What came of it.")
+@click.option("--reason", required=True, type=WORDS, metavar="TEXT", help="Why.")
+@click.option("--to", type=WORDS, metavar="WHO", help="Who received it.")
+@click.option("--result", type=WORDS, metavar="TEXT", help="What came of it.")
 @click.option(
     "--run",
     "runs",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from preserve.cli.words import WORDS
 from preserve.errors import ExitCode, FormatError, PreserveError, UsageError
 from preserve.formats.printable import printable
 
@@ -24,6 +25,7 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 custody = click.option(
     "--custody",
+    type=WORDS,
     metavar="REASON",
     help="Record in ARCHIVE, signed and logged, that this was done and why.  [default: nothing is written]",
 )
@@ -45,7 +47,7 @@ _SIGNING = (
         callback=_keep,
         help="What signs with --key, where its private half is elsewhere: bytes in, raw signature out.",
     ),
-    click.option("--operator", metavar="NAME", help="Who did it; signed.  [default: the operator of config.toml]"),
+    click.option("--operator", type=WORDS, metavar="NAME", help="Who did it; signed.  [default: the operator of config.toml]"),
     click.option(
         "--tsa",
         multiple=True,

@@ -21,6 +21,7 @@ _ENDINGS = {
 }
 _SAMPLED = "It was a SAMPLE: the records that it did not pick were not looked at."
 _ALL_READ_IS_SOUND = "Of what was read, nothing was found altered, missing or forged."
+_SILENCE = "required, and nothing that was checked speaks of it"
 _SOME = "time: self-asserted. Authorities vouch for some of the runs only: not-after says for which."
 _SOURCE = "source: self-asserted. That a site sent this is the word of whoever captured it; verification cannot show it."
 _TIMES = {
@@ -68,11 +69,18 @@ def json_lines(report: Report, *, timed: bool = True) -> Iterator[str]:
         yield json.dumps(
             {"claim": finding.claim, "result": finding.result, "subject": finding.subject, "detail": finding.detail}
         )
+    for claim in _silent(report):
+        yield json.dumps({"claim": claim, "result": Result.NOT_CHECKED, "subject": "everything", "detail": _SILENCE})
     code = report.exit_code
     refusal = {"refusal": report.refusal} if report.refusal else {}
     time = {"time": report.time} if timed else {}
     sampled = {"sampled": True} if report.sampled else {}
     yield json.dumps({"ok": code == ExitCode.DONE, "exit": int(code), **time, **sampled, **refusal})
+
+
+def _silent(report: Report) -> list[Claim]:
+    """What was required, and no finding is about."""
+    return sorted(report.require - {finding.claim for finding in report.findings})
 
 
 def text_lines(report: Report, path: Path, *, verbose: bool, quiet: bool, timed: bool = True) -> Iterator[str]:
@@ -82,16 +90,17 @@ def text_lines(report: Report, path: Path, *, verbose: bool, quiet: bool, timed:
         yield f"Checked {printable(str(path))}"
     if fails:
         yield from _group("\nFAILS", fails, verbose=verbose)
+    silent = "\nREQUIRED, AND NOTHING IS SAID OF IT: " + ", ".join(_silent(report)) if _silent(report) else ""
     if quiet:
         yield from _group("\nNEEDED AND NOT ESTABLISHED", needed, verbose=verbose) if needed else ()
+        yield from [silent] if silent else ()
         return
     yield from _group("\nProven", (f for f in report.findings if f.result is Result.PASS), verbose=verbose)
     open_claims = [finding for finding in report.findings if finding.result is Result.NOT_CHECKED]
     yield from _group("\nNot proven", (f for f in open_claims if f not in needed), verbose=verbose)
     if needed:
         yield from _group("\nNEEDED AND NOT ESTABLISHED", needed, verbose=verbose)
-    if silent := report.require - {finding.claim for finding in report.findings}:
-        yield "\nREQUIRED, AND NOTHING IS SAID OF IT: " + ", ".join(sorted(silent))
+    yield from [silent] if silent else ()
     yield ""
     if timed:
         some = not report.stamped and any(f.claim is Claim.NOT_AFTER and f.result is Result.PASS for f in report.findings)

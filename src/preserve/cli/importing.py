@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from preserve.cli.custodyoptions import signing
+from preserve.cli.words import WORDS
 from preserve.errors import ExitCode, FormatError, UsageError
 from preserve.formats.counted import counted
 from preserve.formats.printable import printable
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 @click.option(
     "--document", "documents", multiple=True, metavar="DOC", help="Also look for what this document cites; repeatable."
 )
-@click.option("--case", metavar="TEXT", help="What it belongs to; signed.")
+@click.option("--case", type=WORDS, metavar="TEXT", help="What it belongs to; signed.")
 @signing
 @click.option("--json", "as_json", is_flag=True, help="A line for each page, then one for the run, as JSON.")
 def command(

@@ -11,6 +11,7 @@ import click
 from preserve.cli.keychange import recovery, revoke, rotate
 from preserve.cli.keycoworkers import agree, coworkers, enter
 from preserve.cli.keyfiles import export, import_, passphrase_
+from preserve.cli.words import WORDS
 
 
 @click.group("key")
@@ -24,7 +25,11 @@ def command() -> None:
 
 @command.command()
 @click.option(
-    "--name", default="unnamed", metavar="NAME", help="whose key it is, signed into every manifest; or the witness's name"
+    "--name",
+    default="unnamed",
+    type=WORDS,
+    metavar="NAME",
+    help="whose key it is, signed into every manifest; or the witness's name",
 )
 @click.option(
     "--use",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from preserve.cli.words import WORDS
 from preserve.errors import ConfigError, FormatError, UsageError
 from preserve.formats.printable import printable
 
@@ -23,7 +24,7 @@ _PASSPHRASE_FILE = click.option(
 
 @click.command("import")
 @click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
-@click.option("--name", metavar="NAME", help="whose key it is, signed into every manifest")
+@click.option("--name", type=WORDS, metavar="NAME", help="whose key it is, signed into every manifest")
 @click.option("--vkey", metavar="VKEY", help="the key is a log's or a witness's, and this is its public line")
 @click.option(
     "--signer", metavar="CMD", help="FILE is a public key; this command signs with its private half, which stays where it is"

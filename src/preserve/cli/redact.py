@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from preserve.cli.custodyoptions import said, say, settle, signing, tell_of
+from preserve.cli.words import WORDS
 from preserve.errors import ExitCode, FormatError, UsageError
 from preserve.formats.counted import counted
 from preserve.formats.printable import printable
@@ -31,8 +32,8 @@ _SHOWN = 20
 @click.option("--url", metavar="URL", help="Every record of the capture of this address: response, request, notes.")
 @click.option("--all-copies", is_flag=True, help="With --url: in every run, and every capture with the same content.")
 @click.option("--requisites", is_flag=True, help="With --url: what the page needed (images, styles, scripts) as well.")
-@click.option("--reason", metavar="TEXT", help="Why; signed.")
-@click.option("--by", "authority", metavar="WHO", help="On whose order: a court, a person who asked; signed.")
+@click.option("--reason", type=WORDS, metavar="TEXT", help="Why; signed.")
+@click.option("--by", "authority", type=WORDS, metavar="WHO", help="On whose order: a court, a person who asked; signed.")
 @click.option("--finish", is_flag=True, help="Only carry out what was stated and, because of a kill, not done.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @signing

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from preserve.cli.custodyoptions import say, settle, signing, tell_of
+from preserve.cli.words import WORDS
 from preserve.errors import ExitCode, UsageError
 
 
@@ -23,7 +24,10 @@ from preserve.errors import ExitCode, UsageError
     help="Take in a signature that was made elsewhere: manifest.json.sig.",
 )
 @click.option(
-    "--name", metavar="NAME", help="Whose signature it is.  [default: the name you trust the key under, else its comment]"
+    "--name",
+    type=WORDS,
+    metavar="NAME",
+    help="Whose signature it is.  [default: the name you trust the key under, else its comment]",
 )
 @signing
 def command(

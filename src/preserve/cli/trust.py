@@ -14,6 +14,7 @@ from preserve.cli import whicharchive
 from preserve.cli.custodyoptions import signing
 from preserve.cli.moments import moment, revocation, why_revoked
 from preserve.cli.trustfiles import export, import_
+from preserve.cli.words import WORDS
 from preserve.errors import ExitCode
 from preserve.formats.counted import counted
 
@@ -35,7 +36,7 @@ def command() -> None:
 
 @command.command()
 @click.argument("key", metavar="FILE|VKEY|SSHKEY")
-@click.option("--name", required=True, metavar="NAME", help="what you call its owner")
+@click.option("--name", required=True, type=WORDS, metavar="NAME", help="what you call its owner")
 @click.option(
     "--fingerprint",
     metavar="HEX",
@@ -220,7 +221,7 @@ def revoke(key: str, reason: str, since: datetime | None) -> None:
 
 @command.command("accept-rollback")
 @click.argument("origin", metavar="ORIGIN")
-@click.option("--reason", required=True, metavar="TEXT", help="why there is no newer one; signed and logged")
+@click.option("--reason", required=True, type=WORDS, metavar="TEXT", help="why there is no newer one; signed and logged")
 @whicharchive.option("the archive with that log, as it is now")
 @signing
 def accept_rollback(

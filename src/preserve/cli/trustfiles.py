@@ -11,6 +11,7 @@ import click
 
 from preserve.cli.custodyoptions import record, said, say, settle, signing, tell_of
 from preserve.cli.moments import revocation
+from preserve.cli.words import WORDS
 from preserve.errors import ConfigError, ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ _DOES = {
     metavar="DIR",
     help="Record in this archive, signed and logged, which keys were taken into trust and why.",
 )
-@click.option("--reason", metavar="TEXT", help="Why; signed and logged with --archive.")
+@click.option("--reason", type=WORDS, metavar="TEXT", help="Why; signed and logged with --archive.")
 @signing
 def import_(
     file: Path,

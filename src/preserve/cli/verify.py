@@ -269,6 +269,8 @@ def _check_file(
     from preserve.adapters.zipfolder import ZipContainer
     from preserve.flows.verify import verify_bundle
 
+    if not path.is_file():  # a pipe would never open
+        raise FormatError(f"{path}: neither a plain file nor a folder", "name what was handed over, or a copy of it on a disk")
     try:
         with ZipContainer(path) as container, SortedLines() as expected, SortedLines() as indexed:
             now = datetime.now(UTC)

@@ -240,6 +240,7 @@ def _place(archive: ArchiveStore, name: str, ledger: Ledger, stamper: Stamper) -
     with staging.open("SEAL") as file:
         sealed = file.read()
     seal.enter(staging, ledger)
+    archive.place_documents(seal.cited_from(staging))
     folder = archive.place_import(name)
     return Sealed(
         folder=folder,

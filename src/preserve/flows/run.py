@@ -151,7 +151,9 @@ def settle(archive: ArchiveStore, journal: Journal, ledger: Ledger, stamper: Sta
     assert identity is not None, "only a run that was begun is settled"
     counts = journal.counts()
     if identity.name not in archive.run_names():
-        seal.enter(archive.staging(identity.name), ledger)
+        staging = archive.staging(identity.name)
+        seal.enter(staging, ledger)
+        archive.place_documents(seal.cited_from(staging))
     folder = archive.place(identity.name)
     last = archive.last_seal()
     document = archive.last_manifest()

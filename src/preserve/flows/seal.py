@@ -230,6 +230,13 @@ def enter(staging: Staging, ledger: Ledger) -> None:
     _write(staging, PROOF, ledger.proof(log.size_before))
 
 
+def cited_from(staging: Staging) -> frozenset[tuple[str, str]]:
+    """SHA-256 and name of each document that a staged run cites from, as its signed list says."""
+    with staging.open(SOURCES) as file:
+        read = [lines.decode_source(row) for row in file.read().splitlines()]
+    return frozenset((line.sha256, line.name) for line in read)
+
+
 class _Tally:
     """What the manifest says of the captures as a whole, gathered while their lines are written."""
 

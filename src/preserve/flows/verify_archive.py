@@ -77,6 +77,7 @@ def check_archive(
     """Every finding about the archive in `folder`. The first of `memories` learns the log's head when it is established."""
     layout = lay_out(folder)
     findings = list(archive_rules.judge_top(layout.top))
+    findings += tree.misplaced(entry for entry in layout.top if entry.kind is Kind.FILE)
     described, problems = describe(folder, layout)
     findings += problems
     used = bool(layout.runs or layout.events)
@@ -124,7 +125,7 @@ def lay_out(folder: Folder) -> Layout:
             layout.log.append(entry)
         elif first == "documents" and rest:
             layout.documents.append(entry)
-        elif first == "journal" and "/" in rest:
+        elif first == "journal" and "/" in rest and not rest.startswith("documents/"):
             at = f"journal/{rest.partition('/')[0]}/"
             (layout.stated if _is_staged_event(at) else layout.staged).setdefault(at, []).append(entry)
         elif first in {"runs", "events"} and rest:
@@ -249,7 +250,8 @@ class _Runs:
         self.seals: dict[int, str] = {}
         self.countersigned: dict[int, tuple[str, dict[str, bytes]]] = {}
         """Of the runs that others signed too: what findings call the run, and the digests of its manifest."""
-        self.sources: dict[str, set[str]] = {}
+        self.sources: dict[str, dict[str, int]] = {}
+        """Of each document that is cited from, by its hash: the names that it goes by, and its size."""
         self.sources_known = True
 
     def check(self) -> list[Finding]:
@@ -297,7 +299,7 @@ class _Runs:
             if check.manifest is None or check.sources is None:
                 self.sources_known = False
             for line in check.sources or ():
-                self.sources.setdefault(line.sha256, set()).add(line.name)
+                self.sources.setdefault(line.sha256, {})[line.name] = line.bytes
 
     def _link(self, check: RunCheck) -> None:
         """The run's ties to the archive, to the run before it and to the log."""
@@ -369,8 +371,11 @@ def _check_documents(folder: Folder, layout: Layout, runs: _Runs, workers: Worke
     """The kept copies against the lists that the runs signed."""
     copies = [entry for entry in layout.documents if entry.kind is Kind.FILE]
     yield from tree.misplaced(layout.documents)
-    measured = measure_all(folder, [WholeJob(path=entry.path, weight=entry.size) for entry in copies], workers)
-    hashes = {found.path: found.sha256 for found in measured if isinstance(found, Whole)}
+    yield from archive_rules.judge_document_folders(layout.documents)
+    read = archive_rules.to_read(copies, runs.sources)
+    measured = measure_all(folder, [WholeJob(path=entry.path, weight=entry.size) for entry in read], workers)
+    hashes = dict.fromkeys((entry.path for entry in copies), "")
+    hashes |= {found.path: found.sha256 for found in measured if isinstance(found, Whole)}
     yield from archive_rules.judge_documents(
         hashes,
         runs.sources,

@@ -68,6 +68,7 @@ class LogCheck:
         self._folder = folder
         self._memories = memories
         self.files = {entry.path.removeprefix("log/"): entry for entry in entries if entry.kind is not Kind.FOLDER}
+        self._folders = [entry.path for entry in entries if entry.kind is Kind.FOLDER]
         self.findings += tree.misplaced(entries)
         said = self._said_key(described)
         checkpoint = self._read_checkpoint()
@@ -191,6 +192,9 @@ class LogCheck:
         for path, entry in self.files.items():
             if entry.kind is Kind.FILE and not tlog.explains(size, path) and path not in spare:
                 yield failed(Claim.LOG_CONSISTENCY, entry.path, "unlisted file: the checkpoint does not call for it")
+        for at in self._folders:
+            if not tlog.is_folder(at.removeprefix("log/")):
+                yield failed(Claim.LOG_CONSISTENCY, at, "unlisted folder: no log has such a place")
 
     def judge_memory(self, rollbacks: Iterable[Statement]) -> list[Finding]:
         """The log against what was seen of it before; `rollbacks` are those that somebody trusted has accepted, and says so in it."""

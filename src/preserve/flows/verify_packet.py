@@ -230,7 +230,7 @@ def _conclude(check: _Check, main: RunCheck, capture: CaptureLine) -> None:
     if check.refused:
         return
     count = len(check.members)
-    shown = f"capture {capture.capture} of run {main.manifest.archive.sequence}, of {capture.url}"
+    shown = f"capture {capture.capture} of run {main.manifest.archive.sequence}, of {capture.url} ({_how_it_ended(capture)})"
     check.findings += [
         passed(
             Claim.INTEGRITY, "packet", f"{shown}: {counted(count, 'record')} and its line are byte for byte what was signed"
@@ -242,6 +242,11 @@ def _conclude(check: _Check, main: RunCheck, capture: CaptureLine) -> None:
     ]
     if not any(finding.claim is Claim.WITNESSES for finding in check.findings):
         check.findings.append(unchecked(Claim.WITNESSES, "packet", "no witness cosigned it"))
+
+
+def _how_it_ended(capture: CaptureLine) -> str:
+    """An intact packet may be that of a failure: who reads that it is unaltered reads of what."""
+    return f"{capture.outcome}" if capture.status is None else f"{capture.outcome}, status {capture.status}"
 
 
 def _proofs(check: _Check, path: str, code: str) -> Sequence[proof.Proof] | None:

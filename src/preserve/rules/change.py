@@ -102,7 +102,8 @@ def _compare(before: Version, after: Version) -> Change:
         change = told(ChangeKind.BACK if is_ else ChangeKind.GONE, ending(after if was else before))
         return _with(change, added=() if was else lost, removed=lost if was else ())
     if before.digest and before.digest == after.digest:
-        return told(ChangeKind.IDENTICAL)
+        problem = before.problem or after.problem
+        return told(ChangeKind.IDENTICAL, *([f"by the hashes that were signed: {problem}"] if problem else []))
     if not was:
         return replace(told(ChangeKind.NOISE, ending(before), ending(after)), neither=True)
     if before.content and before.content == after.content:

@@ -14,6 +14,7 @@ from preserve.model.tree import Entry, Kind
 _FILES = frozenset({"archive.toml", "schedules.toml", "lock"})
 _FOLDERS = frozenset({"runs", "events", "log", "documents", "journal", "journal.old", "index"})
 _DOCUMENT = re.compile(r"documents/([0-9a-f]{64})/([^/]+)")
+_OF_DOCUMENTS = re.compile(r"documents/[0-9a-f]{64}")
 
 
 def judge_top(entries: Iterable[Entry]) -> Iterator[Finding]:
@@ -64,10 +65,28 @@ def judge_previous(manifest: Manifest, earlier: Manifest, earlier_seal_sha256: s
         yield failed(Claim.LOG_CONSISTENCY, subject, "the run before it is not the one that it was sealed after")
 
 
+def to_read(copies: Iterable[Entry], sources: Mapping[str, Mapping[str, int]]) -> list[Entry]:
+    """Those copies whose bytes decide: cited from, and no longer than was signed. What else lies there is not read."""
+    return [
+        entry
+        for entry in copies
+        if (match := _DOCUMENT.fullmatch(entry.path)) and entry.size <= sources.get(match[1], {}).get(match[2], -1)
+    ]
+
+
+def judge_document_folders(entries: Iterable[Entry]) -> Iterator[Finding]:
+    """Folders in documents/ that no copy could lie in."""
+    for entry in entries:
+        if entry.kind is Kind.FOLDER and not _OF_DOCUMENTS.fullmatch(entry.path):
+            yield failed(Claim.DOCUMENTS, entry.path, "unlisted folder: not that of a document")
+
+
 def judge_documents(
     hashes: Mapping[str, str], sources: Mapping[str, Collection[str]], *, known: bool, open_run: bool
 ) -> Iterator[Finding]:
-    """`hashes` of the copies by path; `sources`: names by hash, as the runs signed them; `known`: every run's list could be read."""
+    """`hashes` of the copies by path, "" where `to_read` left one out; `sources`: names by hash, as the runs signed them; `known`: every
+    run's list could be read.
+    """
     trouble = False
     held: dict[str, set[str]] = {}
     for path, sha256 in hashes.items():
@@ -75,16 +94,18 @@ def judge_documents(
         if match is None:
             trouble = True
             yield failed(Claim.DOCUMENTS, path, "unlisted file: not the copy of a document")
+        elif match[2] not in sources.get(match[1], ()):
+            if open_run or not known:
+                yield unchecked(Claim.DOCUMENTS, path, "no sealed run that can be read cites from it; an open run may")
+            else:
+                trouble = True
+                yield failed(Claim.DOCUMENTS, path, "unlisted file: no run cites from it")
         elif match[1] != sha256:
             trouble = True
-            yield failed(Claim.DOCUMENTS, path, f"altered: its SHA-256 is {sha256}")
-        elif match[2] in sources.get(sha256, ()):
-            held.setdefault(sha256, set()).add(match[2])
-        elif open_run or not known:
-            yield unchecked(Claim.DOCUMENTS, path, "no sealed run that can be read cites from it; an open run may")
+            how = f"its SHA-256 is {sha256}" if sha256 else "it is longer than the document that was cited from"
+            yield failed(Claim.DOCUMENTS, path, f"altered: {how}")
         else:
-            trouble = True
-            yield failed(Claim.DOCUMENTS, path, "unlisted file: no run cites from it")
+            held.setdefault(sha256, set()).add(match[2])
     for sha256, names in sources.items():
         for name in sorted(set(names) - held.get(sha256, set())):
             if f"documents/{sha256}/{name}" not in hashes:
