@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from browsing import PLAYER, Browser, RefusingProxy, chromium
 from running import ROOT, Run, run_preserve
@@ -16,9 +17,12 @@ from sites import AnyHostSite
 
 
 def pytest_configure() -> None:
-    """Ctrl-C is heard by what the tests start, too, when a shell runs them in the background and so has it ignored: children inherit that."""
+    """Every test may take its time. Ctrl-C is heard by what the tests start, too, when a shell runs them in the background and so has it ignored: children inherit that."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    # No property is timed: whatever else a machine does would decide whether it holds.
+    settings.register_profile("unhurried", settings(), deadline=None)
+    settings.load_profile("unhurried")
 
 
 @pytest.fixture

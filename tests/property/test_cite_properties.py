@@ -37,7 +37,7 @@ def test_the_reference_is_what_the_notes_say() -> None:
     assert own == [(each["note"], each["url"]) for each in made.rows]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     width=st.integers(50, 130),
     lines=st.integers(24, 80),
@@ -50,7 +50,7 @@ def test_any_wrapping_gives_the_same_citations(width: int, lines: int, breaks: s
     assert answers(made.text) == WANTED
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(width=st.integers(40, 130), mark=st.sampled_from(["bare", "alone", "super", "dot"]))
 def test_in_brackets_an_address_may_break_anywhere(width: int, mark: str) -> None:
     style = Style("any", width=width, breaks=r"(?<=.)(?=.)", mark=mark, endnotes="Notes" if mark == "dot" else "")
@@ -123,7 +123,7 @@ SOUP = st.lists(PIECES, max_size=60).map("".join)
 NAMES = st.sampled_from(["a.txt", "a.html", "a.md", "a"])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(name=NAMES, data=st.binary(max_size=400) | SOUP.map(lambda text: text.encode("utf-8", "replace")))
 def test_no_bytes_crash_a_reader(name: str, data: bytes) -> None:
     with suppress(FormatError):

@@ -46,7 +46,7 @@ def _true_times(expression: str, zone: ZoneInfo, start: datetime, end: datetime)
 
 
 @given(expression=st.sampled_from(EXPRESSIONS), name=st.sampled_from(ZONES), now=MOMENTS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_last_and_first_are_neighbours_among_all_times(expression: str, name: str, now: datetime) -> None:
     zone, now = ZoneInfo(name), now.replace(microsecond=0)
     last, first = due.around(expression, zone, now)
@@ -70,7 +70,7 @@ JUMPS = st.one_of(
     created=MOMENTS,
     jumps=st.lists(JUMPS, max_size=40),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_a_schedule_is_never_captured_twice_for_one_time(
     rhythm: str | int, name: str, created: datetime, jumps: list[timedelta]
 ) -> None:

@@ -55,7 +55,7 @@ _NOUNS = ["ferry", "shore", "bread", "engine", "morning", "council", "pier", "oc
 _WORDS = st.lists(st.sampled_from(_NOUNS), min_size=3, max_size=12)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(
     data=st.binary(max_size=400) | _HTML.map(lambda text: text.encode("utf-8", "replace")),
     said=st.sampled_from(["", "text/html", "text/html; charset=utf-16", "text/plain"]),
@@ -70,7 +70,7 @@ def test_any_body_is_read_and_judged(data: bytes, said: str) -> None:
     assert 0 <= fit(page, wanted).score <= 100
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(
     text=_HTML,
     final=st.sampled_from(["https://a.example/x", "https://login.a.example/?next=/x", "https://a.example/404"]),

@@ -61,7 +61,7 @@ def soup(name: str) -> st.SearchStrategy[str]:
 
 @pytest.mark.parametrize("name", sorted(TOKENS))
 def test_no_bytes_crash_a_reader(name: str) -> None:
-    @settings(max_examples=80, deadline=None)
+    @settings(max_examples=80)
     @given(soup(name) | soup(name).map(lambda text: TOKENS[name][0] + text))
     def check(text: str) -> None:
         with suppress(FormatError):
@@ -100,7 +100,7 @@ WRITTEN = {
 
 @pytest.mark.parametrize("name", sorted(WRITTEN))
 def test_every_address_comes_back_with_its_note(name: str) -> None:
-    @settings(max_examples=30, deadline=None)
+    @settings(max_examples=30)
     @given(st.lists(ADDRESSES, min_size=1, max_size=5))
     def check(urls: list[str]) -> None:
         found = citations(read(name, WRITTEN[name](urls).encode()))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from changepairs import FIRST, PAIRS, SECOND, TEXT, Pair, page
@@ -195,7 +195,6 @@ def test_identical_by_what_was_signed_says_what_cannot_be_read_any_more() -> Non
     assert change.compare(one, other).reasons == ()
 
 
-@settings(deadline=None)
 @given(_PARAGRAPHS, st.integers(0, 8), st.text(st.sampled_from("abcdefgh 0123456789"), min_size=1, max_size=30))
 def test_a_sentence_more_is_never_noise(paragraphs: list[str], place: int, more: str) -> None:
     sentence = f"Then {more} came."
@@ -205,7 +204,6 @@ def test_a_sentence_more_is_never_noise(paragraphs: list[str], place: int, more:
     assert " ".join(sentence.split()) in found.added
 
 
-@settings(deadline=None)
 @given(_PARAGRAPHS, _PARAGRAPHS)
 def test_exchanged_captures_exchange_what_was_added_and_removed(one: list[str], other: list[str]) -> None:
     old, new = version(_made(one)), version(_made(other), SECOND)
@@ -213,14 +211,12 @@ def test_exchanged_captures_exchange_what_was_added_and_removed(one: list[str], 
     assert (there.kind, there.added, there.removed) == (back.kind, back.removed, back.added)
 
 
-@settings(deadline=None)
 @given(_PARAGRAPHS, _PARAGRAPHS)
 def test_noise_shows_nothing_and_a_change_something(one: list[str], other: list[str]) -> None:
     found = change.compare(version(_made(one)), version(_made(other), SECOND))
     assert bool(found.added or found.removed) == found.kind.real
 
 
-@settings(deadline=None)
 @given(st.text(st.sampled_from("<>/=\"' abdiv!-&;#x0aéclsp"), max_size=300))
 def test_any_markup_is_taken_apart(text: str) -> None:
     found = outline.outline(text)

@@ -269,7 +269,7 @@ def _one_token() -> bytes:
     return shared("a").stamp(MESSAGE)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 2000), st.binary(max_size=8)), min_size=1, max_size=4))
 def test_a_token_that_was_cut_and_pasted_proves_the_same_or_nothing(cuts: list[tuple[int, int, bytes]]) -> None:
     data = _one_token()
