@@ -226,12 +226,12 @@ class Run:
         self.names = [name[len(at) :] for name in source.names if name.startswith(at)]
 
     def read(self, name: str, limit: int = SMALL) -> bytes:
-        data = b""
+        data = bytearray()
         for block in self.source.blocks(self.at + name):
             data += block
             if len(data) > limit:
                 return b""
-        return data
+        return bytes(data)
 
 
 # --------------------------------------------------------------------------------------------------------------- signatures
