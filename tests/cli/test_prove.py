@@ -234,7 +234,7 @@ def test_a_stranger_follows_the_readme_to_what_a_revisit_refers_to(
 def test_how_the_capture_ended_is_said_by_both(
     preserve: Run, archive: Path, site: AnyHostSite, config_home: Path, tmp_path: Path
 ) -> None:
-    (config_home / "preserve" / "config.toml").write_text("patience = 0\n")
+    (config_home / "preserve" / "config.toml").write_text("[capture]\npatience = 0\n")
     site.route("/gone", text("no more", status="404 Not Found"))
     more = ("--url", "http://one.example/gone", "--url", "http://two.example:1/", "--resolve", "two.example:1:127.0.0.1")
     preserve("capture", "--delay", "0", "--connect-to", site.connect_to, "--no-timestamp", *more)
