@@ -3,7 +3,7 @@
     python bench/run.py capture [--urls 1000] [--delay 0] [--concurrency 50] [--reps 5]
     python bench/run.py memory  [--urls 1000 20000 100000]
     python bench/run.py body    [--megabytes 300]
-    python bench/run.py verify  [--megabytes 1500] [--reps 5]
+    python bench/run.py verify  [--megabytes 1500] [--kind mix] [--reps 5]
 
 Every tool does the same job in turn (A B C, A B C, …), each time from nothing, in a process tree of its own. CPU is user + system of
 that whole tree, memory the peak of its largest process, the ratio the median of the ratios within each turn. Machines are noisy: CPU
@@ -44,6 +44,12 @@ class Tool:
     name: str
     command: list[str]
     fine: tuple[int, ...] = (0,)
+    needs: str = ""
+    """The program that it is about, where the command begins with another one."""
+
+    @property
+    def here(self) -> bool:
+        return shutil.which(self.needs or self.command[0]) is not None
 
 
 def run(tool: Tool, folder: Path) -> Cost:
@@ -137,7 +143,7 @@ def capture(said: argparse.Namespace) -> None:
         ]
         if said.delay:
             del tools[1]  # one address after the other: a delay makes it wait, nothing else
-        tools = [tool for tool in tools if shutil.which(tool.command[0])]
+        tools = [tool for tool in tools if tool.here]
         costs = in_turn(tools, said.reps, _complete(len(targets)))
     print(f"{said.urls} addresses, {said.delay:g} ms, {concurrency} at once, median of {said.reps}\n")
     print(table(costs, said.urls, "URL", "wget --warc-file"))
@@ -188,27 +194,44 @@ def body(said: argparse.Namespace) -> None:
             print(f"| {name} | {cost.wall:.1f} | {cost.cpu:.2f} | {cost.memory / 1e6:.0f} |", flush=True)
 
 
+_KILOBYTES = {"mix": 52, "pdf": 2150, "html": 30, "img": 72, "css": 22}
+"""What an address of each kind adds to a WARC file, about."""
+
+
 def verify(said: argparse.Namespace) -> None:
     """Verification of an archive against what only reads or hashes the same files, on one processor and on two."""
     with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_TMP")) as folder:
         home = Path(folder)
         with miniweb(said.port, 0):
-            addresses = address_list(home, said.megabytes * 1000 // 52, said.port, "mix")
-            run(preserve(addresses, "--concurrency", "50"), home)
+            addresses = address_list(home, said.megabytes * 1000 // _KILOBYTES[said.kind], said.port, said.kind)
+            run(preserve(addresses, "--concurrency", "50", "--warc-size", "100M"), home)
         files = [str(path) for path in sorted(home.glob("a/runs/*/data/*.warc.gz"))]
         size = sum(os.path.getsize(file) for file in files) / 1e6
+        records = sum(path.read_bytes().count(b"\n") for path in home.glob("a/runs/*/data/*.records"))
+        one, two = ["taskset", "-c", "0"], ["taskset", "-c", "0,1"]
         check = [*PRESERVE, "verify", "-q", str(home / "a")]
         keys = ["env", f"XDG_CONFIG_HOME={home}/.config", f"XDG_STATE_HOME={home}/.state"]
+        beside = Path(sys.executable).parent
+        warcio, fastwarc = str(beside / "warcio"), str(beside / "fastwarc")
         tools = [
-            Tool("preserve verify", ["taskset", "-c", "0", *keys, *check], (0, 41)),
-            Tool("openssl dgst -sha256", ["taskset", "-c", "0", "openssl", "dgst", "-sha256", *files]),
-            Tool("sha256sum", ["taskset", "-c", "0", "sha256sum", *files]),
-            Tool("preserve verify, two processors", ["taskset", "-c", "0,1", *keys, *check], (0, 41)),
-            Tool("warcio check", ["taskset", "-c", "0", str(Path(sys.executable).with_name("warcio")), "check", *files]),
+            Tool("preserve verify", [*one, *keys, *check], (0, 41)),
+            Tool("openssl dgst -sha256", [*one, "openssl", "dgst", "-sha256", *files], needs="openssl"),
+            Tool("sha256sum", [*one, "sha256sum", *files], needs="sha256sum"),
+            Tool("preserve verify, two processors", [*two, *keys, *check], (0, 41)),
+            Tool(
+                "openssl dgst -sha256, two at once",
+                [*two, "sh", "-c", "printf '%s\\0' \"$@\" | xargs -0 -n 1 -P 2 openssl dgst -sha256", "sh", *files],
+                needs="openssl",
+            ),
+            Tool("warcio check", [*one, warcio, "check", *files], needs=warcio),
+            Tool(
+                "fastwarc check",
+                [*one, "sh", "-c", 'for file; do "$0" check -q "$file" || exit 1; done', fastwarc, *files],
+                needs=fastwarc,
+            ),
         ]
-        tools = [tool for tool in tools if shutil.which(tool.command[3])]
-        costs = in_turn(tools, said.reps)
-    print(f"{size:.0f} MB of WARC files, page cache warm, median of {said.reps}\n")
+        costs = in_turn([tool for tool in tools if tool.here], said.reps)
+    print(f"{size:.0f} MB of WARC files, {records:,} records, page cache warm, median of {said.reps}\n")
     print(table(costs, size, "MB", "openssl dgst -sha256"))
 
 
@@ -231,6 +254,7 @@ def main() -> None:
     one = what.add_parser("verify")
     one.set_defaults(go=verify)
     one.add_argument("--megabytes", type=int, default=1500)
+    one.add_argument("--kind", default="mix", choices=_KILOBYTES, help="what the pages are")
     one.add_argument("--reps", type=int, default=5)
     said = ask.parse_args()
     said.go(said)
