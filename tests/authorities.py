@@ -74,6 +74,7 @@ class Issuer:
         critical: bool = True,
         days: tuple[int, int] = (-30, 3650),
         serial: int | None = None,
+        other_name: x509.GeneralName | None = None,
     ) -> x509.Certificate:
         now = datetime.now(UTC)
         made = (
@@ -90,6 +91,8 @@ class Issuer:
         )
         if not authority and purpose is not None:
             made = made.add_extension(x509.ExtendedKeyUsage([purpose]), critical=critical)
+        if other_name is not None:
+            made = made.add_extension(x509.SubjectAlternativeName([other_name]), critical=False)
         return made.sign(self.key, hashes.SHA256())
 
     @property

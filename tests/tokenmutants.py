@@ -132,6 +132,18 @@ def laden() -> Stamped:
     return Stamped(reply=build(tree), authority=authority, root=root)
 
 
+def calling_itself(stamped: Stamped, name: x509.GeneralName) -> bytes:
+    """The token as if its authority said this name of itself in it."""
+    tree = parse(stamped.reply)
+    part = _signed(tree)[2][1][1][1][0]
+    info = parse(part[1])
+    said = x509.SubjectAlternativeName([name]).public_bytes()
+    next(field for field in info[0][1] if field[0] == 0xA0)[1] = parse(said)[0][1]
+    part[1] = build(info)
+    _sign(tree, _key(stamped))
+    return build(tree)
+
+
 def parse(data: bytes) -> list[Node]:
     return [[part.tag, parse(part.content) if part.tag & 0x20 else part.content] for part in der.elements(data)]
 
@@ -152,8 +164,7 @@ def changed_inside(stamped: Stamped, chance: random.Random) -> Iterator[bytes]:
 def signed_again(stamped: Stamped, chance: random.Random) -> Iterator[bytes]:
     """The token with one element changed, of what is signed or of the rest, and the authority's signature over that; without end."""
     tree = parse(stamped.reply)
-    key = load_pem_private_key((stamped.authority.root_file.parent / "tsa.key").read_bytes(), None)
-    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    key = _key(stamped)
     while True:
         again = copy.deepcopy(tree)
         part = _signed(again)[2][1][1][1][0] if chance.random() < 0.5 else None
@@ -192,6 +203,12 @@ def changed_bytes(stamped: Stamped, chance: random.Random) -> Iterator[bytes]:
                 data[:at],
             )
         )
+
+
+def _key(stamped: Stamped) -> ec.EllipticCurvePrivateKey:
+    key = load_pem_private_key((stamped.authority.root_file.parent / "tsa.key").read_bytes(), None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    return key
 
 
 def _signed(tree: list[Node]) -> list[Node]:

@@ -6,14 +6,18 @@ import random
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
-from itertools import islice
+from itertools import islice, pairwise
+from pathlib import Path
 from types import ModuleType
 
 import pytest
+from cryptography import x509
 
 import tokenmutants
+from authorities import Authority, Issuer, name_of
 from packetverifier import load
 from preserve.flows import verify_tokens
+from preserve.formats import der
 from preserve.model.trust import TrustedKey
 from tokenmutants import MESSAGE, Stamped, changed_bytes, changed_inside, laden, plain, signed_again
 
@@ -83,6 +87,49 @@ def test_good_ones_are_good(independent: ModuleType) -> None:
         stamped = make()
         assert _theirs(independent, stamped.reply, {"a": stamped.root.pem}) == _ours(stamped.reply, [stamped.root.pinned("a")])
         assert _ours(stamped.reply, [stamped.root.pinned("a")]).isdigit()
+
+
+def test_both_know_an_authority_by_each_of_its_names(independent: ModuleType, tmp_path: Path) -> None:
+    root = Issuer("Root of names")
+    authority = Authority(tmp_path / "names", root, other_name=x509.DirectoryName(name_of("The Hall Clock")))
+    stamped = Stamped(reply=authority.stamp(MESSAGE), authority=authority, root=root)
+    for name, known in (("names", True), ("the  HALL clock", True), ("The Hall", False)):
+        reply = tokenmutants.calling_itself(stamped, x509.DirectoryName(name_of(name)))
+        said = _ours(reply, [root.pinned("a")])
+        assert said.isdigit() == known, name
+        assert said == _theirs(independent, reply, {"a": root.pem}), name
+
+
+def _ladder(lowest: bytes, steps: int) -> Iterator[tokenmutants.Node]:
+    """Certificates, as short as they can be, each of which says that it is issued by the next one; that of `lowest` comes first."""
+    ed25519 = tokenmutants.parse(der.encode(der.SEQUENCE, der.encode_oid("1.3.101.112")))[0]
+    times = [der.SEQUENCE, [[der.UTC_TIME, b"200101000000Z"], [der.UTC_TIME, b"490101000000Z"]]]
+    common_name = tokenmutants.parse(der.encode_oid("2.5.4.3"))[0]
+    names = [*tokenmutants.parse(lowest)]
+    for step in range(steps):
+        text = [der.UTF8_STRING, b"%d" % step]
+        names.append([der.SEQUENCE, [[der.SET, [[der.SEQUENCE, [common_name, text]]]]]])
+    for owner, issuer in pairwise(names):
+        key = [der.SEQUENCE, [ed25519, [der.BIT_STRING, b"\0"]]]
+        signed = [der.SEQUENCE, [[der.INTEGER, b"\1"], ed25519, issuer, times, owner, key]]
+        yield [der.SEQUENCE, [signed, ed25519, [der.BIT_STRING, b"\0"]]]
+
+
+def test_whoever_adds_certificates_keeps_nobody_busy(independent: ModuleType) -> None:
+    """Nobody signs what certificates come with a token, and as many fit into one as are asked for here, each leading to the next."""
+    stamped = plain()
+    tree = tokenmutants.parse(stamped.reply)
+    held = tree[0][1][1][1][1][1][0][1][3][1]
+    issuer = stamped.root.certificate.subject.public_bytes()
+    held += _ladder(issuer, 2000)
+    reply = tokenmutants.build(tree)
+    assert 150_000 < len(reply) < 1 << 18
+    looks: tuple[Callable[[], str], ...] = (
+        lambda: _ours(reply, [stamped.root.pinned("a")]),
+        lambda: _theirs(independent, reply, {"a": stamped.root.pem}),
+    )
+    for look in looks:
+        assert look() == _ours(stamped.reply, [stamped.root.pinned("a")])
 
 
 def _each_element(change: Callable[[list[tokenmutants.Node], int], object]) -> Iterator[bytes]:

@@ -170,6 +170,10 @@ def test_the_signers_certificate_is_bound_by_its_hash(tmp_path: Path) -> None:
     both = _forge(tmp_path, lambda found: der.encode_set(der.context(0), [found.content, _twin()]))
     with pytest.raises(FormatError, match="2 certificates in it are its signer's"):
         timestamp.read(both)
+    attributes = der.encode(der.context(1), der.encode(der.SEQUENCE))  # a certificate of attributes, as some appliances send it
+    beside = _forge(tmp_path, lambda found: der.encode(der.context(0), found.content, attributes))
+    with pytest.raises(FormatError, match=r"others than those of X\.509"):
+        timestamp.read(beside)
     none = _forge(tmp_path, lambda _: b"")
     with pytest.raises((FormatError, ValueError), match="no certificate"):
         timestamp.read(none)

@@ -178,6 +178,8 @@ def _read(reply: bytes) -> Token:
     (tst,) = tst_wrapped.inside(der.context(0))
     (info,) = by_tag[der.SET].inside(der.SET)
     held = by_tag[der.context(0)].inside(der.context(0))
+    if any(one.tag != der.SEQUENCE for one in held):
+        raise FormatError("among its certificates are others than those of X.509, which openssl does not read")
     signer, others = _signer(info, held)
     tokenform.check_reply(reply)
     hashed = {_HASHES.get(digest.inside(der.SEQUENCE)[0].oid(), "") for digest in digests.inside(der.SET)}
@@ -310,7 +312,8 @@ def _binds(token: Token, pinned: Sequence[bytes]) -> bool:
     content = der.element(token.reply).inside(der.SEQUENCE)[1].inside(der.SEQUENCE)[1]
     held = content.inside(der.context(0))[0].inside(der.SEQUENCE)[3].inside(der.context(0))
     known = [*pinned, *(one.whole for one in held if one.whole != token.signer)]
-    return all(
-        any(hashlib.new(algorithm, one, usedforsecurity=False).digest() == digest for one in known)
-        for algorithm, digest in token.others
-    )
+    hashes = {
+        algorithm: {hashlib.new(algorithm, one, usedforsecurity=False).digest() for one in known}
+        for algorithm in {algorithm for algorithm, _ in token.others}
+    }
+    return all(digest in hashes[algorithm] for algorithm, digest in token.others)

@@ -241,14 +241,14 @@ def subject(certificate: Element) -> bytes:
     return _fields(certificate)[4].whole
 
 
-def other_names(certificate: Element) -> list[bytes]:
-    """The other names that it gives (subjectAltName, RFC 5280 section 4.2.1.6), as they are written."""
-    names = []
+def other_names(certificate: Element) -> list[Element]:
+    """The other names that it gives (subjectAltName, RFC 5280 section 4.2.1.6)."""
+    names = list[Element]()
     for block in (part for part in _fields(certificate) if part.tag == der.context(3)):
         for extension in block.inside(der.context(3))[0].inside(der.SEQUENCE):
             kind, *_, value = extension.inside(der.SEQUENCE)
             if kind.oid() == "2.5.29.17":
-                names += [name.whole for name in der.element(value.content).inside(der.SEQUENCE)]
+                names += der.element(value.content).inside(der.SEQUENCE)
     return names
 
 
@@ -281,20 +281,24 @@ def above(signer: Element, held: Sequence[Element]) -> list[Element]:
     """The signer's certificate, and those of `held` that can lie between it and a root, by their names. What not every program can
     read is left out; a chain that needs it ends there.
     """
-    kept, wanted = [signer], {issued(signer)[0]}
-    grown, plain = True, [*filter(_is_plain, held)]
-    while grown:
-        more = [one for one in plain if one not in kept and subject(one) in wanted]
-        kept += more
-        wanted |= {issued(one)[0] for one in more}
-        grown = bool(more)
-    return kept
+    named = dict[bytes, list[Element]]()
+    for one in filter(_is_plain, held):
+        named.setdefault(subject(one), []).append(one)
+    kept, wanted = {signer.whole: signer}, [issued(signer)[0]]
+    for name in wanted:  # it grows; no name is looked for twice, for others choose how many certificates there are
+        for one in named.pop(name, ()):
+            kept.setdefault(one.whole, one)
+            wanted.append(issued(one)[0])
+    return [*kept.values()]
 
 
 def is_called(certificate: Element, name: Element) -> bool:
     """Whether a GeneralName is one that a certificate gives its owner."""
-    in_full = name.tag == der.context(4) and same_name(name.content, subject(certificate))
-    return in_full or name.whole in other_names(certificate)
+    if name.tag != der.context(4):
+        return name.whole in (other.whole for other in other_names(certificate))
+    return same_name(name.content, subject(certificate)) or any(
+        other.tag == name.tag and same_name(name.content, other.content) for other in other_names(certificate)
+    )
 
 
 def same_name(one: bytes, other: bytes) -> bool:

@@ -1306,13 +1306,15 @@ def plain(certificate: bytes) -> bool:
 
 def above(signer: bytes, held: list[bytes]) -> list[bytes]:
     """The signer's certificate, and those that can lie between it and a root, by their names."""
-    kept, names = [signer], {fields_of(signer)[2]}
-    more, held = kept, list(filter(plain, held))
-    while more:
-        more = [one for one in held if one not in kept and fields_of(one)[4] in names]
-        kept = kept + more
-        names |= {fields_of(one)[2] for one in more}
-    return kept
+    named: dict[bytes, list[bytes]] = {}
+    for one in filter(plain, held):
+        named.setdefault(fields_of(one)[4], []).append(one)
+    kept, wanted = {signer: True}, [fields_of(signer)[2]]
+    for name in wanted:  # it grows, and no name is looked for twice
+        for one in named.pop(name, []):
+            kept[one] = True
+            wanted.append(fields_of(one)[2])
+    return list(kept)
 
 
 def check_attributes(attributes: dict[str, bytes], signer: bytes) -> None:
