@@ -107,6 +107,7 @@ class Shelf:
                 if path is None:
                     self.send_response(404)
                     self.send_header("Content-Length", "0")
+                    self.send_header("Connection", "close")
                     self.end_headers()
                     return
                 size = path.stat().st_size
@@ -125,6 +126,7 @@ class Shelf:
                 self.send_header("Content-Type", kind)
                 self.send_header("Accept-Ranges", "bytes")
                 self.send_header("Content-Length", str(end - start + 1))
+                self.send_header("Connection", "close")  # or a browser asks this one still, when the next has the same port
                 self.end_headers()
                 if body:
                     with path.open("rb") as file:
@@ -188,6 +190,11 @@ class Browser:
 
     def go(self, url: str) -> None:
         self._call("Page.navigate", url=url)
+
+    def forget(self, origin: str) -> None:
+        """Leave the page, and drop an origin's service workers and stores: another server may get the same port."""
+        self.go("about:blank")
+        self._call("Storage.clearDataForOrigin", origin=origin, storageTypes="all")
 
     def run(self, script: str, session: str | None = None) -> Any:
         """The value of an expression in the page, or in the frame that `frame` gave; None when it throws, or when its page is left for another meanwhile."""
@@ -257,6 +264,9 @@ _PAGE = """<!doctype html><meta charset=utf-8><title>replay</title><style>html,b
 <script src="ui.js"></script>
 <replay-web-page source="{source}" url="{url}" ts="{ts}" replayBase="./replay/" style="height:100%"></replay-web-page>
 """
+_WORKER = """navigator.serviceWorker.register("replay/sw.js?serveIndex=1", { scope: "./replay/" })
+.then((worker) => worker.active?.state)"""
+"""Registers what the player registers, which can be done again and again; the state in which it is."""
 INNERMOST = """(() => {
   const seen = [];
   const look = (root) => {
@@ -276,29 +286,47 @@ INNERMOST = """(() => {
 class ReplayWebPage:
     """A bundle opened in ReplayWeb.page. The window of the page shown is `shown` in scripts given to `ask`."""
 
-    def __init__(self, browser: Browser, folder: Path, wacz: Path) -> None:
+    def __init__(self, browser: Browser, folder: Path, wacz: Path, *, worker: Path = PLAYER / "sw.js") -> None:
         self._browser = browser
         self._index = folder / "index.html"
         self._files = {
             "/": self._index,
             "/ui.js": PLAYER / "ui.js",
             "/replay/ui.js": PLAYER / "ui.js",
-            "/replay/sw.js": PLAYER / "sw.js",
+            "/replay/sw.js": worker,
             "/bundle.wacz": wacz,
         }
         self.shelf = Shelf(self._files)
+        self._address = f"http://127.0.0.1:{self.shelf.port}/"
+        self._begun = False
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.shelf.__exit__()
+        self._browser.forget(self._address)
 
     def show(self, url: str, ts: str = "") -> None:
         """Open a page of the bundle and wait until the player shows something."""
+        if not self._begun:
+            self._begin()
         self._index.write_text(_PAGE.format(source="/bundle.wacz", url=url, ts=ts))
-        self._browser.go(f"http://127.0.0.1:{self.shelf.port}/")
+        self._browser.go(self._address)
         wait_until(lambda: self.ask("shown.document.readyState") == "complete", timeout=30)
+
+    def _begin(self) -> None:
+        """Have the player's service worker run before the player is opened.
+
+        The player's frame has an address that only the worker answers, and the player (2.5.3) does not wait for it: it opens the
+        frame as soon as the worker is registered, and where that came too early loads it again three times, 100 ms apart, while
+        no worker controls it. A worker that starts later than that, or that takes over the frame between the server's "404" and
+        its load event, which a busy machine brings about, leaves the frame empty for good. `preserve view` does the same as this.
+        """
+        self._index.write_text("<!doctype html><meta charset=utf-8><title>the worker first</title>")
+        self._browser.go(self._address)
+        wait_until(lambda: self._browser.run(_WORKER) == "activated", timeout=30)
+        self._begun = True
 
     def signature(self) -> Any:
         """The public key of the signature that the player read, as it tells it."""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from browsing import PYWB, Browser, RefusingProxy, ReplayWebPage, fetched, pywb
+from browsing import PLAYER, PYWB, Browser, RefusingProxy, ReplayWebPage, fetched, pywb
 from running import run_preserve
 from sites import AnyHostSite, not_found, raw, redirect, respond, text, wait_until
 
@@ -126,6 +126,16 @@ def test_a_revisit_replays_with_the_original_of_another_run(handed: Handed, brow
         assert player.ask("shown.document.querySelector('#p').textContent") == "chunked and zipped"
         player.show(f"{HOST}/text")
         assert player.ask("shown.document.body.textContent").strip() == TEXT.strip()
+
+
+def test_a_player_whose_worker_starts_slowly_shows_the_page(handed: Handed, browser: Browser, tmp_path: Path) -> None:
+    """As on a busy machine: by itself the player would wait for a part of a second, and show nothing for ever."""
+    slow = tmp_path / "sw.js"
+    late = "self.addEventListener('install', (event) => event.waitUntil(new Promise((go) => setTimeout(go, 1500))));\n"
+    slow.write_text(late + (PLAYER / "sw.js").read_text())
+    with ReplayWebPage(browser, tmp_path, handed.wacz, worker=slow) as player:
+        player.show(f"{HOST}/zipped")
+        assert player.ask("shown.document.querySelector('#p').textContent") == "chunked and zipped"
 
 
 # ---------------------------------------------------------------------------------------------------------------------- pywb
