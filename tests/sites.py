@@ -362,7 +362,7 @@ def _parse(head: bytes) -> Request:
     return Request(method=method, target=target, host=host, fields=fields, raw=head)
 
 
-def wait_until(condition: Callable[[], bool], timeout: float = 10) -> None:
+def wait_until(condition: Callable[[], bool], timeout: float = 30) -> None:
     """Wait for what another thread or process is about to do; fails when it does not."""
     end = time.monotonic() + timeout
     while not condition():

@@ -27,6 +27,8 @@ from preserve.rules import witness as witness_rules
 
 NAME = "config.toml"
 _LONGEST = 3600
+_SHORT = 500
+"""Characters of what is signed into every manifest and statement."""
 _TABLES = frozenset({"operator", "capture", "tsa", "memento", "notify", "witness", "environment"})
 
 
@@ -85,7 +87,9 @@ def parse(text: str, where: str, home: PurePath) -> Config:
     except UsageError as problem:
         raise lines.error(problem.message, "notify") from None
     return Config(
-        operator=Operator(name=operator.text("name"), organisation=operator.text("organisation"), role=operator.text("role")),
+        operator=Operator(
+            name=operator.short("name"), organisation=operator.short("organisation"), role=operator.short("role")
+        ),
         contact=capture.ascii("contact"),
         user_agent=capture.ascii("user_agent"),
         proxy=capture.text("proxy"),
@@ -202,6 +206,13 @@ class _Table:
         value = self._values.get(name)
         if value is not None and (not isinstance(value, str) or not value.strip() or not value.isprintable()):
             raise self.error(f"{name!r} is not a text of printable characters", name)
+        return value
+
+    def short(self, name: str) -> str | None:
+        """A text that has room in every statement that is signed."""
+        value = self.text(name)
+        if value is not None and len(value) > _SHORT:
+            raise self.error(f"{name!r} has {len(value)} characters, and {_SHORT} are the most", name)
         return value
 
     def ascii(self, name: str) -> str | None:

@@ -54,3 +54,16 @@ def test_what_is_no_text_is_refused(preserve: Run, archive: Path, command: tuple
         assert why in said
     assert sorted(path.relative_to(archive) for path in archive.rglob("*")) == before
     assert preserve("verify", "archive").code == 0
+
+
+@pytest.mark.parametrize(("letter", "most"), [("ж", 2_500), ("𝄞", 1_250)], ids=["cyrillic", "beyond the basic plane"])
+def test_what_is_longer_in_signed_text_than_it_looks(preserve: Run, archive: Path, letter: str, most: int) -> None:
+    """Signed text is ASCII: such a letter takes six bytes, or twelve."""
+    add = ("custody", "add", "archive", "--action", "copy", "--no-timestamp")
+    for length, expected in ((4_000, 2), (most + 1, 2), (most, 0)):
+        words = letter * length
+        done = preserve(*add, "--reason", words, "--to", words, "--operator", words)
+        assert done.code == expected, done.stderr
+        assert list(archive.glob("journal/*")) == []
+        assert ("bytes as it is signed, and 15000 are the most" in done.stderr) == bool(expected)
+    assert preserve("verify", "archive").code == 0

@@ -277,6 +277,21 @@ def test_no_probe_asks_for_nothing_but_what_is_cited(preserve: Run, site: AnyHos
     assert asked(site) == ["/reports/nightcrossings"]
 
 
+def test_a_made_up_address_leads_to_no_host_whose_robots_txt_asks_to_be_left_alone(
+    preserve: Run, site: AnyHostSite, tmp_path: Path
+) -> None:
+    """That host is another one, and nobody knew of it before its robots.txt was asked for."""
+    site.otherwise(redirect("http://lost.example/"))
+    site.route("/robots.txt", not_found, host="tides.example")
+    site.route("/reports/nightcrossings", served(page(TITLE)))
+    told = respond(b"not now\n", status="429 Too Many Requests", fields=[("Retry-After", "3600")])
+    site.route("/robots.txt", served(told), host="lost.example")
+    done = run(preserve, site, plan(tmp_path), "--robots", "obey")
+    assert [line["verdict"] for line in done.lines[:-1]] == ["ok"], done.stderr
+    assert any("no-such-page" in target for target in asked(site))
+    assert [each.target for each in site.served if each.host == "lost.example"] == ["/robots.txt"]
+
+
 def test_without_words_to_judge_by_nothing_is_made_up(preserve: Run, site: AnyHostSite) -> None:
     run(preserve, site, "--url", "http://tides.example/x", "--url", "http://tides.example/y")
     assert sorted(asked(site)) == ["/x", "/y"]

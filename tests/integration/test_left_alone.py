@@ -25,7 +25,7 @@ def after(event: threading.Event, handler: Handler) -> Handler:
     """The same answer, once that has happened."""
 
     def wait(request: Request) -> Reply:
-        assert event.wait(10), "it did not happen in time"
+        assert event.wait(30), "it did not happen in time"
         return handler(request)
 
     return wait

@@ -16,6 +16,7 @@ from preserve.model.page import Described, Presence
 from preserve.model.web import Outcome, Verdict
 from preserve.pages import outline, reading
 from preserve.rules import change, noise
+from preserve.rules.sidebyside import rows
 from running import ROOT
 
 
@@ -193,6 +194,15 @@ def test_identical_by_what_was_signed_says_what_cannot_be_read_any_more() -> Non
     found = change.compare(replace(one, problem="it was removed"), other)
     assert (found.kind, found.reasons) == (ChangeKind.IDENTICAL, ("by the hashes that were signed: it was removed",))
     assert change.compare(one, other).reasons == ()
+
+
+@pytest.mark.parametrize("lost", ["before", "after"])
+def test_where_one_page_cannot_be_read_any_more_the_other_ones_text_is_neither_removed_nor_added(lost: str) -> None:
+    pages = {"before": version("<p>The ferry left at nine.</p>"), "after": version("<p>It left at ten.</p>", SECOND)}
+    pages[lost] = replace(pages[lost], page=None, outline=None, content="", problem="it was removed")
+    found = change.compare(pages["before"], pages["after"])
+    assert (found.untold, found.reasons) == (True, ("the payload differs: it was removed",))
+    assert (found.added, found.removed, rows(found)) == ((), (), ())
 
 
 @given(_PARAGRAPHS, st.integers(0, 8), st.text(st.sampled_from("abcdefgh 0123456789"), min_size=1, max_size=30))

@@ -70,6 +70,7 @@ def test_everything_that_can_be_said() -> None:
         ('[operator]\nname = "A"\nnmae = "B"\n', 3, "unknown: 'nmae'"),
         ("[operator]\nname = 7\n", 2, "'name' is not a text"),
         ('[operator]\nname = ""\n', 2, "'name' is not a text"),
+        (f'[operator]\nname = "A"\nrole = "{"a" * 501}"\n', 3, "'role' has 501 characters, and 500 are the most"),
         ('[capture]\nuser_agent = "a\\nb: c"\n', 2, "'user_agent' is not a text"),
         ("operator = 1\n", 1, r"\[operator\] is not a table"),
         ('[tsa]\nurl = "http://a.example/"\n', 1, r"begins with \[\[tsa\]\]"),

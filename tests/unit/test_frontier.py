@@ -126,6 +126,23 @@ def test_hosts_that_are_done_with_are_forgotten() -> None:
     assert len(frontier._agenda._hosts) < 50
 
 
+def test_hosts_that_are_given_up_are_forgotten() -> None:
+    async def scene() -> int:
+        names = [f"h{number}" for number in range(50)]
+        frontier = Frontier(Turns(names), time.monotonic, per_host=1, delay=0, window=100)
+        rests = []
+        for _ in names:
+            target = frontier.poll()
+            assert target is not None
+            rests.append(asyncio.create_task(frontier.rest(target.host, 3600, by=target)))
+        await asyncio.sleep(0.01)
+        frontier.hurry()
+        assert not any(await asyncio.gather(*rests))
+        return len(frontier._agenda._hosts)
+
+    assert asyncio.run(scene()) == 0
+
+
 def test_a_host_keeps_its_distance_until_it_is_forgotten() -> None:
     time = Time()
     frontier = Frontier(Turns("aba"), time, per_host=2, delay=0.5, window=2)
@@ -275,7 +292,7 @@ def test_a_turnstile_that_fails_keeps_nobody_waiting_for_a_place(fails: str) -> 
         gate.fails = ""
         if fails == "leave":
             frontier.leave("a")
-        first, second = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 1)
+        first, second = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 4)
         assert (first is True) == (fails == "leave")
         assert second is True or isinstance(second, StoreError)
         if second is True:
@@ -369,7 +386,7 @@ def test_who_did_not_get_through_the_turnstile_takes_nobody_out_of_it() -> None:
         waiting = asyncio.create_task(resting.begin())
         await asyncio.sleep(0)
         frontier.hurry()
-        assert await asyncio.wait_for(waiting, 1) is False, "it is asked when the run is resumed"
+        assert await asyncio.wait_for(waiting, 4) is False, "it is asked when the run is resumed"
         assert (frontier.busy, gate.inside["a"]) == (1, 1)
         inside.release()
         assert (frontier.busy, gate.inside["a"]) == (0, 0)
@@ -458,9 +475,9 @@ def test_a_turnstile_that_cannot_tell_who_works_ends_a_rest_and_keeps_no_place(f
         if fails == "work":
             frontier.more()
         with pytest.raises(StoreError):
-            await asyncio.wait_for(rest, 1)
+            await asyncio.wait_for(rest, 4)
         gate.fails = ""
-        assert await asyncio.wait_for(hop, 1)
+        assert await asyncio.wait_for(hop, 4)
         frontier.leave("a")
         assert (frontier.resting, frontier.busy, gate.inside.total()) == (0, 0, 0)
 
@@ -482,7 +499,7 @@ def test_who_fails_while_it_queues_up_is_given_no_place() -> None:
         with pytest.raises(StoreError):
             await frontier.enter("a")
         gate.fails = ""
-        assert await asyncio.wait_for(rest, 1)
+        assert await asyncio.wait_for(rest, 4)
         slot.release()
         assert (frontier.resting, frontier.busy, gate.inside.total()) == (0, 0, 0)
 
@@ -501,7 +518,7 @@ def test_what_another_process_was_told_is_waited_for() -> None:
         await asyncio.sleep(0.01)
         assert (gate.inside["a"], frontier.busy, frontier.poll()) == (0, 1, None)
         gate.rest("a", 0.25)  # told anew
-        assert await asyncio.wait_for(waiting, 1)
+        assert await asyncio.wait_for(waiting, 4)
         assert time.monotonic() - began >= 0.25
         assert gate.inside["a"] == 1
         slot.release()
@@ -523,12 +540,12 @@ def test_what_another_process_was_told_is_waited_for_as_long_as_there_is_patienc
         assert not waiting.done(), "there is something else to do"
         other.release()
         assert frontier.poll() is None
-        assert await asyncio.wait_for(waiting, 1), "as in one process, whose patience is over"
+        assert await asyncio.wait_for(waiting, 4), "as in one process, whose patience is over"
         gate.rest("a", 60)
         rest = asyncio.create_task(slot.again())
         await asyncio.sleep(0)
         frontier.hurry()
-        assert await asyncio.wait_for(rest, 1) is False
+        assert await asyncio.wait_for(rest, 4) is False
         assert (frontier.busy, gate.inside["a"]) == (0, 0)
 
     asyncio.run(scene())
@@ -543,7 +560,7 @@ def test_who_cannot_wait_with_a_host_that_others_leave_alone_gets_there_and_leav
         slot = Slot(frontier, "b", LoopClock(), frontier.poll())
         assert await slot.begin()
         gate.rest("a", 60)
-        assert await asyncio.wait_for(slot.move("a"), 1), "there is no patience for so long"
+        assert await asyncio.wait_for(slot.move("a"), 4), "there is no patience for so long"
         assert (frontier.busy, gate.inside["a"]) == (1, 1)
         slot.release()
         assert (frontier.busy, gate.inside.total()) == (0, 0)
@@ -570,8 +587,8 @@ def test_a_process_with_nothing_else_to_do_is_patient_while_another_one_works() 
         assert not last.done()
         gate.others = False
         assert frontier.poll() is None
-        assert await asyncio.wait_for(rest, 1) is False
-        assert await asyncio.wait_for(last, 1) is True
+        assert await asyncio.wait_for(rest, 4) is False
+        assert await asyncio.wait_for(last, 4) is True
         frontier.leave("b")
         assert frontier.poll() is None
         assert gate.worked == [True, False, True, False]
@@ -658,9 +675,9 @@ def test_who_waited_for_the_distance_leaves_a_host_alone_that_was_in_trouble_mea
         hop = asyncio.create_task(frontier.enter("a"))
         await asyncio.sleep(0)
         rest = asyncio.create_task(frontier.rest("a", 0.2))
-        await asyncio.wait_for(hop, 1)
+        await asyncio.wait_for(hop, 4)
         assert time.monotonic() - began >= 0.2
-        assert await asyncio.wait_for(rest, 1)
+        assert await asyncio.wait_for(rest, 4)
 
     asyncio.run(scene())
 
@@ -673,7 +690,7 @@ def test_a_short_rest_is_no_shorter_than_a_long_one_of_the_same_host() -> None:
         began = time.monotonic()
         rests = [asyncio.create_task(frontier.rest("a", seconds)) for seconds in (0.02, 0.2)]
         for rest in rests:
-            assert await asyncio.wait_for(rest, 1)
+            assert await asyncio.wait_for(rest, 4)
             assert time.monotonic() - began >= 0.19
 
     asyncio.run(scene())
@@ -687,7 +704,7 @@ def test_who_asks_again_at_once_leaves_a_host_alone_that_is_in_trouble() -> None
         began = time.monotonic()
         rest = asyncio.create_task(frontier.rest("a", 0.1))
         await asyncio.sleep(0)
-        assert await asyncio.wait_for(frontier.again("a"), 1)
+        assert await asyncio.wait_for(frontier.again("a"), 4)
         assert time.monotonic() - began >= 0.09
         assert await rest
         frontier.leave("a")
@@ -707,10 +724,10 @@ def test_in_a_hurry_nobody_waits_for_a_distance() -> None:
         again = asyncio.create_task(frontier.again("b"))
         await asyncio.sleep(0)
         frontier.hurry()
-        assert await asyncio.wait_for(hop, 1) is False
-        assert await asyncio.wait_for(again, 1) is False
-        assert await asyncio.wait_for(frontier.enter("a"), 1) is False
-        assert await asyncio.wait_for(frontier.enter("c"), 1) is True, "where there is no distance to keep nobody waits"
+        assert await asyncio.wait_for(hop, 4) is False
+        assert await asyncio.wait_for(again, 4) is False
+        assert await asyncio.wait_for(frontier.enter("a"), 4) is False
+        assert await asyncio.wait_for(frontier.enter("c"), 4) is True, "where there is no distance to keep nobody waits"
         frontier.leave("c")
         frontier.leave("a")
         assert frontier.busy == 0
@@ -742,7 +759,7 @@ def test_the_last_try_waits_until_the_others_are_done() -> None:
         assert not rest.done()
         frontier.leave("b")
         assert frontier.poll() is None
-        assert await asyncio.wait_for(rest, 1) is True
+        assert await asyncio.wait_for(rest, 4) is True
 
     asyncio.run(scene())
 
@@ -754,12 +771,12 @@ def test_what_the_run_waits_for_alone_is_bounded() -> None:
         assert frontier.poll() is not None
         began = time.monotonic()
         long, short = asyncio.create_task(frontier.rest("a", 60)), asyncio.create_task(frontier.rest("b", 0.1))
-        assert await asyncio.wait_for(long, 1) is False, "it asks for more than there is"
+        assert await asyncio.wait_for(long, 4) is False, "it asks for more than there is"
         assert await short is True
         frontier.leave("b")
         assert frontier.poll() is None
         await frontier.enter("b")
-        assert await asyncio.wait_for(frontier.rest("b", 0.2), 1) is False, "a tenth of a second is used up"
+        assert await asyncio.wait_for(frontier.rest("b", 0.2), 4) is False, "a tenth of a second is used up"
         assert 0.09 < time.monotonic() - began < 0.25
 
     asyncio.run(scene())
@@ -770,7 +787,7 @@ def test_waiting_beside_other_work_costs_no_patience() -> None:
         frontier = _frontier("ab", patience=0.1)
         assert frontier.poll() is not None
         assert frontier.poll() is not None
-        assert await asyncio.wait_for(frontier.rest("a", 0.2), 1) is True
+        assert await asyncio.wait_for(frontier.rest("a", 0.2), 4) is True
 
     asyncio.run(scene())
 
@@ -787,11 +804,11 @@ def test_who_is_led_to_a_host_at_rest_waits_with_it_and_counts_as_waiting() -> N
         await asyncio.sleep(0)
         assert frontier.resting == 2
         assert frontier.poll() is None
-        assert await asyncio.wait_for(rest, 1) is True
+        assert await asyncio.wait_for(rest, 4) is True
         assert frontier.resting == 1
         assert not hop.done(), "the one that rested goes first"
         frontier.leave("a")
-        await asyncio.wait_for(hop, 1)
+        await asyncio.wait_for(hop, 4)
 
     asyncio.run(scene())
 
@@ -803,7 +820,7 @@ def test_targets_of_hosts_at_rest_do_not_fill_the_window() -> None:
         rest = asyncio.create_task(frontier.rest("a", 30))
         await asyncio.sleep(0)
         assert _drain(frontier) == ["b"] * 40
-        assert await asyncio.wait_for(rest, 1) is False
+        assert await asyncio.wait_for(rest, 4) is False
         assert _drain(frontier) == ["a"] * 39
 
     asyncio.run(scene())
@@ -815,7 +832,7 @@ def test_nothing_of_a_host_is_handed_out_while_something_is_sought_there() -> No
         assert frontier.poll() is not None
         with frontier.sought("a"), frontier.sought("a"):
             assert _drain(frontier) == ["b"]
-            await asyncio.wait_for(frontier.enter("a"), 1)
+            await asyncio.wait_for(frontier.enter("a"), 4)
             frontier.leave("a")
         assert _drain(frontier) == ["a"]
 
@@ -831,12 +848,12 @@ def test_no_more_are_handed_out_or_let_in_than_the_run_may_ask() -> None:
         assert frontier.poll() is None
         hop = asyncio.create_task(frontier.enter("e"))
         rest = asyncio.create_task(frontier.rest("a", 0.01))
-        await asyncio.wait_for(hop, 1)
+        await asyncio.wait_for(hop, 4)
         await asyncio.sleep(0.05)
         assert not rest.done(), "it comes back when there is a place"
         assert frontier.poll() is None
         frontier.leave("e")
-        assert await asyncio.wait_for(rest, 1)
+        assert await asyncio.wait_for(rest, 4)
         assert frontier.full
 
     asyncio.run(scene())
@@ -849,7 +866,7 @@ def test_in_a_hurry_nobody_queues_up() -> None:
         hop = asyncio.create_task(frontier.enter("a"))
         await asyncio.sleep(0)
         frontier.hurry()
-        assert await asyncio.wait_for(hop, 1) is False
+        assert await asyncio.wait_for(hop, 4) is False
         assert await frontier.enter("a") is False
         assert await frontier.enter("b") is True, "where there is no queue nobody waits"
         frontier.leave("b")
@@ -867,7 +884,7 @@ def test_in_a_hurry_nobody_is_waited_for() -> None:
         rest = asyncio.create_task(frontier.rest("a", 30))
         await asyncio.sleep(0)
         frontier.hurry()
-        assert await asyncio.wait_for(rest, 1) is False
+        assert await asyncio.wait_for(rest, 4) is False
         assert await frontier.rest("a", 30) is False
 
     asyncio.run(scene())
@@ -883,7 +900,7 @@ def test_who_is_cancelled_at_rest_lets_the_others_in() -> None:
         await asyncio.sleep(0)
         rest.cancel()
         await asyncio.gather(rest, return_exceptions=True)
-        await asyncio.wait_for(hop, 1)
+        await asyncio.wait_for(hop, 4)
         assert frontier.resting == 0
 
     asyncio.run(scene())

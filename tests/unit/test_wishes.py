@@ -115,7 +115,7 @@ def test_what_is_not_waited_for_takes_neither_a_place_nor_a_moment(seconds: floa
         frontier = _frontier(patience)
         slot = Slot(frontier, "a", Clock(), frontier.poll())
         wishes = Wishes(time.monotonic, cast(Turnstile, Shared(Wish(left=seconds, asked=seconds))))
-        assert await asyncio.wait_for(wishes.in_the_way(HOST, slot), 1) == Wish(left=seconds, asked=seconds)
+        assert await asyncio.wait_for(wishes.in_the_way(HOST, slot), 4) == Wish(left=seconds, asked=seconds)
         assert not slot.hurried
         slot.release()
         assert frontier.busy == 0
@@ -132,7 +132,7 @@ def test_a_wish_that_grows_while_it_is_waited_for_is_waited_for_whole() -> None:
         waits = asyncio.create_task(wishes.in_the_way(HOST, slot))
         await asyncio.sleep(0)
         shared.said = Wish(left=300, asked=300)
-        assert await asyncio.wait_for(waits, 1) == Wish(left=300, asked=300)
+        assert await asyncio.wait_for(waits, 4) == Wish(left=300, asked=300)
         slot.release()
         assert frontier.busy == 0
 
@@ -148,7 +148,7 @@ def test_who_waits_when_the_run_is_to_end_waits_no_longer() -> None:
         await asyncio.sleep(0)
         assert (waits.done(), frontier.resting) == (False, 1)
         frontier.hurry()
-        assert await asyncio.wait_for(waits, 1) is not None
+        assert await asyncio.wait_for(waits, 4) is not None
         assert slot.hurried
         assert (frontier.resting, frontier.busy) == (0, 0)
 

@@ -239,7 +239,8 @@ def _tell_removed(contents: Contents, form: _Form) -> None:
     _say(f"{counted(count, 'record')} {'were' if count > 1 else 'was'} removed from the archive. {stands}{more}")
     if not lost:
         return
-    shown = "." if form is _Form.WARC else "; players show a page that says so in the place of each."
+    place = "the place of each" if len(lost) > 1 else "its place"
+    shown = "." if form is _Form.WARC else f"; players show a page that says so in {place}."
     _say(f"{counted(len(lost), 'answer')} cannot be replayed{shown}")
     for one in lost[:_TOLD]:
         why = "removed" if one.why is Gone.REMOVED else "as an earlier capture, which was removed"

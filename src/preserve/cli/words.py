@@ -9,7 +9,9 @@ import click
 from click.types import StringParamType
 
 _LONGEST = 4_000
-"""Characters. A statement with three of them is an entry of the log, which has at most 65,535 bytes; where all is ASCII, that is."""
+"""Characters."""
+_LARGEST = 15_000
+"""Bytes in signed text, which is ASCII: a statement with three of them is an entry of the log, which has at most 65,535 bytes."""
 
 
 class _Words(StringParamType):
@@ -21,6 +23,10 @@ class _Words(StringParamType):
             self.fail(f"{plain!r:.200} is not UTF-8; is the terminal set to another encoding?", param, ctx)
         if len(value) > _LONGEST:
             self.fail(f"{len(value)} characters, and {_LONGEST} are the most", param, ctx)
+        import json
+
+        if (size := len(json.dumps(value)) - 2) > _LARGEST:
+            self.fail(f"{size} bytes as it is signed, and {_LARGEST} are the most", param, ctx)
         return value
 
 

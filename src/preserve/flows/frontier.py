@@ -305,6 +305,7 @@ class Frontier:
             self._agenda.open(host)
             if not host.rests and not go_on:
                 self._places.admit(host)
+                self._agenda.left(host)
         if go_on:
             await self._come_back(host)  # whoever came meanwhile: who finds out whether the trouble is over goes first
             try:

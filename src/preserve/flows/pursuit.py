@@ -164,12 +164,17 @@ class Pursuit:
 
         None: the run was told to end before that was known.
         """
-        if await self._wishes.in_the_way(url.host, slot) is not None:
-            return None if slot.hurried else True
-        if self._manners.robots is not Robots.OBEY:
-            return False
-        answer = await self._robots(url, slot)
-        return None if answer is None else bool(await self._refusal(answer, url))
+        if await self._wishes.in_the_way(url.host, slot) is None:
+            if self._manners.robots is not Robots.OBEY:
+                return False
+            answer = await self._robots(url, slot)
+            if answer is None:
+                return None
+            if await self._refusal(answer, url):
+                return True
+            if await self._wishes.in_the_way(url.host, slot) is None:  # to be left alone may be what it answered
+                return False
+        return None if slot.hurried else True
 
     async def _refusal(self, answer: Answer, url: Url) -> str:
         """Why robots.txt would have us not ask, "" where it would not; a long one is read beside the event loop."""

@@ -23,6 +23,7 @@ from preserve.flows.measure import stored_sha256
 from preserve.flows.select import SealedRun
 from preserve.formats import redacted, seal
 from preserve.formats.bodies.redaction import MOST
+from preserve.formats.counted import counted
 from preserve.formats.url import BadUrl, parse
 from preserve.model.event import Redaction, RemovedRecord, RunRef
 from preserve.model.lines import CaptureLine, RecordLine, RecordRef
@@ -170,7 +171,9 @@ def _stays(left: Iterable[tuple[SealedRun, CaptureLine]], needed: Collection[tup
     for number, url in copies:
         yield f"run {number} has a capture of {url} as well, or with the same content: --all-copies removes it too"
     if needed:
-        yield f"{len(needed)} captures of what the page needed (images, styles) stay: --requisites removes them too"
+        stay, them = ("stay", "them") if len(needed) > 1 else ("stays", "it")
+        what = f"{counted(len(needed), 'capture')} of what the page needed (images, styles)"
+        yield f"{what} {stay}: --requisites removes {them} too"
 
 
 def _still_listed(left: Iterable[tuple[SealedRun, CaptureLine]]) -> Iterator[str]:

@@ -139,7 +139,7 @@ class SealedRun:
         pieces, seen, length = self.stored(warc, index), b"", self.place(warc, index).length
         for piece in pieces:
             seen += piece
-            found = warcscan.peek(seen, whole=len(seen) == length)
+            found = warcscan.peek(seen, whole=len(seen) == length or len(seen) > warcscan.HEAD)
             if found is not None:
                 return found
         raise FormatError(f"{self.at}{warc}: record {index} has no head")

@@ -24,6 +24,8 @@ from preserve.model.noun import dataclass
 
 BLOCK_START: Final = 1 << 16
 """Bytes of a block that are kept: any HTTP head a player can read."""
+HEAD: Final = 2 * (MAX_HEADER + BLOCK_START)
+"""Stored bytes in which a record's header and the beginning of its block stand, however little they are compressed."""
 _PIECE: Final = 1 << 18
 _VERSION: Final = re.compile(r"WARC/(0\.\d+|1\.[01])")
 _DAMAGED: Final = cast("tuple[type[Exception], ...]", (isal_zlib.error, igzip_lib.error, EOFError))
@@ -126,7 +128,8 @@ def peek(stored: bytes, *, whole: bool) -> tuple[Header, bytes] | None:
     except _DAMAGED:
         raise FormatError("not a gzip member, or a damaged one") from None
     end = content.find(END)
-    if not whole and (end < 0 or _HTTP_END.search(content, end + len(END)) is None) and len(content) < BLOCK_START:
+    enough = MAX_HEADER if end < 0 else end + len(END) + BLOCK_START
+    if not whole and len(content) < enough and (end < 0 or _HTTP_END.search(content, end + len(END)) is None):
         return None
     return _split(content)
 

@@ -21,8 +21,11 @@ _WORD = re.compile(r"\s+|\w+|[^\w\s]")
 def rows(change: Change) -> tuple[Row, ...]:
     """The main text of both captures where it differs, with a little around it; at most some thousand rows.
 
-    A row whose difference does not count says why. `skipped` is how many rows alike were left out before a row.
+    A row whose difference does not count says why. `skipped` is how many rows alike were left out before a row. None where one of them
+    cannot be read: what the other one holds was neither removed nor added.
     """
+    if change.untold:
+        return ()
     old, new = _main(change.before.outline), _main(change.after.outline)
     found: list[Row] = []
     skipped = 0
