@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 
 import pytest
@@ -107,13 +107,18 @@ def _tell(file: int, told: Connection) -> None:
     signal.pause()
 
 
-def test_what_one_process_was_told_all_know_also_when_it_is_killed(file: int) -> None:
+def _killed_after(does: Callable[[int, Connection], None], file: int) -> None:
+    """Have another process do that, and kill it when it says that it is done."""
     heard, told = multiprocessing.Pipe(duplex=False)
-    process = multiprocessing.get_context("fork").Process(target=_tell, args=(file, told))
+    process = multiprocessing.get_context("fork").Process(target=does, args=(file, told))
     process.start()
     assert heard.recv()
     process.kill()
     process.join()
+
+
+def test_what_one_process_was_told_all_know_also_when_it_is_killed(file: int) -> None:
+    _killed_after(_tell, file)
     ours = SharedTurnstile(file, per_host=1, delay=0.5)
     assert 90 < ours.resting("a.example") <= 100
     assert ours.resting("b.example") == 0.0
@@ -236,12 +241,7 @@ def _heed(file: int, told: Connection) -> None:
 
 
 def test_what_a_host_asked_one_process_for_all_know_also_when_it_is_killed(file: int) -> None:
-    heard, told = multiprocessing.Pipe(duplex=False)
-    process = multiprocessing.get_context("fork").Process(target=_heed, args=(file, told))
-    process.start()
-    assert heard.recv()
-    process.kill()
-    process.join()
+    _killed_after(_heed, file)
     ours = SharedTurnstile(file, per_host=1, delay=0.5)
     wish = ours.wish("a.example:80")
     assert wish is not None

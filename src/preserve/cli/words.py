@@ -23,9 +23,9 @@ class _Words(StringParamType):
             self.fail(f"{plain!r:.200} is not UTF-8; is the terminal set to another encoding?", param, ctx)
         if len(value) > _LONGEST:
             self.fail(f"{len(value)} characters, and {_LONGEST} are the most", param, ctx)
-        import json
+        from preserve.formats import strictjson
 
-        if (size := len(json.dumps(value)) - 2) > _LARGEST:
+        if (size := len(strictjson.encode_line(value)) - 2) > _LARGEST:  # without its quotes
             self.fail(f"{size} bytes as it is signed, and {_LARGEST} are the most", param, ctx)
         return value
 

@@ -14,11 +14,11 @@ from preserve.errors import FormatError
 from preserve.model.noun import dataclass
 
 BOOLEAN, INTEGER, BIT_STRING, OCTET_STRING, NULL, OID, ENUMERATED, UTF8_STRING = 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x0A, 0x0C
-PRINTABLE_STRING, UTC_TIME, GENERALIZED_TIME, SEQUENCE, SET = 0x13, 0x17, 0x18, 0x30, 0x31
+NUMERIC_STRING, PRINTABLE_STRING, UTC_TIME, GENERALIZED_TIME, SEQUENCE, SET = 0x12, 0x13, 0x17, 0x18, 0x30, 0x31
 STRINGS = {
     UTF8_STRING: "utf-8",
     PRINTABLE_STRING: "ascii",
-    0x12: "ascii",  # NumericString
+    NUMERIC_STRING: "ascii",
     0x14: "utf-8",  # TeletexString, whose letters beyond ASCII no two programs read alike
     0x16: "ascii",  # IA5String
     0x1A: "ascii",  # VisibleString

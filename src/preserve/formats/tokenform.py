@@ -318,7 +318,7 @@ def _folded(name: bytes) -> list[list[tuple[bytes, bytes]]]:
 
 
 def _text(value: Element) -> bytes:
-    if value.tag == 0x12:  # a NumericString OpenSSL compares as it is
+    if value.tag == der.NUMERIC_STRING:  # which OpenSSL compares as it is
         return value.whole
     text = value.content.decode(der.STRINGS[value.tag]).encode("utf-8", "surrogatepass")
     return re.sub(rb"[ \t\n\v\f\r]+", b" ", text.strip(b" \t\n\v\f\r")).lower()
