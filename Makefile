@@ -63,7 +63,7 @@ $(VENV)/made-in:
 	@python=$$(tools/find-python $(PYTHON)) && echo "Making $(VENV) with $$python" && "$$python" -m venv $(VENV)
 	@pwd -P > $@
 
-$(RUN): constraints.txt pyproject.toml $(VENV)/made-in
+$(RUN): constraints.txt pyproject.toml setup.py src/preserve/formats/_sha256pair.c $(VENV)/made-in
 	@echo 'Installing preserve and what it needs'
 	@$(INSTALL) -r constraints.txt
 	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
@@ -86,5 +86,5 @@ constraints: $(VENV)/made-in
 	$(COMPILE) --constraint constraints.txt --output-file constraints-test.txt -
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis src/*.egg-info src/preserve/formats/*.so
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -84,6 +84,28 @@ def test_damage_is_named(preserve: Run, config_home: Path, archive: Archivist, t
     assert "Proven" not in text.stdout
 
 
+def test_without_the_compiled_part_it_says_the_same(
+    preserve: Run, config_home: Path, archive: Archivist, tmp_path: Path
+) -> None:
+    _pin(config_home, *archive.trusted)
+    without = tmp_path / "without"
+    without.mkdir()
+    (without / "sitecustomize.py").write_text("import sys\nsys.modules['preserve.formats._sha256pair'] = None\n")
+    (warc,) = (tmp_path / "archive").glob("runs/000001-*/data/*.warc.gz")
+    whole = warc.read_bytes()
+    preserve("verify", "archive")  # now there is a checkpoint to remember, whoever asks
+    for data, code in (
+        (whole, 0),
+        (whole[:300] + bytes([whole[300] ^ 1]) + whole[301:], 40),
+        (whole[:-50], 40),
+        (whole + b"x", 40),
+    ):
+        warc.write_bytes(data)
+        done = preserve("verify", "archive", "--json")
+        assert done == preserve("verify", "archive", "--json", env={"PYTHONPATH": str(without)})
+        assert done.code == code
+
+
 def test_strangers_are_not_trusted_on_first_use(preserve: Run, config_home: Path, archive: Archivist) -> None:
     for _ in range(2):
         done = preserve("verify", "archive")

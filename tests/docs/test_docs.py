@@ -143,7 +143,7 @@ def test_locks_hold_hashes_and_no_address(lock: str) -> None:
     text = (ROOT / lock).read_text(encoding="utf-8")
     assert "://" not in text
     assert not re.search(r"^ *--(?!hash=sha256:)", text, re.MULTILINE), "an option other than a hash"
-    for requirement in re.split(r"\n(?=\S)", text.strip()):
+    for requirement in re.split(r"\n(?=\S)", re.sub(r"^#.*\n|^\n", "", text, flags=re.MULTILINE).strip()):
         assert re.match(r"[a-z0-9-]+==\S+ .*\\\n(?: +--hash=sha256:[0-9a-f]{64}(?: \\)?\n?)+(?: +#.*\n?)*\Z", requirement), (
             requirement[:80]
         )

@@ -16,11 +16,11 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import accumulate, pairwise, repeat
+from itertools import accumulate, repeat
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from preserve.errors import FormatError, StoreError
-from preserve.formats import merkle, recordindex
+from preserve.formats import digests, merkle, recordindex
 from preserve.formats.gzipmember import HEADER
 from preserve.formats.strictjson import MAX_INTEGER
 from preserve.model.noun import dataclass
@@ -33,7 +33,9 @@ if TYPE_CHECKING:  # only annotations need them, and `verify` starts faster with
     from preserve.ports import Folder, Workers
 
 BLOCK = 1 << 18
-"""Bytes read at a time: what fits the processor's second cache was fastest."""
+"""Bytes read at a time of what is hashed as one: what fits the processor's second cache was fastest."""
+ROOM = digests.AT_ONCE
+"""Bytes of records read and hashed together, at most."""
 BATCH = 1 << 15
 """Bytes of a record index taken apart at a time: what comes of them should still be in the cache when its records have been read."""
 _SEGMENT = 1 << 23
@@ -144,23 +146,29 @@ Measured = Whole | Lines | Segment | Sampled
 
 def measure_all(folder: Folder, jobs: Sequence[Job], workers: Workers | None) -> list[Measured]:
     """Do the jobs, with the help of other processes when there is enough to read. Answers in their order."""
+    # A stretch is cut between two records: it may be longer than its weight, which is an average.
+    longest = max((job.weight for job in jobs if isinstance(job, SegmentJob)), default=0)
+    do = partial(measure, folder, room=bytearray(min(max(BLOCK, longest + longest // 2), ROOM)))
     if workers is None or sum(job.weight for job in jobs) < _WORTH_SHARING:
-        return [measure(folder, job) for job in jobs]
+        return [do(job) for job in jobs]
     # The largest first: then no process is left with one when the others have ended.
     order = sorted(range(len(jobs)), key=lambda place: -jobs[place].weight)
-    found = dict(zip(order, workers.map(partial(measure, folder), [jobs[place] for place in order]), strict=True))
+    found = dict(zip(order, workers.map(do, [jobs[place] for place in order]), strict=True))
     return [found[place] for place in range(len(jobs))]
 
 
-def measure(folder: Folder, job: Job) -> Measured:
-    """Do one job. Raises StoreError when the file cannot be read, VanishedError when it is gone since it was seen."""
+def measure(folder: Folder, job: Job, room: bytearray | None = None) -> Measured:
+    """Do one job; records are read into `room`, which jobs that follow each other share: new memory costs the kernel time.
+
+    Raises StoreError when the file cannot be read, VanishedError when it is gone since it was seen.
+    """
     try:
-        return _measure(folder, job)
+        return _measure(folder, job, bytearray(BLOCK) if room is None else room)
     except FileNotFoundError:
         raise VanishedError(job.path) from None
 
 
-def _measure(folder: Folder, job: Job) -> Measured:
+def _measure(folder: Folder, job: Job, room: bytearray) -> Measured:
     match job:
         case TreeJob():
             count, root = merkle.root_of_lines(job.data)
@@ -174,10 +182,10 @@ def _measure(folder: Folder, job: Job) -> Measured:
                 return _lines(file, job)
         case SegmentJob():
             with folder.open(job.path) as file:
-                return _segment(cast("RawIOBase", file), job)
+                return _segment(cast("RawIOBase", file), job, room)
         case SampleJob():
             with folder.open(job.path) as file:
-                return _sample(cast("RawIOBase", file), job)
+                return _sample(cast("RawIOBase", file), job, room)
 
 
 def stored_sha256(folder: Folder, path: str, offset: int, length: int) -> str:
@@ -257,30 +265,29 @@ def _lines(file: BinaryIO, job: LinesJob) -> Lines:
 # ------------------------------------------------------------------------------------------------------------------- records
 
 
-def _segment(file: RawIOBase, job: SegmentJob) -> Segment:
+def _segment(file: RawIOBase, job: SegmentJob, room: bytearray) -> Segment:
     """Raises nothing for what the bytes are: that is in the Segment."""
     first: tuple[int, int] | None = None
     number = offset = lost = 0
     spoiled: list[Spoiled] = []
     types: list[str] = []
     problem = ""
-    room = bytearray(BLOCK)
     check = _check_thoroughly if job.thorough else _check
     try:
-        for start, bounds, digests in _batches(job):
+        for start, bounds, signed in _batches(job):
             if first is None:
                 first, number, offset = (start, bounds[0]), start, bounds[0]
             if (start, bounds[0]) != (number, offset):
                 raise FormatError(f"record index: does not tile: record {start}")
             file.seek(offset)
-            for place, why, type_ in check(file, room, bounds, digests):
+            for place, why, type_ in check(file, room, bounds, signed):
                 if type_:
                     types.append(type_)
                 if why and len(spoiled) < MAX_SPOILED + job.spare:
                     spoiled.append(Spoiled(index=start + place, offset=bounds[place], why=why))
                 elif why:
                     lost += 1
-            number, offset = start + len(digests), bounds[-1]
+            number, offset = start + len(signed), bounds[-1]
     except FormatError as error:
         problem = error.message
     return Segment(
@@ -296,10 +303,9 @@ def _segment(file: RawIOBase, job: SegmentJob) -> Segment:
     )
 
 
-def _sample(file: RawIOBase, job: SampleJob) -> Sampled:
+def _sample(file: RawIOBase, job: SampleJob, room: bytearray) -> Sampled:
     spoiled: list[Spoiled] = []
     read = lost = 0
-    room = bytearray(BLOCK)
     check = _check_thoroughly if job.thorough else _check
     for row in merkle.lines(job.data):
         line = recordindex.parse_leaf(row)
@@ -332,70 +338,75 @@ def _batches(job: SegmentJob) -> Iterator[tuple[int, list[int], list[bytes]]]:
             start, offset = int(words[1]), int(words[2])
         except ValueError:
             raise FormatError("record index: bad line") from None
-        bounds, digests = list(accumulate(lengths, initial=offset)), words[4::5]
-        rows = zip(range(start, start + len(lengths)), bounds, lengths, digests, strict=False)
+        bounds, signed = list(accumulate(lengths, initial=offset)), words[4::5]
+        rows = zip(range(start, start + len(lengths)), bounds, lengths, signed, strict=False)
         whole = text.isascii() and b"".join(map(b"preserve-record/v1 %d %d %d %b\n".__mod__, rows)) == text
         if not whole or min(lengths) < 1 or bounds[-1] > MAX_INTEGER:
             for line in merkle.lines(text):
                 recordindex.parse_leaf(line)
             raise FormatError("record index: does not tile: the lines do not count or the records do not follow each other")
-        yield start, bounds, digests
+        yield start, bounds, signed
         place = end
 
 
-def _check(file: RawIOBase, room: bytearray, bounds: list[int], digests: list[bytes]) -> Iterator[tuple[int, str, str]]:
+def _check(file: RawIOBase, room: bytearray, bounds: list[int], signed: list[bytes]) -> Iterator[tuple[int, str, str]]:
     """(place in the batch, what is wrong, "") of each record that is not as it should be.
 
     As many whole records as fit the room are read and hashed together; one that is larger streams by alone.
     """
-    sha256, view, place = hashlib.sha256, memoryview(room), 0
-    while place < len(digests):
+    view, place = memoryview(room), 0
+    while place < len(signed):
         start = bounds[place]
         stop = bisect_right(bounds, start + len(room), place) - 1
         if stop == place:
-            if why := _check_large(file, room, bounds[place + 1] - start, digests[place]):
+            if why := _check_large(file, view[:BLOCK], bounds[place + 1] - start, signed[place]):
                 yield place, why, ""
             place += 1
             continue
-        cuts = [bound - start for bound in bounds[place : stop + 1]]
-        size = cuts[-1]
+        size = bounds[stop] - start
         block = _fill(file, view[:size])
-        found = [sha256(block[begin:end]).hexdigest().encode() for begin, end in pairwise(cuts)]
+        cuts = [bound - start for bound in bounds[place : stop + 1]]
+        if len(block) < size:
+            cuts = [min(cut, len(block)) for cut in cuts]
+        found = digests.shortcut(block, cuts)
         cuts.pop()
         # The last record may be shorter than what every member begins with: then what stands behind it in the room is not its own.
         whole = len(block) == size and size - cuts[-1] >= len(_FIXED)
-        if not whole or found != digests[place:stop] or not all(map(room.startswith, repeat(_FIXED), cuts)):
+        if not whole or found != signed[place:stop] or not all(map(room.startswith, repeat(_FIXED), cuts)):
+            # The shortcut may confirm; what is wrong, and with which record, is for hashlib alone to say.
+            found = digests.one_by_one(block, [*cuts, len(block)])
             for at, begin in enumerate(cuts):
-                if found[at] != digests[place + at]:
+                if found[at] != signed[place + at]:
                     yield place + at, CHANGED if begin < len(block) else ENDS, ""
                 elif block[begin : begin + len(_FIXED)] != _FIXED:
                     yield place + at, ODD, ""
         place = stop
 
 
-def _check_large(file: RawIOBase, room: bytearray, length: int, digest: bytes) -> str:
+def _check_large(file: RawIOBase, room: memoryview, length: int, signed: bytes) -> str:
     """What is wrong with one record of `length` bytes; "" when nothing is."""
-    record, view, head = hashlib.sha256(), memoryview(room), b""
-    while length and (piece := _fill(file, view[:length])):
+    record, head = hashlib.sha256(), b""
+    while length and (piece := _fill(file, room[:length])):
         head += piece[: len(_FIXED) - len(head)]
         record.update(piece)
         length -= len(piece)
     if length:
         return ENDS
-    if record.hexdigest().encode() != digest:
+    if record.hexdigest().encode() != signed:
         return CHANGED
     return "" if head == _FIXED else ODD
 
 
 def _check_thoroughly(
-    file: RawIOBase, room: bytearray, bounds: list[int], digests: list[bytes]
+    file: RawIOBase, room: bytearray, bounds: list[int], signed: list[bytes]
 ) -> Iterator[tuple[int, str, str]]:
     """(place, what is wrong, WARC-Type) of every record: the plain twin of `_check`, which opens each member as well."""
     from preserve.formats.warc import MemberCheck  # noqa: PLC0415 -- `verify` starts faster without what opens members
 
-    for place, digest in enumerate(digests):
+    view = memoryview(room)[:BLOCK]
+    for place, digest in enumerate(signed):
         record, member, left = hashlib.sha256(), MemberCheck(), bounds[place + 1] - bounds[place]
-        while left and (piece := file.read(min(len(room), left))):
+        while left and (piece := bytes(_fill(file, view[:left]))):
             record.update(piece)
             member.feed(piece)
             left -= len(piece)
