@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import platform
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -20,6 +22,7 @@ from hypothesis import strategies as st
 from preserve.formats import digests
 from running import ROOT
 
+_C = ROOT / "src" / "preserve" / "formats" / "_sha256pair.c"
 _BOTH = pytest.mark.parametrize("hashes", [digests.one_by_one, digests.shortcut], ids=["one by one", "shortcut"])
 _compiled = pytest.mark.skipif(
     digests.shortcut is digests.one_by_one, reason="the shortcut is not compiled, or not for this processor"
@@ -115,6 +118,20 @@ def test_where_it_was_not_compiled_hashlib_does_all(tmp_path: Path) -> None:
     assert json.loads(done.stdout) == [True, 1 << 20]
 
 
+@pytest.mark.long
+def test_it_is_compiled_without_avx(tmp_path: Path) -> None:
+    """SHA's instructions have no AVX form: code that goes back and forth between the two was 200 times slower."""
+    compiler, include = shutil.which("gcc"), sysconfig.get_path("include")
+    if not compiler or not Path(include, "Python.h").exists() or platform.machine() != "x86_64":
+        pytest.skip("there is no gcc for x86-64, or no Python.h")
+    target = tmp_path / "_sha256pair.s"
+    wide = ["-O2", "-march=haswell", "-mavx512f"]  # as CFLAGS=-march=native may mean
+    subprocess.run([compiler, *wide, "-S", "-fPIC", f"-I{include}", str(_C), "-o", str(target)], check=True, timeout=120)
+    code = target.read_text(encoding="ascii")
+    assert "sha256rnds2" in code
+    assert not re.findall(r"^\tv\w+|%[yz]mm", code, re.MULTILINE)
+
+
 _PROBE = """
 import hashlib, random, sys
 sys.path.insert(0, sys.argv[1])
@@ -141,7 +158,6 @@ def test_it_stays_within_its_memory(tmp_path: Path) -> None:
     compiler, include = shutil.which("gcc"), sysconfig.get_path("include")
     if not compiler or not Path(include, "Python.h").exists():
         pytest.skip("there is no gcc, or no Python.h")
-    source = ROOT / "src" / "preserve" / "formats" / "_sha256pair.c"
     target = tmp_path / "_sha256pair.abi3.so"
     strict = [
         "-std=c11",
@@ -154,9 +170,7 @@ def test_it_stays_within_its_memory(tmp_path: Path) -> None:
         "-fsanitize=address,undefined",
         "-fno-sanitize-recover",
     ]
-    subprocess.run(
-        [compiler, *strict, "-shared", "-fPIC", f"-I{include}", str(source), "-o", str(target)], check=True, timeout=120
-    )
+    subprocess.run([compiler, *strict, "-shared", "-fPIC", f"-I{include}", str(_C), "-o", str(target)], check=True, timeout=120)
     sanitizer = subprocess.run(
         [compiler, "-print-file-name=libasan.so"], capture_output=True, text=True, check=True
     ).stdout.strip()

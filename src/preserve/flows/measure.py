@@ -2,7 +2,7 @@
 
 A WARC file is measured against its record index: each record's stored bytes are hashed as they stream by in blocks, so that hashes
 that tile the file prove the file, and damage is named by record and offset. Other files are hashed whole, lists of lines line by
-line as well (their Merkle root). Memory is one block and a batch of lines, whatever the sizes.
+line as well (their Merkle root). Memory is one room of some MiB and a batch of lines, whatever the sizes.
 
 The jobs are values and so are their results: they can run one after the other or in several processes (ports.Workers). What the
 results mean is for rules.verify_content.
@@ -376,8 +376,10 @@ def _check(file: RawIOBase, room: bytearray, bounds: list[int], signed: list[byt
             # The shortcut may confirm; what is wrong, and with which record, is for hashlib alone to say.
             found = digests.one_by_one(block, [*cuts, len(block)])
             for at, begin in enumerate(cuts):
-                if found[at] != signed[place + at]:
-                    yield place + at, CHANGED if begin < len(block) else ENDS, ""
+                if bounds[place + at + 1] - start > len(block):
+                    yield place + at, ENDS, ""
+                elif found[at] != signed[place + at]:
+                    yield place + at, CHANGED, ""
                 elif block[begin : begin + len(_FIXED)] != _FIXED:
                     yield place + at, ODD, ""
         place = stop
