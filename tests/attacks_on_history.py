@@ -282,6 +282,12 @@ def _(root: Path, _: Archivist) -> None:
     flip(only(root, "log/tile/entries/000.p/2"), 70)
 
 
+@on_disk("the log's entries cut", Claim.LOG_CONSISTENCY, "log/tile/entries/000.p/2: altered")
+def _(root: Path, _: Archivist) -> None:
+    entries = only(root, "log/tile/entries/000.p/2")
+    entries.write_bytes(entries.read_bytes()[:-1])
+
+
 @on_disk("a tile altered", Claim.LOG_CONSISTENCY, "does not agree with the entries")
 def _(root: Path, _: Archivist) -> None:
     flip(only(root, "log/tile/0/000.p/2"), 40)
@@ -290,6 +296,23 @@ def _(root: Path, _: Archivist) -> None:
 @on_disk("a tile deleted", Claim.LOG_CONSISTENCY, "missing")
 def _(root: Path, _: Archivist) -> None:
     only(root, "log/tile/0/000.p/2").unlink()
+
+
+@on_disk("a tile replaced by a symlink to a copy of it", Claim.INTEGRITY, "symlink")
+def _(root: Path, archivist: Archivist) -> None:
+    _link_away(root, "log/tile/0/000.p/2")
+
+
+@on_disk("the log's entries replaced by a symlink to a copy of them", Claim.INTEGRITY, "symlink")
+def _(root: Path, archivist: Archivist) -> None:
+    _link_away(root, "log/tile/entries/000.p/2")
+
+
+@on_disk("a tile replaced by a pipe", Claim.INTEGRITY, "special file")
+def _(root: Path, archivist: Archivist) -> None:
+    tile = only(root, "log/tile/0/000.p/2")
+    tile.unlink()
+    os.mkfifo(tile)
 
 
 @on_disk("a partial tile that was superseded", Claim.LOG_CONSISTENCY, "does not call for it")
@@ -419,3 +442,10 @@ def _unplace(root: Path, archivist: Archivist) -> Path:
     (root / "journal").mkdir()
     write(root, {"journal/journal.sqlite": b"x"})
     return Path(shutil.move(root / "runs" / archivist.names[1], root / "journal" / archivist.names[1]))
+
+
+def _link_away(root: Path, path: str) -> None:
+    """Put a link in the place of a file, which lies outside the archive from then on."""
+    there, copy = only(root, path), root.parent / "copy"
+    shutil.move(there, copy)
+    there.symlink_to(copy)

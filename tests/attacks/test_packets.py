@@ -303,6 +303,16 @@ def test_called_wrongly(independent: ModuleType, tmp_path: Path, capsys: pytest.
     for arguments in (["--key"], ["--key", "12"], ["--what"], [str(tmp_path / "nowhere")], ["a", "b"], ["--log", "x"]):
         assert independent.main(arguments) == 2
         assert "--key KEYID" in capsys.readouterr().err
+    for wrong in ("x", "x+1+é", "x+00000000+AAAA", "x+1+!"):
+        assert independent.main(["--log", wrong]) == 2
+        assert capsys.readouterr().err.startswith("verify.py: --log: not the key of a log, a line NAME+HASH+KEY")
+    for arguments in (["--root", "a"], ["--root"]):
+        assert independent.main(arguments) == 2
+        assert capsys.readouterr().err.startswith("verify.py: --root: name the authority and the file")
+    assert independent.main(["a", "b"]) == 2
+    assert capsys.readouterr().err.startswith("verify.py: one packet at a time")
+    assert independent.main([str(tmp_path / "nowhere")]) == 2
+    assert capsys.readouterr().err.startswith(f"verify.py: {tmp_path / 'nowhere'}: No such file or directory")
 
 
 # -------------------------------------------------------------------------------------------------------------- every byte

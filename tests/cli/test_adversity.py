@@ -117,7 +117,9 @@ def test_addresses_that_are_no_text_are_refused_and_leave_nothing_open(
 
 
 def test_settings_that_cannot_be_used_leave_no_run_behind(preserve: Run, tmp_path: Path, site: AnyHostSite) -> None:
-    assert preserve(*_args(site, "--url", "http://a.example/", "--cacert", os.devnull)).code == 3
+    (tmp_path / "empty.pem").touch()
+    assert preserve(*_args(site, "--url", "http://a.example/", "--cacert", "empty.pem")).code == 3
+    assert preserve(*_args(site, "--url", "http://a.example/", "--cacert", os.devnull)).code == 2
     assert preserve(*_args(site, "--url", "http://a.example/", "--user-agent", "\u00e9")).code == 3
     assert preserve(*_args(site, "--url", "http://a.example/")).code == 0
     assert len(list((tmp_path / "archive" / "runs").iterdir())) == 1

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+import threading
 import zipfile
 from pathlib import Path
 
@@ -50,6 +52,17 @@ def test_a_bundle_signed_through_a_command(preserve: Run, tmp_path: Path, signin
     stranger = preserve("verify", "made.wacz", "--json", env={"XDG_CONFIG_HOME": str(tmp_path / "stranger")})
     assert stranger.code == 41
     assert any("UNKNOWN KEY" in row for row in _signer(stranger))
+
+
+def test_a_key_that_comes_through_a_pipe_is_read_once(preserve: Run, tmp_path: Path, signing: tuple[str, ...]) -> None:
+    """As `--key <(…)` gives it: whoever reads it again has nothing."""
+    os.mkfifo(tmp_path / "pipe")
+    given = threading.Thread(target=(tmp_path / "pipe").write_bytes, args=((tmp_path / "card.pem").read_bytes(),), daemon=True)
+    given.start()
+    done = preserve("bundle", "archive", "-o", "made.wacz", "--key", "pipe", *signing[2:])
+    given.join()
+    assert done.code == 0, done.stderr
+    assert preserve("verify", "made.wacz").code == 0
 
 
 def test_an_imported_key_needs_no_options(preserve: Run, signing: tuple[str, ...]) -> None:

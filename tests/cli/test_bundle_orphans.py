@@ -100,6 +100,10 @@ def test_warc_files_say_it_on_the_terminal(shelf: Shelf, tmp_path: Path) -> None
     assert done.code == 0, done.stderr
     assert f"{HOST}/person  (as an earlier capture, which was removed)" in done.stderr
     assert not list((tmp_path / "warcs").rglob(NOTICES))
+    assert "the signed statement is not in WARC files; a bundle without --warc has it" in done.stderr
+    assert "cannot be replayed; nothing stands in the place of each, and players may show another capture there." in done.stderr
+    joined = shelf.run("bundle", "archive", "--run", "1", "--warc", "-o", tmp_path / "joined.warc.gz")
+    assert joined.stderr.splitlines()[:-1] == done.stderr.splitlines()[:-1]
 
 
 @pytest.fixture(scope="module", params=["all", "person"])

@@ -154,6 +154,62 @@ def test_custody_is_for_archives(preserve: Run, archive: Path) -> None:
     assert "--custody is for archives" in done.stderr
 
 
+READERS = {
+    "verify": ("verify", "archive"),
+    "prove": ("prove", "archive", URL, "-o", "packet.zip"),
+    "bundle": ("bundle", "archive", "-o", "all.wacz"),
+    "warcs": ("bundle", "archive", "-o", "all", "--warc"),
+    "report": ("report", "archive", "-o", "report"),
+    "view": ("view", "archive"),
+}
+
+
+@pytest.mark.parametrize("command", READERS)
+def test_no_key_is_made_by_the_side_of_a_check(preserve: Run, archive: Path, tmp_path: Path, command: str) -> None:
+    """Told at once, before anything is read: an event needs a key that was there, and there is none in this home."""
+    before, here = _files(archive), {path.name for path in tmp_path.iterdir()}
+    done = _elsewhere(tmp_path)(*READERS[command], "--custody", "the yearly check")
+    assert (done.code, done.stdout) == (3, ""), done.stderr
+    assert "--custody: there is no signing key here to record it with" in done.stderr
+    assert "preserve key import" in done.stderr
+    assert "Made your signing key" not in done.stderr
+    assert not list((tmp_path / "elsewhere").rglob("*.pem"))
+    assert {path.name for path in tmp_path.iterdir()} == here | {"elsewhere"}
+    assert _files(archive) == before
+
+
+def test_no_key_is_made_for_an_event_that_cannot_be_entered(preserve: Run, archive: Path, tmp_path: Path) -> None:
+    """Neither by a stranger, nor by somebody who has the key of the log alone."""
+    before, other = _files(archive), _elsewhere(tmp_path)
+    add = ("custody", "add", "archive", "--action", "copy", "--reason", "x")
+    done = other(*add)
+    assert done.code == 3
+    assert "the key of this archive's log" in done.stderr
+    keys, theirs = (tmp_path / home / "preserve" / "keys" for home in ("home/.config", "elsewhere/config"))
+    theirs.mkdir(parents=True, mode=0o700, exist_ok=True)
+    for path in keys.iterdir():
+        if json.loads(path.with_suffix(".json").read_bytes())["use"] == "log":
+            shutil.copy(path, theirs)
+    done = other(*add)
+    assert done.code == 3
+    assert "there is no signing key here" in done.stderr
+    assert len(list(theirs.glob("*.pem"))) == 1
+    assert "Made your signing key" not in done.stderr
+    assert _files(archive) == before
+
+
+def test_a_stranger_learns_what_was_checked_all_the_same(preserve: Run, archive: Path, tmp_path: Path) -> None:
+    """With a key of their own, but not that of the log: what the archive says of its log is not to stop the check."""
+    other = _elsewhere(tmp_path)
+    assert other("key", "generate", "--name", "C. Archivist", "--no-passphrase").code == 0
+    keys = sorted((tmp_path / "elsewhere").rglob("*.pem"))
+    done = other("verify", "archive", "--custody", "the yearly check")
+    assert done.code == 41
+    assert "NOT ESTABLISHED" in done.stdout
+    assert "The custody event could not be recorded: the key of this archive's log" in done.stderr
+    assert sorted((tmp_path / "elsewhere").rglob("*.pem")) == keys
+
+
 def test_a_check_that_finds_damage_can_be_recorded(preserve: Run, archive: Path) -> None:
     warc = next(archive.glob("runs/*/data/*.warc.gz"))
     data = bytearray(warc.read_bytes())

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -213,6 +215,32 @@ def test_what_is_no_capture_is_refused_and_leaves_nothing(shelf: Shelf, name: st
     assert words in done.stderr
     assert len(list((shelf.folder / "archive/runs").iterdir())) == 1
     assert not (shelf.folder / "archive/journal").exists()
+
+
+@pytest.mark.parametrize("kind", ["pipe", "fed", "socket", "device"])
+def test_what_cannot_be_read_twice_is_refused_at_once(shelf: Shelf, tmp_path: Path, kind: str) -> None:
+    """A file is searched and then copied: no pipe is waited for, not even one that somebody writes to, and no device read without end."""
+    place, writer, hole = tmp_path / "in.warc.gz", -1, socket.socket(socket.AF_UNIX)
+    if kind == "device":
+        place.symlink_to("/dev/zero")
+    elif kind == "socket":
+        hole.bind(str(place))
+    else:
+        os.mkfifo(place)
+    if kind == "fed":
+        writer = os.open(place, os.O_RDWR)
+        os.write(writer, members().data[:4096])
+    before = sorted((shelf.folder / "archive").rglob("*"))
+    try:
+        done = shelf.run("import", "archive", place)
+    finally:
+        hole.close()
+        if writer >= 0:
+            os.close(writer)
+    assert done.code == 20, done.stderr
+    assert f"{place}: not a plain file" in done.stderr
+    assert "name .wacz, .warc or .warc.gz files" in done.stderr
+    assert sorted((shelf.folder / "archive").rglob("*")) == before
 
 
 def test_not_while_a_capture_is_open(shelf: Shelf) -> None:

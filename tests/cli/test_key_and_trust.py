@@ -459,3 +459,26 @@ def test_a_revoked_key_that_comes_back_from_a_backup_is_not_pinned_again(preserv
     assert "it stays revoked as compromised since 2026-01-02T00:00:00.000Z in your trust store" in kept.stderr
     assert "pinned as your own" not in kept.stderr
     assert [row["reason"] for row in preserve("trust", "list", "--json").lines] == ["compromised"]
+
+
+def test_a_list_of_revoked_keys_does_not_promise_that_a_capture_makes_one(preserve: Run) -> None:
+    keyid = preserve("key", "generate", "--no-passphrase").stdout.strip()
+    assert preserve("key", "revoke", keyid, "--reason", "superseded", "--no-timestamp").code == 0
+    said = preserve("key", "list").stderr
+    assert "every signing key here is revoked" in said.lower()
+    assert "first capture" not in said
+
+
+def test_a_recovery_key_in_a_file_is_not_said_to_be_on_paper(preserve: Run, tmp_path: Path) -> None:
+    assert preserve("key", "generate", "--no-passphrase", "--name", "A. Archivist").code == 0
+    with (tmp_path / "page.txt").open("wb") as page:
+        done = subprocess.run(
+            [sys.executable, "-m", "preserve", "key", "recovery"],
+            cwd=tmp_path,
+            check=True,
+            stdout=page,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert "nowhere else" not in done.stderr
+    assert "in the file that you wrote it to" in done.stderr

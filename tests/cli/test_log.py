@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from archives import Archivist, LogPen, WitnessPen, write
+from preserve.adapters.trust import TrustStore
 from preserve.formats import note, tlog
 from preserve.formats.counted import counted
 from preserve.formats.note import VerifierKey
@@ -306,3 +307,40 @@ def test_checkpoint_of_a_stranger_asks_nobody(preserve: Run, stranger: Archivist
     described = json.loads(preserve("log", "checkpoint", "archive", "--json").stdout)
     assert (described["origin"], described["size"], described["missing"]) == (stranger.origin, 3, [])
     assert preserve("log", "checkpoint", "absent").code != 0
+
+
+def test_a_log_that_holds_is_not_said_of_the_archive(preserve: Run, config_home: Path, tmp_path: Path) -> None:
+    archivist = Archivist()
+    archivist.add_run()
+    root = archivist.write(tmp_path / "archive")
+    for key in archivist.trusted:
+        TrustStore(config_home / "preserve").add(key)
+    (record,) = root.glob("runs/*/data/*.warc.gz")
+    record.write_bytes(b"")
+    said = preserve("log", "verify", "archive")
+    assert said.code == 0
+    assert said.stdout.splitlines()[-1] == (
+        "Of the log, nothing was found altered, missing or forged, and every needed claim is established."
+        " Whether the archive is what it says was not looked at: preserve verify."
+    )
+    assert preserve("verify", "archive").code == 40
+
+
+def test_nothing_is_added_behind_what_was_verified_here(owner: Owner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The archive moved and was added to there, and that was verified here: what is added to the copy left here would be another history."""
+    newer = tmp_path / "newer"
+    shutil.copytree(owner.folder, newer)
+    with monkeypatch.context() as there:
+        there.setenv("XDG_STATE_HOME", str(tmp_path / "there"))
+        assert owner.preserve("custody", "add", "newer", "--action", "copy", "--reason", "moved").code == 0
+    assert owner.preserve("verify", "newer").code == 0
+    head = (owner.folder / "log/checkpoint").read_bytes()
+    for refused in (owner.capture(), owner.preserve("custody", "add", "archive", "--action", "copy", "--reason", "x")):
+        assert refused.code == 40
+        assert "rolled back: it has 1 entry, and had 2 when this user last signed or verified it" in refused.stderr
+        assert "preserve trust accept-rollback" in refused.stderr
+    assert (owner.folder / "log/checkpoint").read_bytes() == head
+    origin = head.decode().partition("\n")[0]
+    assert owner.preserve("trust", "accept-rollback", origin, "--reason", "the newer copy burnt").code == 0
+    assert owner.capture().code == 0
+    assert owner.preserve("verify", "archive").code == 0

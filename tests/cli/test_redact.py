@@ -19,7 +19,7 @@ from preserve.model.manifest import Operator
 from preserve.wiring import redacting
 from preserve.wiring.recording import RecordOptions
 from running import Finished, Run, run_preserve
-from sites import AnyHostSite
+from sites import AnyHostSite, text
 
 URL = "http://x.example/page"
 WHY = ("--reason", "the person named asked for it", "--by", "Court of Example, 12 O 3/26")
@@ -38,6 +38,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = folder / "home"
     env = {"HOME": str(home), "XDG_CONFIG_HOME": str(home / ".config"), "XDG_STATE_HOME": str(home / ".local" / "state")}
     with AnyHostSite() as site:
+        site.route("/page", text("<p>The winch house, opened at low water.</p>" * 100))
         capture(partial(run_preserve, folder), site, URL, "http://y.example/other", env=env)
         capture(partial(run_preserve, folder), site, URL, env=env)
     return folder
@@ -220,6 +221,34 @@ def test_other_commands_say_that_it_was_removed(preserve: Run, archive: Path, tm
     bundle = preserve("bundle", "archive", "-o", "b.wacz")
     assert bundle.code == 0
     assert "were removed from the archive" in bundle.stderr
+
+
+@pytest.mark.parametrize(
+    ("removed", "says", "hint"),
+    [
+        (("--url", URL), "the capture of {url} in run {run} was removed from the archive", "--run N takes the capture of"),
+        (
+            ("--run", "0", "--url", URL),
+            "the capture of {url} in run {run} refers to an earlier record, which was removed from the archive",
+            "preserve bundle --url",
+        ),
+        (("--url", URL, "--all-copies"), "the capture of {url} in run {run} was removed from the archive", ""),
+    ],
+    ids=["itself", "its original", "both"],
+)
+def test_what_cannot_be_proven_any_more_is_told_alike(
+    preserve: Run, archive: Path, tmp_path: Path, removed: tuple[str, ...], says: str, hint: str
+) -> None:
+    """Whether the capture was removed, or what it is a revisit of: the packet that was asked for cannot be made, and nothing is altered."""
+    assert redact(preserve, *removed).code == 0
+    run = max((archive / "runs").iterdir()).name
+    done = preserve("prove", "archive", URL, "-o", "p.zip")
+    assert done.code == 2, done.stderr
+    assert says.format(url=URL, run=run) in done.stderr
+    assert f"in run {run}" in done.stderr
+    assert "preserve verify says by whom and why" in done.stderr
+    assert hint in done.stderr
+    assert not list(tmp_path.glob("p.zip*"))
 
 
 @pytest.mark.long

@@ -13,6 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from archives import Archivist
+from attacks_on_tokens import add_stamped, trusted
+from preserve.adapters.trust import TrustStore
 from reports import Page
 from running import Run, run_preserve
 from sites import AnyHostSite, redirect, text
@@ -174,6 +177,22 @@ def test_a_write_protected_archive_and_an_open_run(preserve: Run, archive: Path,
 
 
 @pytest.mark.long
+def test_authorities_vouch_for_nothing_that_fails(preserve: Run, config_home: Path, tmp_path: Path) -> None:
+    archivist = Archivist()
+    add_stamped(archivist)
+    for key in trusted(archivist):
+        TrustStore(config_home / "preserve").add(key)
+    root = archivist.write(tmp_path / "archive")
+    assert preserve("report", "archive", "-o", "good").code == 0
+    assert "Time: stamped. Time-stamp authorities vouch" in (tmp_path / "good" / "index.html").read_text()
+    (warc,) = root.glob("runs/*/data/*.warc.gz")
+    warc.write_bytes(warc.read_bytes()[:-1] + b"x")
+    assert preserve("report", "archive", "-o", "bad").code == 40
+    page = (tmp_path / "bad" / "index.html").read_text()
+    assert "vouch that each run" not in page
+    assert "Authorities vouch for the seals of the runs that say so, and for nothing that fails." in page
+
+
 def test_only_a_report_is_replaced(preserve: Run, archive: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert preserve("report", archive, "-o", "out", "--certificate").code == 0

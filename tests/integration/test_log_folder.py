@@ -211,18 +211,18 @@ def test_a_log_put_back_to_an_older_state_is_noticed(tmp_path: Path) -> None:
     assert last.size == 6
     old = written(tmp_path / "old", ENTRIES[:5])
     with pytest.raises(TrustError, match="rolled back: it has 5 entries, and had 6"):
-        LogFolder(old, SIGNER, last_signed=last).append(b"other")
+        LogFolder(old, SIGNER, last_known=last).append(b"other")
     gone = tmp_path / "gone"
     with pytest.raises(TrustError, match="rolled back: it has 0 entries"):
-        LogFolder(gone, SIGNER, last_signed=last).head()
-    assert LogFolder(tmp_path / "log", SIGNER, last_signed=last).head()[0] == 6
+        LogFolder(gone, SIGNER, last_known=last).head()
+    assert LogFolder(tmp_path / "log", SIGNER, last_known=last).head()[0] == 6
 
 
 def test_a_log_made_anew_with_the_same_key_is_noticed(tmp_path: Path) -> None:
     last = note.parse_checkpoint(checkpoint(ENTRIES[:5]).text)
     forged = written(tmp_path, [b"forged", *ENTRIES[1:9]])
     with pytest.raises(TrustError, match="rewritten: its first 5 entries"):
-        LogFolder(forged, SIGNER, last_signed=last).head()
+        LogFolder(forged, SIGNER, last_known=last).head()
 
 
 def test_an_entry_that_is_too_long_leaves_the_log_as_it_was(tmp_path: Path) -> None:

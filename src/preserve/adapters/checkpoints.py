@@ -123,6 +123,12 @@ class CheckpointMemory:
         return self._folder / f"{hashlib.sha256(origin.encode()).hexdigest()}.checkpoint"
 
 
+def newest_head(state: Path, origin: str) -> Checkpoint | None:
+    """The largest head of a log that this user signed or verified, by the memories below the state folder (ADR 0286). Raises as `recall`."""
+    heads = (memory.head(origin) for memory in (CheckpointMemory.signed(state), CheckpointMemory.seen(state)))
+    return max((head for head in heads if head is not None), key=lambda head: head.size, default=None)
+
+
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     """One writer at a time; the lock ends with the process."""

@@ -5,7 +5,7 @@ the same result. New tiles are written under names that the present checkpoint d
 rename; then the partial tiles that it supersedes are deleted. At every instant the checkpoint's own tiles are all there.
 
 For the one writer, under the archive's lock. Nothing is built on a head that does not verify: signature, root from the tiles, and
-growth from the last checkpoint that this user signed.
+growth from the last checkpoint that this user signed or verified.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import NoReturn
 from preserve import durable
 from preserve.errors import FormatError, StoreError, TrustError
 from preserve.formats import merkle, note, tlog
+from preserve.formats.counted import counted
 from preserve.formats.note import Checkpoint, NoteSignature, NoteSigner, SignedNote, VerifierKey
 
 _RESTORE = "restore the folder from the newest backup; every sealed run carries its own proof and stays verifiable"
@@ -50,7 +51,7 @@ class KeyElsewhere:
 class LogFolder:
     """A log and the key that signs its heads.
 
-    `last_signed` is the newest checkpoint of this log that this user's captures are remembered to have signed; `signed` is called
+    `last_known` is the newest checkpoint of this log that this user is remembered to have signed or verified; `signed` is called
     with each new one once it is in place, and then `cosign`.
     """
 
@@ -59,7 +60,7 @@ class LogFolder:
         path: Path,
         signer: NoteSigner,
         *,
-        last_signed: Checkpoint | None = None,
+        last_known: Checkpoint | None = None,
         signed: Callable[[SignedNote], None] = _nobody,
         cosign: Cosign = _alone,
         former: Sequence[tuple[VerifierKey, int]] = (),
@@ -67,7 +68,7 @@ class LogFolder:
         """`former` are the keys that the signer's follows, oldest first, each with the largest size that it signed."""
         self._path = path
         self._signer = signer
-        self._last_signed = last_signed
+        self._last_known = last_known
         self._signed = signed
         self._cosign = cosign
         self._former = tuple(former)
@@ -77,7 +78,7 @@ class LogFolder:
         return LogFolder(
             self._path,
             signer,
-            last_signed=self._last_signed,
+            last_known=self._last_known,
             signed=self._signed,
             cosign=self._cosign,
             former=(*self._former, (self._signer.key, size)),
@@ -90,7 +91,7 @@ class LogFolder:
     def head(self) -> tuple[int, bytes]:
         """How many entries there are and the root over them; finishes the deletions of an append that was interrupted.
 
-        Raises TrustError when the log is not what this user's key signed, or falls behind what it signed last.
+        Raises TrustError when the log is not what this user's key signed, or falls behind what this user signed or verified last.
         """
         with self._translated():
             head = self._checked()
@@ -116,7 +117,7 @@ class LogFolder:
             durable.sync_folder(self._path)
             self._settle(growth.size)
         head = Checkpoint(origin=self.origin, size=growth.size, root=growth.root)
-        self._last_signed = head
+        self._last_known = head
         self._signed(signed)
         self._have_cosigned(signed, before)
 
@@ -165,17 +166,17 @@ class LogFolder:
         head = self._signed_head() or Checkpoint(origin=self.origin, size=0, root=merkle.EMPTY_ROOT)
         if tlog.root(head.size, self._read) != head.root:
             raise TrustError(f"{self._path}: the entries are not those that the checkpoint was signed over", _RESTORE)
-        last = self._last_signed
+        last = self._last_known
         if last is not None and last.size:
             if last.size > head.size:
                 raise TrustError(
-                    f"{self._path}: rolled back: it has {head.size} entries, and had {last.size} when this user last signed it",
+                    f"{self._path}: rolled back: it has {counted(head.size, 'entry')}, and had {last.size} when this user last signed or verified it",
                     _ACCEPT.format(self.origin),
                 )
             path = tlog.consistency(last.size, head.size, self._read)
             if not merkle.verify_consistency(last.size, last.root, head.size, head.root, path):
                 raise TrustError(
-                    f"{self._path}: rewritten: its first {last.size} entries are not those that this user signed",
+                    f"{self._path}: rewritten: its first {last.size} entries are not those that this user signed or verified",
                     _ACCEPT.format(self.origin),
                 )
         return head

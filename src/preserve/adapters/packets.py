@@ -42,7 +42,8 @@ class PacketZip:
             found: Sequence[tuple[str, str, str]] = layout.problems
         except FormatError as problem:
             layout = packet.Layout(entries=(), problems=())
-            found = (("zip-form", path.name, f"not the ZIP of a packet, or changed: {problem.message}"),)
+            why = f"not the ZIP of a packet, or changed: {problem.message}; if it was only packed again, unpack it and verify the folder"
+            found = (("zip-form", path.name, why),)
         self._entries = {entry.name: entry for entry in layout.entries}
         self._layout = layout
         self._found = found
@@ -119,6 +120,17 @@ class _Window(io.RawIOBase):
         buffer[: len(data)] = data
         self._at += len(data)
         return len(data)
+
+
+def is_packet(path: Path) -> bool:
+    """Whether a plain file is meant to be a packet. Raises StoreError."""
+    try:
+        with path.open("rb") as file:
+            return packet.is_packet(
+                lambda offset, length: os.pread(file.fileno(), length, offset), os.fstat(file.fileno()).st_size
+            )
+    except OSError as problem:
+        raise StoreError(f"{path}: {problem.strerror}") from problem
 
 
 def begins(path: Path) -> bytes:

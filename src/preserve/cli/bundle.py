@@ -83,6 +83,8 @@ def command(
 
     The archive is verified first and, without --custody, not written to. What does not verify is not handed over: exit code 40. A run that is not
     sealed is left out, and that is said. Of a record that was removed the statement goes along, and players show a page that says so in its place. `preserve verify X.wacz` checks the result.
+
+    With --warc nothing goes along but what was captured: no proofs, no statements, and no pages for players in the place of what was removed.
     """
     from preserve.adapters.folder import DiskFolder
     from preserve.cli.verify import check
@@ -153,7 +155,7 @@ def _chosen(wanted: str | None, command: str | None, passphrase_file: Path | Non
 
     if command is not None and wanted is None:
         raise UsageError("--signer needs --key: whose signature does it make?", "--key PUB.pem, or the id of a key")
-    public = None if wanted is None else public_file(wanted)
+    public = read = None if wanted is None else public_file(wanted)
     found = None
     if public is None or command is None:
         store = KeyStore(config_folder())
@@ -168,7 +170,9 @@ def _chosen(wanted: str | None, command: str | None, passphrase_file: Path | Non
             "name an Ed25519 or a P-256 key with --key; `preserve key list` shows them",
         )
     if command is not None:
-        return _Chosen(public.keyid, lambda: key_of(wanted, None, SystemClock(), _say, opener(passphrase_file), command))
+        return _Chosen(
+            public.keyid, lambda: key_of(wanted, None, SystemClock(), _say, opener(passphrase_file), command, public=read)
+        )
     own = found
     assert own is not None, "it was looked up"
     return _Chosen(public.keyid, lambda: open_signer(own, opener(passphrase_file)))
@@ -235,13 +239,17 @@ def _tell_removed(contents: Contents, form: _Form) -> None:
     """That some of it is not there any more, how a receiver learns of that, and what cannot be replayed."""
     count, lost = contents.removed, contents.lost
     stands = "In their places stand records that say so" if count > 1 else "In its place stands one that says so"
-    more = "." if form is _Form.WARC else "; the signed statement goes along, and preserve verify exits 41 and tells it."
+    more = "; the signed statement goes along, and preserve verify exits 41 and tells it."
+    if form is _Form.WARC:
+        more = "; the signed statement is not in WARC files; a bundle without --warc has it."
     _say(f"{counted(count, 'record')} {'were' if count > 1 else 'was'} removed from the archive. {stands}{more}")
     if not lost:
         return
     place = "the place of each" if len(lost) > 1 else "its place"
-    shown = "." if form is _Form.WARC else f"; players show a page that says so in {place}."
-    _say(f"{counted(len(lost), 'answer')} cannot be replayed{shown}")
+    shown = f"players show a page that says so in {place}"
+    if form is _Form.WARC:  # a page that no site sent would be one of their captures (docs/adr/0285)
+        shown = f"nothing stands in {place}, and players may show another capture there"
+    _say(f"{counted(len(lost), 'answer')} cannot be replayed; {shown}.")
     for one in lost[:_TOLD]:
         why = "removed" if one.why is Gone.REMOVED else "as an earlier capture, which was removed"
         _say(f"  run {int(one.run.partition('-')[0])}  {rfc3339(one.at)}  {one.url}  ({why})")

@@ -16,6 +16,7 @@ import click
 from click.core import ParameterSource
 
 from preserve.cli import whicharchive
+from preserve.cli.plainfile import PLAIN_FILE
 from preserve.cli.words import WORDS
 from preserve.errors import ConfigError, FormatError, UsageError
 from preserve.model.noun import dataclass
@@ -93,7 +94,7 @@ _OPTIONS = (
     click.option("--connect-to", multiple=True, metavar="H1:P1:H2:P2", help="Connect to H2:P2 instead of H1:P1, as in curl."),
     click.option(
         "--cacert",
-        type=click.Path(path_type=Path, exists=True, dir_okay=False),
+        type=PLAIN_FILE,
         metavar="FILE",
         help="Trust these certificate authorities (PEM) instead of the bundled ones.",
     ),

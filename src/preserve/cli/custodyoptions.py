@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from preserve.cli.words import WORDS
-from preserve.errors import ExitCode, FormatError, PreserveError, UsageError
+from preserve.errors import ConfigError, ExitCode, FormatError, PreserveError, UsageError
 from preserve.formats.printable import printable
 
 if TYPE_CHECKING:
@@ -98,7 +98,11 @@ def settle(
 
 
 def check_custody(archive: Path, reason: str | None) -> None:
-    """Refuse, before any work is done, what cannot be recorded. Raises UsageError."""
+    """Refuse, before any work is done, what cannot be recorded. Raises UsageError, ConfigError.
+
+    Of the archive nothing is asked but whether it is one: what is wrong with it is for the work to find, and that is told whether or not
+    it can be recorded (docs/adr/0285).
+    """
     if reason is None:
         return
     said(reason)
@@ -106,6 +110,12 @@ def check_custody(archive: Path, reason: str | None) -> None:
         raise UsageError(
             "--custody is for archives: what you named is none", "a run, a bundle or a packet has no log to enter it in"
         )
+    from preserve.wiring.signing import own_key
+
+    try:
+        own_key()
+    except ConfigError as problem:
+        raise ConfigError(f"--custody: {problem.message}", problem.hint) from None
 
 
 def leave_event(

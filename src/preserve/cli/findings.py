@@ -19,10 +19,17 @@ _ENDINGS = {
     ExitCode.ALTERED: "ALTERED, MISSING OR FORGED: see the claims that fail. Do not rely on what they name.",
     ExitCode.UNESTABLISHED: "Nothing was found altered, but a needed claim is NOT ESTABLISHED: see what is needed and not established.",
 }
+_OF_LOG = {
+    ExitCode.DONE: "Of the log, nothing was found altered, missing or forged, and every needed claim is established."
+    " Whether the archive is what it says was not looked at: preserve verify.",
+    ExitCode.ALTERED: _ENDINGS[ExitCode.ALTERED],
+    ExitCode.UNESTABLISHED: "Of the log, nothing was found altered, but a needed claim is NOT ESTABLISHED: see what is needed and not established.",
+}
 _SAMPLED = "It was a SAMPLE: the records that it did not pick were not looked at."
 _ALL_READ_IS_SOUND = "Of what was read, nothing was found altered, missing or forged."
 _SILENCE = "required, and nothing that was checked speaks of it"
 _SOME = "time: self-asserted. Authorities vouch for some of the runs only: not-after says for which."
+_SEALS = "Authorities vouch for the seals named under not-after, and for nothing that fails."
 _SOURCE = "source: self-asserted. That a site sent this is the word of whoever captured it; verification cannot show it."
 _TIMES = {
     "self-asserted": "time: self-asserted. When this was made rests on the signer's word; no authority vouches for it.",
@@ -31,7 +38,7 @@ _TIMES = {
 
 
 def show(report: Report, path: Path, *, as_json: bool, verbose: bool, quiet: bool, timed: bool = True) -> ExitCode:
-    """Print it; the exit code. `timed`: what was checked has a time that can be proven."""
+    """Print it; the exit code. `timed`: what was checked has a time that can be proven, and is no log alone."""
     lines = json_lines(report, timed=timed) if as_json else text_lines(report, path, verbose=verbose, quiet=quiet, timed=timed)
     width = 0 if as_json or not sys.stdout.isatty() else _columns()
     for line in lines:
@@ -103,15 +110,15 @@ def text_lines(report: Report, path: Path, *, verbose: bool, quiet: bool, timed:
     yield from [silent] if silent else ()
     yield ""
     if timed:
-        some = not report.stamped and any(f.claim is Claim.NOT_AFTER and f.result is Result.PASS for f in report.findings)
-        yield _SOME if some else _TIMES[report.time]
+        vouched = any(f.claim is Claim.NOT_AFTER and f.result is Result.PASS for f in report.findings)
+        if vouched and fails:
+            yield f"time: {report.time}. {_SEALS}"
+        else:
+            yield _SOME if vouched and not report.stamped else _TIMES[report.time]
         yield _SOURCE
     done = report.exit_code is ExitCode.DONE
-    yield (
-        f"{_ALL_READ_IS_SOUND if done else _ENDINGS[report.exit_code]} {_SAMPLED}"
-        if report.sampled
-        else _ENDINGS[report.exit_code]
-    )
+    ending = (_ENDINGS if timed else _OF_LOG)[report.exit_code]
+    yield f"{_ALL_READ_IS_SOUND if done else ending} {_SAMPLED}" if report.sampled else ending
     if report.refusal:
         yield f"{'REFUSED' if report.exit_code is ExitCode.ALTERED else 'NOT ESTABLISHED'} {report.refusal}"
 

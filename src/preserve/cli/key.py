@@ -148,7 +148,9 @@ def list_(*, as_json: bool, qr: bool) -> None:
             click.echo(blocks(key.keyid.upper()))
     if not signing:
         click.echo(
-            "There is no signing key yet. The first capture makes one; `preserve key generate` does it with a passphrase.",
+            "Every signing key here is revoked. Make another: preserve key generate"
+            if any(key.use == "manifest" for key in keys)
+            else "There is no signing key yet. The first capture makes one; `preserve key generate` does it with a passphrase.",
             err=True,
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -301,7 +302,19 @@ def recovery(
             f"The recovery key before it still counts. To give it up, with its own paper:"
             f" preserve key revoke {key.keyid} --reason superseded --recovery -"
         )
-    say("The recovery key is on your screen or paper and nowhere else. Keep it where no machine is.")
+    say(
+        "The recovery key is in the file that you wrote it to: print it, destroy the file, and keep the paper where no machine is."
+        if svg is not None or _into_file()
+        else "The recovery key is on your screen or paper and nowhere else. Keep it where no machine is."
+    )
+
+
+def _into_file() -> bool:
+    """Whether standard output is a file, which keeps what is printed."""
+    try:
+        return stat.S_ISREG(os.fstat(sys.stdout.fileno()).st_mode)
+    except (OSError, ValueError):  # it has no descriptor
+        return False
 
 
 def _print(seed: bytes, keyid: str, owner: TrustedKey, now: datetime, svg: Path | None, *, qr: bool) -> None:

@@ -113,6 +113,8 @@ def agree(file: Path, key: str | None, signer: str | None, *, yes: bool) -> Exit
     from preserve.rules.keychain import describe
     from preserve.wiring.coworkers import agree as do
 
+    if file.exists() and not file.is_file():
+        raise UsageError(f"{file}: not a plain file", "what you agree to is written back into it: save it, and name that file")
     found = read_draft(file)
     say(f"Archive    {found.archive}")
     say(f"Log        {found.origin}")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from preserve.cli import whicharchive
+from preserve.cli.plainfile import PLAIN_FILE
 from preserve.errors import ExitCode, FormatError, PreserveError, UsageError
 from preserve.formats.counted import counted
 from preserve.formats.printable import printable
@@ -42,7 +43,7 @@ def command() -> None:
 @click.option("--offline", is_flag=True, help="Ask nobody, and write nothing: print the checkpoint as it is.")
 @click.option(
     "--cacert",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=PLAIN_FILE,
     metavar="FILE",
     help="Trust these certificate authorities (PEM) where an address is https, instead of the bundled ones.",
 )

@@ -28,8 +28,12 @@ def command(
     The packet holds a README.md that explains the check in plain words, and verify.py, which does it with Python and openssl alone.
     Who gets it needs your key id by another way: preserve key list. The latest capture is taken of which something was kept.
 
-    The archive is verified first and, without --custody, not written to. An altered archive proves nothing: exit code 40. `preserve verify X.zip`
-    checks the packet.
+    The archive is verified first and, without --custody, not written to. `preserve verify X.zip` checks the packet.
+
+    \b
+    Exit codes: 0 made
+                2 there is no such capture; or it, or what it refers to, was removed
+                40 the archive is altered, and proves nothing
     """
     from preserve.adapters.folder import DiskFolder
     from preserve.adapters.handover import zip_file

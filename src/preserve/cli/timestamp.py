@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from preserve.cli import whicharchive
+from preserve.cli.plainfile import PLAIN_FILE
 from preserve.cli.words import WORDS
 from preserve.errors import ExitCode, FormatError, TrustError, UsageError
 from preserve.formats.counted import counted
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 @click.option("--add", is_flag=True, help="Ask these authorities for runs, too, whose manifest does not name them.")
 @click.option(
     "--cacert",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=PLAIN_FILE,
     metavar="FILE",
     help="Trust these certificate authorities (PEM) where an address is https, instead of the bundled ones.",
 )

@@ -365,9 +365,11 @@ def _entry(given: str, name: str) -> TrustedKey:
     now = datetime.now(UTC)
     if given.startswith(("ssh-", "ecdsa-", "sk-")) and " " in given:
         return _ssh(given, name, now)
-    path = Path(given)
+    path, data = Path(given), None
     try:
-        data = path.read_bytes() if path.is_file() else None
+        if path.exists() and not path.is_dir():
+            with path.open("rb") as file:
+                data = file.read(1 << 16)  # a key is far shorter
     except OSError as problem:
         raise UsageError(f"{given}: {problem.strerror}") from problem
     if data is None and given.count("+") < 2:

@@ -206,10 +206,9 @@ def _is_packet(path: Path) -> bool:
 
     if path.is_dir():
         return (path / MARKER).is_file() or ((path / CAPTURE).is_file() and not (path / "archive.toml").exists())
-    from preserve.adapters.packets import begins
-    from preserve.formats.packet import is_packet
+    from preserve.adapters.packets import is_packet
 
-    return path.is_file() and is_packet(begins(path))
+    return path.is_file() and is_packet(path)
 
 
 def _check_packet(

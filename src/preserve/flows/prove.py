@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from preserve.errors import FormatError, UsageError
 from preserve.flows import carried, countersigned
-from preserve.flows.references import find_records
+from preserve.flows.references import Originals, Place, found_records, header_of
+from preserve.flows.removed import Removed
 from preserve.flows.select import SealedRun
 from preserve.formats import lines, packet, proof, seal
 from preserve.formats.manifest import MAX_SIZE, MAX_TOKEN
@@ -50,7 +51,8 @@ class Shown:
 def prove(folder: Folder, names: Sequence[str], chosen: Chosen, aids: Aids) -> Shown:
     """The packet of one capture; `names` are the sealed runs in their order, oldest first.
 
-    Raises UsageError when there is no such capture or it is too much for a packet, FormatError when the archive cannot be read.
+    Raises UsageError when there is no such capture, when what it refers to was removed or when it is too much for a packet, FormatError
+    when the archive cannot be read.
     """
     runs = [SealedRun(folder, name) for name in names]
     run, capture = _choose(runs, chosen)
@@ -60,9 +62,8 @@ def prove(folder: Folder, names: Sequence[str], chosen: Chosen, aids: Aids) -> S
             " as a whole has",
             f"preserve bundle --run {run.manifest.archive.sequence} hands that over; preserve prove --run N takes a capture of your own",
         )
-    missing = {key: uri for key, uri in _refers_to(run, capture) if key}
     others: dict[str, list[tuple[str, int]]] = {}
-    for holder, place in find_records(runs, missing, frozenset({run.name})):
+    for holder, place in _originals(folder, runs, run, capture):
         others.setdefault(holder.name, []).append(place)
     if len(others) > packet.MAX_RUNS:
         raise UsageError(
@@ -145,11 +146,28 @@ def _same(one: str, other: str) -> bool:
 # ------------------------------------------------------------------------------------------------------------------- copying
 
 
+def _originals(
+    folder: Folder, runs: Sequence[SealedRun], run: SealedRun, capture: CaptureLine
+) -> Iterator[tuple[SealedRun, Place]]:
+    """Where the originals of the capture's revisits lie. Raises UsageError when one was removed under a statement (docs/adr/0285)."""
+    wanted = {key: uri for key, uri in _refers_to(run, capture) if key}
+    missing = dict(wanted)
+    for key, holder, place in found_records(runs, wanted, frozenset({run.name})):
+        del missing[key]
+        yield holder, place
+    if any(Originals(runs, Removed(folder)).of_revisits(missing, frozenset())):  # FormatError where nothing was removed
+        raise UsageError(
+            f"the capture of {capture.url} in run {run.name} refers to an earlier record, which was removed from the archive: it can no"
+            " longer be proven",
+            "preserve verify says by whom and why; preserve bundle --url hands over what there is, with the statement; --run N takes the"
+            " capture of another run",
+        )
+
+
 def _refers_to(run: SealedRun, capture: CaptureLine) -> Iterator[tuple[str, str]]:
-    """(record id, address) of what the capture's revisits refer to."""
+    """(record id, address) of what the capture's revisits refer to; nothing of one that was removed itself."""
     for record in capture.records:
-        if record.type == "revisit":
-            header, _ = run.head(record.warc, record.index)
+        if record.type == "revisit" and (header := header_of(run, (record.warc, record.index))) is not None:
             yield (header.get("WARC-Refers-To") or "").strip("<>"), header.get("WARC-Refers-To-Target-URI") or ""
 
 

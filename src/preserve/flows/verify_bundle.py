@@ -109,7 +109,9 @@ def check_bundle(
             f"unzip it, then verify the folder {bag.partition('/')[0]} that it holds",
         )
     if wacz.PACKAGE not in entries and not ours:
-        raise FormatError(f"not a WACZ: it has no {wacz.PACKAGE}", "name a .wacz, an archive, or a run's folder")
+        raise FormatError(
+            f"not a WACZ: it has no {wacz.PACKAGE}", "name a .wacz, an evidence packet, an archive, or a run's folder"
+        )
     files = {name: entry for name, entry in entries.items() if not entry.is_folder}
     events = {path: entry for name, entry in files.items() if (path := handover.event_in(name)) is not None}
     said = carried.follow(container.folder(events), trusted, now, demand, lambda origin: _remembered(memories, origin))

@@ -68,7 +68,9 @@ class LogCheck:
         self._folder = folder
         self._memories = memories
         self.files = {entry.path.removeprefix("log/"): entry for entry in entries if entry.kind is not Kind.FOLDER}
+        self._plain = {path for path, entry in self.files.items() if entry.kind is Kind.FILE}
         self._folders = [entry.path for entry in entries if entry.kind is Kind.FOLDER]
+        self._reading = tlog.CHECKPOINT
         self.findings += tree.misplaced(entries)
         said = self._said_key(described)
         checkpoint = self._read_checkpoint()
@@ -123,7 +125,7 @@ class LogCheck:
         """Those of `rotations` that are entries of the log, in their places. Of a log that does not hold in itself, all: it is found below."""
         try:
             head = note.parse_checkpoint(note.parse(checkpoint or b"").text)
-            if any(path not in self.files for path in tlog.paths(head.size)):
+            if any(path not in self._plain for path in tlog.paths(head.size)):
                 return list(rotations)
             history = self._build(head.size)
         except FormatError:
@@ -155,7 +157,7 @@ class LogCheck:
         self.findings += head.findings
         self.head = head
         size = head.checkpoint.size
-        if absent := next((path for path in tlog.paths(size) if path not in self.files), None):
+        if absent := next((path for path in tlog.paths(size) if path not in self._plain), None):
             self.findings.append(
                 failed(Claim.LOG_CONSISTENCY, f"log/{absent}", f"missing: the checkpoint has {counted(size, 'entry')}")
             )
@@ -163,7 +165,7 @@ class LogCheck:
         try:
             history = self._build(size)
         except FormatError as problem:
-            self.findings.append(failed(Claim.LOG_CONSISTENCY, "log/tile/entries", f"altered: {problem.message}"))
+            self.findings.append(failed(Claim.LOG_CONSISTENCY, f"log/{self._reading}", f"altered: {problem.message}"))
             return
         damage = list(self._compare(size))
         if history.roots[-1] != head.checkpoint.root:
@@ -177,10 +179,11 @@ class LogCheck:
     def _compare(self, size: int) -> Iterator[Finding]:
         """Hold every tile against what the entries give."""
         for path, data in tlog.files(tlog.entries(size, self._read)):
-            if path in self.files and self._read(path) != data:
+            if path in self._plain and self._read(path) != data:
                 yield failed(Claim.LOG_CONSISTENCY, f"log/{path}", "altered: this tile does not agree with the entries")
 
     def _read(self, path: str) -> bytes:
+        self._reading = path
         return self._folder.read(f"log/{path}", tlog.MAX_BUNDLE)
 
     def unexplained(self, *, interrupted: bool) -> Iterator[Finding]:

@@ -61,6 +61,9 @@ _OF_KEYS = re.compile(
 )
 _OF_PACKET = frozenset({MARKER, README, VERIFIER, CAPTURE, CITATIONS})
 _MAX_NAME = 200
+_MAX_DIRECTORY = MAX_MEMBERS * 400
+_BUNDLE = "datapackage.json"
+"""What a WACZ has, and no packet."""
 
 _LOCAL = struct.Struct("<4s5H3L2H")
 _CENTRAL = struct.Struct("<4s6H3L5H2L")
@@ -69,9 +72,33 @@ _VERSIONS = frozenset({10, 20})
 _REGULAR = 0o100000
 
 
-def is_packet(head: bytes) -> bool:
-    """Whether a file that begins so is meant to be a packet, whatever else is wrong with it."""
-    return MARK in head[:4096] or head[30:].startswith(MARKER.encode() + MARK[:8])
+def is_packet(source: Read, size: int) -> bool:
+    """Whether a file of `size` bytes is meant to be a packet, whatever else is wrong with it: it begins as one, or lists what one has."""
+    head = source(0, 4096)
+    if MARK in head or head[30:].startswith(MARKER.encode() + MARK[:8]):
+        return True
+    names = _listed(source, size)
+    return bool(names & {MARKER, CAPTURE}) and _BUNDLE not in names
+
+
+def _listed(source: Read, size: int) -> frozenset[str]:
+    """The names in the directory of any ZIP, as far as it can be read: packed again, it need not begin with `packet`."""
+    tail_at = max(0, size - _END.size - 0xFFFF)
+    tail = source(tail_at, size - tail_at)
+    at = tail.rfind(b"PK\x05\x06")
+    if at < 0 or len(tail) - at < _END.size:
+        return frozenset()
+    length = _END.unpack_from(tail, at)[5]
+    if length > min(tail_at + at, _MAX_DIRECTORY):
+        return frozenset()
+    directory = source(tail_at + at - length, length)
+    names, place = set(), 0
+    while directory.startswith(b"PK\x01\x02", place) and len(directory) - place >= _CENTRAL.size:
+        name, extra, comment = _CENTRAL.unpack_from(directory, place)[10:13]
+        place += _CENTRAL.size
+        names.add(directory[place : place + name].decode("latin-1"))
+        place += name + extra + comment
+    return frozenset(names)
 
 
 def belongs(name: str) -> bool:

@@ -47,7 +47,7 @@ REFUSED = (
     "log-proof log-signature log-fork aid-differs"
 ).split()
 OPEN = "token-missing token-untrusted created-time key-unfollowed log-unknown witness-quorum signer-unknown".split()
-README_SHA256 = "8821e3387dcb47b79e1148d449bd0b5e77003edd445d4bebe8604f8d74978c9b"
+README_SHA256 = "a8039d20d81946c032ecd12eb2fed8fd60cdc547a1c154a1e06061b78c6435c3"
 """Of README.md with {KEYID} for the key."""
 
 SKEW, WINDOW = 300, 86400
@@ -2054,9 +2054,14 @@ def main(arguments: list[str], say: Callable[[str], object] = print, now: float 
                 if not re.fullmatch("[0-9a-f]{64}", keyid):
                     raise ValueError("--key: a key id has 64 hexadecimal digits")
             elif word == "--log":
-                vkey = read_vkey(next(waiting, ""))
+                try:
+                    vkey = read_vkey(next(waiting, ""))
+                except ValueError:
+                    raise ValueError("--log: not the key of a log, a line NAME+HASH+KEY") from None
             elif word == "--root":
                 name, _, path = next(waiting, "").partition("=")
+                if not path:
+                    raise ValueError("--root: name the authority and the file, AUTHORITY=ROOT.pem")
                 with open(path, "rb") as file:
                     roots[name] = file.read()
             elif word in ("-h", "--help"):
@@ -2066,6 +2071,8 @@ def main(arguments: list[str], say: Callable[[str], object] = print, now: float 
                 raise ValueError("unknown: " + word)
             else:
                 paths.append(word)
+        if len(paths) > 1:
+            raise ValueError("one packet at a time")
         (path,) = paths or [os.path.dirname(os.path.abspath(__file__))]
         if shutil.which("openssl") is None:
             raise ValueError("openssl is missing")
@@ -2078,7 +2085,8 @@ def main(arguments: list[str], say: Callable[[str], object] = print, now: float 
         finally:
             source.close()
     except (ValueError, OSError) as problem:
-        print("verify.py: %s\n\n%s" % (problem, __doc__), file=sys.stderr)
+        why = "%s: %s" % (problem.filename, problem.strerror) if isinstance(problem, OSError) and problem.filename else problem
+        print("verify.py: %s\n\n%s" % (why, __doc__), file=sys.stderr)
         return 2
     code = next((word for word in REFUSED if word in check.codes), "")
     if code:

@@ -17,6 +17,7 @@ from typing import Any
 from jinja2 import Environment, Template
 from markupsafe import Markup, escape
 
+from preserve.errors import ExitCode
 from preserve.formats.printable import printable
 from preserve.formats.url import BadUrl, parse
 from preserve.model.lines import CaptureLine, CitationLine
@@ -34,6 +35,7 @@ _TIMES = {
     "stamped": "Time: stamped. Time-stamp authorities vouch that each run existed by the time that they name.",
 }
 _SOME = "Time: self-asserted. Authorities vouch for some of the runs only; each run says for itself."
+_SEALS = "Time: {}. Authorities vouch for the seals of the runs that say so, and for nothing that fails."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,10 +130,11 @@ class Site:
         return state not in {State.THIRD_PARTY, State.REMOVED} or dict(self.overview.states)[state] > 0
 
     def times(self) -> str:
-        some = self.overview.checked.time != "stamped" and any(
-            stamp.proves for run in self.overview.runs for stamp in run.stamped
-        )
-        return _SOME if some else _TIMES[self.overview.checked.time]
+        checked = self.overview.checked
+        vouched = any(stamp.proves for run in self.overview.runs for stamp in run.stamped)
+        if vouched and checked.exit_code is ExitCode.ALTERED:
+            return _SEALS.format(checked.time)
+        return _SOME if vouched and checked.time != "stamped" else _TIMES[checked.time]
 
     def sealed(self, run: SealedRun, intact: bool | None) -> Markup:
         """When a run was sealed, and where it stands in the log: said on every row, drawn once."""

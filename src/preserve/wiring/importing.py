@@ -35,6 +35,9 @@ def import_files(
     Raises FormatError (no WARC or WACZ file), UsageError (a footnote is not answered), StoreError (locked, disk full, a run is open),
     ConfigError (keys), TrustError (the archive does not verify well enough to build on). Then nothing of it is left.
     """
+    for file in files:
+        if not file.is_file():  # it is searched, then copied: a pipe has it once, and one that nobody writes to never
+            raise FormatError(f"{file}: not a plain file", "name .wacz, .warc or .warc.gz files, or copies of them on a disk")
     with desk(options.record, "import", tell, passphrase) as opened:
         archive = opened.archive
         _refuse_open(archive)

@@ -22,7 +22,7 @@ from preserve.model.noun import dataclass
 from preserve.model.settings import Authority
 from preserve.ports import Clock, Signer
 from preserve.wiring.options import PassphraseOf, Tell
-from preserve.wiring.signing import key_of, ledger_of
+from preserve.wiring.signing import key_of, ledger_of, log_key_of, own_key
 from preserve.wiring.stamping import stamper_of
 
 
@@ -79,10 +79,14 @@ def desk(
 ) -> Iterator[Desk]:
     """Hold the archive's lock with everything ready for events. `purpose` is what the lock's owner is said to be doing.
 
-    Raises FormatError when it is no archive, LockedError, ConfigError (keys), TrustError (log and archive do not fit).
+    Raises FormatError when it is no archive, LockedError, ConfigError (keys: none is made for an event), TrustError (log and archive do not
+    fit).
     """
     archive, clock = Archive(options.archive), SystemClock()
     archive.describe()  # before a lock is made in a folder that is no archive
+    if options.signer is None and options.key is None and options.command is None:
+        log_key_of(archive)  # first: without it no other key helps
+        own_key()
     with archive.lock(purpose, rfc3339(clock.now())):
         signer = options.signer or key_of(options.key, options.actor.name, clock, tell, passphrase, options.command)
         opened = ledger(archive, clock, tell, passphrase, options.cacert)

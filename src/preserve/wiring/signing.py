@@ -6,7 +6,7 @@ import secrets
 from pathlib import Path, PurePath
 
 from preserve.adapters.archive import Archive
-from preserve.adapters.checkpoints import CheckpointMemory
+from preserve.adapters.checkpoints import CheckpointMemory, newest_head
 from preserve.adapters.keys import KeyStore, KeyUse, StoredKey
 from preserve.adapters.log import LogFolder
 from preserve.adapters.settings import read_config
@@ -35,15 +35,23 @@ def signer_of(options: CaptureOptions, clock: Clock, tell: Tell, passphrase: Pas
 
 
 def key_of(
-    wanted: str | None, name: str | None, clock: Clock, tell: Tell, passphrase: PassphraseOf, command: str | None = None
+    wanted: str | None,
+    name: str | None,
+    clock: Clock,
+    tell: Tell,
+    passphrase: PassphraseOf,
+    command: str | None = None,
+    *,
+    public: PublicKey | None = None,
 ) -> Signer:
     """The signing key that is wanted, else the newest that is not revoked; where there is none at all, one is made and called `name`.
 
-    `wanted` may also be the file of a public key, whose private half signs through `command`.
+    `wanted` may also be the file of a public key, whose private half signs through `command`; `public` is what was read of it already.
     """
     keys, trust = KeyStore(config_folder()), TrustStore(config_folder())
     revoked = revoked_keys(trust)
-    public = None if wanted is None else public_file(wanted)
+    if public is None and wanted is not None:
+        public = public_file(wanted)
     if command is not None:
         return _through(split(command), wanted, public, name or _UNNAMED, clock, tell)
     key = keys.signing_key(wanted if public is None else public.keyid, revoked=revoked)
@@ -59,6 +67,18 @@ def key_of(
             + ("" if name else " It bears no name: preserve key generate --name NAME makes one that does.")
         )
     return open_signer(key, passphrase)
+
+
+def own_key() -> StoredKey:
+    """The newest signing key here. Raises ConfigError when none signs: what is stated of an archive makes no key, a capture does."""
+    found = KeyStore(config_folder()).signing_key(revoked=revoked_keys(TrustStore(config_folder())))
+    if found is None:
+        raise ConfigError(
+            "there is no signing key here to record it with",
+            "preserve key import brings yours (--signer CMD: one that lies elsewhere), preserve key generate --name NAME makes one; the key of"
+            " the archive's log has to be here, too",
+        )
+    return found
 
 
 def open_signer(key: StoredKey, passphrase: PassphraseOf) -> Signer:
@@ -132,7 +152,7 @@ def ledger_of(
     """The archive's log with the key that signs it; makes both, and archive.toml, for a new archive.
 
     Whoever appends to it has the new head cosigned by the witnesses of config.toml; `cacert` is for those with an https address.
-    `behind`: it may have been rolled back behind what this user signed; nothing is remembered of it until that is accepted.
+    `behind`: it may have been rolled back behind what this user signed or verified; nothing is remembered of it until that is accepted.
     """
     keys, trust = KeyStore(config_folder()), TrustStore(config_folder())
     if not archive.exists:
@@ -151,7 +171,7 @@ def ledger_of(
     return LogFolder(
         archive.log,
         keys.log_signer(found, passphrase),
-        last_signed=None if behind else memory.head(described.origin),
+        last_known=None if behind else newest_head(state_folder(), described.origin),
         signed=signed,
         cosign=cosigner_of(read_config(config_folder()).witnesses, tell, cacert).collect,
         former=former_keys(archive),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from preserve import __version__
 from preserve.adapters.archive import Archive
-from preserve.adapters.checkpoints import CheckpointMemory
+from preserve.adapters.checkpoints import newest_head
 from preserve.adapters.clock import SystemClock
 from preserve.adapters.keys import KeyStore
 from preserve.adapters.log import KeyElsewhere, LogFolder
@@ -73,13 +73,13 @@ def cosign(archive: Archive, addresses: Sequence[WitnessAddress], cacert: PurePa
 
 
 def public_ledger(archive: Archive, cosigner: Cosigner | None = None) -> LogFolder:
-    """The archive's log as it can be read without its private key, against what this user signed of it last."""
+    """The archive's log as it can be read without its private key, against what this user signed or verified of it last."""
     described = archive.describe()
     return LogFolder(
         archive.log,
         KeyElsewhere(log_line(archive)[-1].key),
         former=former_keys(archive),
-        last_signed=CheckpointMemory.signed(state_folder()).head(described.origin),
+        last_known=newest_head(state_folder(), described.origin),
         cosign=(cosigner or Cosigner(witnesses=(), tell=lambda _: None)).collect,
     )
 
