@@ -271,19 +271,29 @@ epoch() {
   }'
 }
 
-# token FILE DATA NAME: whether FILE is a token over DATA; sets `when`, and `known` when it is one under NAME's root.
+# token FILE DATA NAME: whether FILE is a token over DATA; sets `when`, the seconds `within` which the authority vouches for its clock,
+# `said` for a person, and `known` when it is one under NAME's root, else `why` not.
 token() {
   known=
+  why="the root of $3 was not given"
   openssl ts -reply -in "$1" -text >"$tmp/text" 2>/dev/null && grep -q '^Status: Granted\.$' "$tmp/text" || { fail "$1: not a token"; return 1; }
   when=$(sed -n 's/^Time stamp: //p' "$tmp/text" | epoch)
   hash=$(sed -n 's/^Hash Algorithm: //p' "$tmp/text")
   case $hash in sha256 | sha384 | sha512) ;; *) fail "$1: a token over a hash that does not count: $hash"; return 1 ;; esac
   imprint=$(awk '/^Message data:/ { on = 1; next } /^Serial number:/ { on = 0 } on { print substr($0, 12, 48) }' "$tmp/text" | tr -cd '0-9a-f')
   [ "$imprint" = "$(openssl dgst "-$hash" -r "$2" | cut -d ' ' -f 1)" ] || { fail "$1: a token over other bytes"; return 1; }
+  # "0x01 seconds, 0x01F4 millis, unspecified micros", or "unspecified": no more than the digits of a day are reckoned with, and rounded up.
+  within=$(sed -n 's/^Accuracy: \(.*\)/\1 unspecified seconds/p' "$tmp/text" | sed 's/ seconds.*//; s/^0x0*//; s/^unspecified.*/0/; s/^$/0/')
+  case $within in ??????* | *[!0-9A-F]*) within=FFFFF ;; esac
+  within=$((0x${within:-0}))
+  grep -Eq '^Accuracy: .*0x[0-9A-F]+ mi' "$tmp/text" && within=$((within + 1))
+  said=$(sed -n 's/^Time stamp: //p' "$tmp/text")
+  [ "$within" = 0 ] || said="$said, give or take $within s"
   [ -n "$roots" ] && [ -f "$roots/$3.pem" ] || return 0
   # -attime: the certificates as they were when the token was made; they need not last as long as the proof.
   openssl ts -verify -data "$2" -in "$1" -CAfile "$roots/$3.pem" -attime "$when" >/dev/null 2>&1 ||
     { fail "$1: no token of $3"; return 1; }
+  [ "$within" -le 86400 ] || { why="$3 is sure of the time to more than a day: that proves none"; return 0; }
   known=1
 }
 
@@ -295,10 +305,10 @@ while IFS= read -r name; do
   file=timestamps/$name.tsr
   [ -f "$file" ] || { doubted "$file: missing"; continue; }
   token "$file" SEAL "$name" || continue
-  if [ -z "$known" ]; then doubted "$file: the root of $name was not given"
-  elif [ "$when" -lt $((created - 300)) ]; then fail "$file: stamped before it was made"
-  elif [ "$when" -gt $((created + 86400)) ]; then doubted "$file: stamped more than a day after the time that the manifest claims"
-  else stamped="$stamped $name"; ok "$file: existed by $(sed -n 's/^Time stamp: //p' "$tmp/text")"
+  if [ -z "$known" ]; then doubted "$file: $why"
+  elif [ $((when + within)) -lt $((created - 300)) ]; then fail "$file: stamped before it was made"
+  elif [ $((when + within)) -gt $((created + 86400)) ]; then doubted "$file: stamped more than a day after the time that the manifest claims"
+  else stamped="$stamped $name"; ok "$file: existed by $said"
   fi
 done <"$tmp/ends"
 printf 'preserve-run/v1 %s %s\n' "$(sed -n 's/^  "run_id": "\(.*\)",$/\1/p' manifest.json)" \
@@ -308,18 +318,18 @@ while IFS=$tab read -r name hash; do
   [ -f "$file" ] || { doubted "$file: missing"; continue; }
   [ "$(sha256sum <"$file" | cut -c -64)" = "$hash" ] || { fail "$file: not the token that the manifest names"; continue; }
   token "$file" "$tmp/begun" "$name" || continue
-  if [ -z "$known" ]; then doubted "$file: the root of $name was not given"
-  elif [ "$when" -gt $((created + 300)) ]; then fail "$file: taken after the run that begins with it"
-  else ok "$file: sealed after $(sed -n 's/^Time stamp: //p' "$tmp/text")"
+  if [ -z "$known" ]; then doubted "$file: $why"
+  elif [ $((when - within)) -gt $((created + 300)) ]; then fail "$file: taken after the run that begins with it"
+  else ok "$file: sealed after $said"
   fi
 done <"$tmp/starts"
 grep '^timestamps/' "$tmp/files" | grep -v '^timestamps/start-' | sed 's|^timestamps/\(.*\)\.tsr$|\1|' | sort >"$tmp/there"
 sort "$tmp/ends" | comm -23 "$tmp/there" - >"$tmp/added"
 while IFS= read -r name; do
   [ -f "timestamps/$name.tsr" ] && token "timestamps/$name.tsr" SEAL "$name" || continue
-  if [ -z "$known" ]; then say "      timestamps/$name.tsr: added later, not checked: the root of $name was not given"
-  elif [ "$when" -lt $((created - 300)) ]; then fail "timestamps/$name.tsr: stamped before it was made"
-  else ok "timestamps/$name.tsr: added later: existed by $(sed -n 's/^Time stamp: //p' "$tmp/text")"
+  if [ -z "$known" ]; then say "      timestamps/$name.tsr: added later, not checked: $why"
+  elif [ $((when + within)) -lt $((created - 300)) ]; then fail "timestamps/$name.tsr: stamped before it was made"
+  else ok "timestamps/$name.tsr: added later: existed by $said"
   fi
 done <"$tmp/added"
 

@@ -288,6 +288,16 @@ def _(root: Path, _: Archivist) -> None:
     entries.write_bytes(entries.read_bytes()[:-1])
 
 
+@on_disk("a tile made longer than any can be", Claim.LOG_CONSISTENCY, "log/tile/0/000.p/2: altered")
+def _(root: Path, _: Archivist) -> None:
+    os.truncate(only(root, "log/tile/0/000.p/2"), tlog.MAX_BUNDLE + 10)
+
+
+@on_disk("the log's entries made longer than any can be", Claim.LOG_CONSISTENCY, "log/tile/entries/000.p/2: altered")
+def _(root: Path, _: Archivist) -> None:
+    os.truncate(only(root, "log/tile/entries/000.p/2"), tlog.MAX_BUNDLE + 10)
+
+
 @on_disk("a tile altered", Claim.LOG_CONSISTENCY, "does not agree with the entries")
 def _(root: Path, _: Archivist) -> None:
     flip(only(root, "log/tile/0/000.p/2"), 40)

@@ -41,7 +41,7 @@ signer_digest={signer_digest}
 default_policy=1.2.3.4.1
 other_policies=1.2.3.4.5.6
 digests=sha1,sha256,sha384,sha512
-accuracy=secs:1
+accuracy={accuracy}
 clock_precision_digits={precision}
 tsa_name=yes
 ess_cert_id_chain=no
@@ -128,6 +128,7 @@ class Authority:
         signer_digest: str = "sha256",
         ess: str = "sha256",
         precision: int = 0,
+        accuracy: str = "secs:1",
         **options: Any,
     ) -> None:
         self.issuer = issuer
@@ -148,6 +149,7 @@ class Authority:
                 signer_digest=signer_digest,
                 ess=ess,
                 precision=precision,
+                accuracy=accuracy,
             )
         )
 
@@ -172,8 +174,11 @@ class Authority:
             assert answer.exists(), done.stderr
             return answer.read_bytes()
 
-    def backdate(self, message: bytes, time: datetime) -> bytes:
-        """A reply that claims any `time`, for whatever certificate this is: signed by `openssl cms`, which asks no questions."""
+    def backdate(self, message: bytes, time: datetime, accuracy: bytes = b"") -> bytes:
+        """A reply that claims any `time`, for whatever certificate this is: signed by `openssl cms`, which asks no questions.
+
+        `accuracy` is an Accuracy in DER, or nothing.
+        """
         imprint = hashlib.sha256(message).digest()
         algorithm = der.encode(der.SEQUENCE, der.encode_oid("2.16.840.1.101.3.4.2.1"), der.encode(der.NULL))
         info = der.encode(
@@ -183,6 +188,7 @@ class Authority:
             der.encode(der.SEQUENCE, algorithm, der.encode(der.OCTET_STRING, imprint)),
             der.encode_integer(99),
             der.encode(der.GENERALIZED_TIME, f"{time:%Y%m%d%H%M%SZ}".encode()),
+            accuracy,
         )
         token = subprocess.run(
             [
@@ -207,6 +213,13 @@ class Authority:
             timeout=20,
         ).stdout
         return self.reply(query)
+
+
+def accuracy_of(seconds: int | None = None, thousandths: int | None = None, millionths: int | None = None) -> bytes:
+    """An Accuracy (RFC 3161 section 2.4.2) in DER."""
+    parts = ((seconds, der.INTEGER), (thousandths, 0x80), (millionths, 0x81))
+    numbers = (der.encode(tag, der.element(der.encode_integer(part)).content) for part, tag in parts if part is not None)
+    return der.encode(der.SEQUENCE, *numbers)
 
 
 @functools.cache

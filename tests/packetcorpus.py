@@ -29,7 +29,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from archives import Archivist, Files, LogPen, Pen, data_files, member, seal_over
 from attacks_by_insiders import JSON_TRICKS
 from attacktools import good, join, split
-from authorities import Authority, Issuer, shared
+from authorities import Authority, Issuer, accuracy_of, shared
 from preserve.adapters.packets import aids
 from preserve.formats import der, gzipmember, lines, manifest, merkle, packet, proof, tlog
 from preserve.formats.timestamp import read as read_token
@@ -1220,6 +1220,77 @@ def _claimed(shift: timedelta, authority: str = "a") -> Packet:
     run = archivist.add_signed(files, manifest.encode(signed))
     run[f"timestamps/{authority}.tsr"] = shared("a" if authority == "a" else "b").stamp(run["SEAL"])
     return packet_of(run)
+
+
+def _sure(shift: timedelta, accuracy: int) -> Packet:
+    """A run stamped so long after the time that it claims, by an authority that is sure of its clock to so many seconds."""
+    files = packet_of(token_archive().runs[0])
+    created = manifest.decode(files["manifest.json"]).created
+    files["timestamps/a.tsr"] = shared("a").backdate(files["SEAL"], created + shift, accuracy_of(accuracy))
+    return files
+
+
+def _sure_at_the_start(shift: timedelta, accuracy: int) -> Packet:
+    """The same for the token that a run begins with."""
+    archivist, files = Archivist(), data_files(0, 3)
+    signed = archivist.manifest(files, 0, 3)
+    created = read_token(shared("a").stamp(b"now")).time
+    message = manifest.start_message(signed.run_id, signed.nonce)
+    start = shared("a").backdate(message, created + shift, accuracy_of(accuracy))
+    named = StartToken(authority="a", file="timestamps/start-a.tsr", sha256=hashlib.sha256(start).hexdigest())
+    run = archivist.add_signed(files, manifest.encode(replace(signed, created=created, start_tokens=(named,))))
+    run["timestamps/start-a.tsr"] = start
+    return packet_of(run)
+
+
+def _impostor(authority: Authority, *, named: bool) -> Packet:
+    """A token by another authority than it is called, that says of itself what would make a true one prove nothing."""
+    files = packet_of((token_archive() if named else good()).runs[0])
+    created = manifest.decode(files["manifest.json"]).created
+    files["timestamps/a.tsr"] = authority.backdate(files["SEAL"], created, accuracy_of(90_000))
+    return files
+
+
+ATTACKS += [
+    PacketAttack(
+        name="a forged token that is sure to more than a day",
+        says="token-invalid",
+        make=lambda: _impostor(shared("b"), named=True),
+    ),
+    PacketAttack(
+        name="a forged token added later that is sure to more than a day",
+        says="token-unnamed",
+        make=lambda: _impostor(shared("b"), named=False),
+    ),
+    PacketAttack(
+        name="a token added later that is sure to more than a day",
+        says="",
+        make=lambda: _impostor(shared("a"), named=False),
+        exit=0,
+    ),
+]
+_MINUTE, _DAY = timedelta(minutes=1), timedelta(days=1)
+ATTACKS += [
+    PacketAttack(name=name, says=says, make=functools.partial(make, shift, accuracy), exit=exit_code)
+    for name, says, exit_code, make, shift, accuracy in (
+        ("stamped before it was made, as the authority is sure to ten minutes", "", 0, _sure, -14 * _MINUTE, 600),
+        (
+            "stamped before it was made, by an authority that is sure to ten minutes",
+            "token-time",
+            40,
+            _sure,
+            -16 * _MINUTE,
+            600,
+        ),
+        ("stamped a day later, by an authority that is sure to ten minutes", "", 0, _sure, _DAY - 11 * _MINUTE, 600),
+        ("stamped a day later, as the authority is sure to ten minutes", "created-time", 41, _sure, _DAY - 9 * _MINUTE, 600),
+        ("a token of an authority that is sure to a day", "created-time", 41, _sure, _MINUTE, 86_400),
+        ("a token of an authority that is sure to more than a day", "token-untrusted", 41, _sure, _MINUTE, 86_401),
+        ("begun after it was sealed, as the authority is sure to ten minutes", "", 0, _sure_at_the_start, 14 * _MINUTE, 600),
+        ("begun after it was sealed", "token-time", 40, _sure_at_the_start, 16 * _MINUTE, 600),
+        ("begun when an authority knows to more than a day", "token-untrusted", 41, _sure_at_the_start, -_MINUTE, 1 << 70),
+    )
+]
 
 
 ATTACKS += [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -16,8 +17,10 @@ from attacks_on_keys import NEW, rotate, sign_with
 from attacks_on_redactions import remove, renew
 from attacks_on_tokens import add_stamped
 from preserve.adapters.folder import DiskFolder
+from preserve.flows.custody import check_events
 from preserve.flows.verify import verify
-from preserve.model.finding import Report
+from preserve.model.finding import Report, Result
+from speaking import unsaid
 from sshpens import enter
 
 
@@ -40,7 +43,9 @@ def _eventful() -> Archivist:
 
 def _verify(root: Path) -> Report:
     with DiskFolder(root) as folder:
-        return verify(folder, _eventful().trusted, [], NOW)
+        report = verify(folder, _eventful().trusted, [], NOW)
+    assert not unsaid(report)
+    return report
 
 
 def _byte(data: bytes, chance: random.Random) -> bytes:
@@ -115,6 +120,21 @@ def test_the_archive_without_damage(tmp_path: Path) -> None:
 
 def test_damage(tmp_path: Path) -> None:
     _damage(_eventful().write(tmp_path / "archive"), 60, "damage")
+
+
+@pytest.mark.long
+def test_files_longer_than_any_can_be(tmp_path: Path) -> None:
+    root, files = tmp_path / "archive", _eventful().files()
+    _eventful().write(root)
+    for name, data in files.items():
+        os.truncate(root / name, (1 << 24) + (1 << 20))
+        report = _verify(root)
+        assert report.exit_code == 40, name
+        assert any(finding.subject.startswith(name) for finding in report.findings if finding.result is Result.FAIL), name
+        with DiskFolder(root) as folder:
+            _, listed = check_events(folder, _eventful().trusted, [], NOW)
+        assert listed.exit_code == 40 or not (name.startswith(("log/", "events/")) or name.endswith("SEAL")), name
+        (root / name).write_bytes(data)
 
 
 @pytest.mark.long

@@ -14,11 +14,15 @@ from preserve.adapters.folder import DiskFolder
 from preserve.flows.verify import verify
 from preserve.model.finding import Report
 from preserve.rules import verify_lines
+from speaking import unsaid
 
 
 def _verify(path: Path, memory: Path, *, thorough: bool = False) -> Report:
+    """What is found; whatever that is, each claim is spoken of."""
     with DiskFolder(path) as folder:
-        return verify(folder, good().trusted, [CheckpointMemory(memory)], NOW, thorough=thorough)
+        report = verify(folder, good().trusted, [CheckpointMemory(memory)], NOW, thorough=thorough)
+    assert not unsaid(report), _told(report)
+    return report
 
 
 def _told(report: Report) -> str:
@@ -39,6 +43,10 @@ def test_attack(attack: Attack, tmp_path: Path) -> None:
         attack.claim in (None, finding.claim) and attack.says in f"{finding.subject}: {finding.detail}"
         for finding in report.findings
     ), _told(report)
+    for part in (root, *(path.parent for path in root.glob("runs/*/manifest.json"))):
+        with DiskFolder(part) as folder:
+            to_a_stranger = verify(folder, (), [], NOW)
+        assert not unsaid(to_a_stranger), _told(to_a_stranger)
 
 
 @pytest.mark.parametrize("attack", [attack for attack in ATTACKS if attack.alone is not None], ids=lambda attack: attack.name)

@@ -12,6 +12,7 @@ from attackcorpus import good
 from preserve.adapters.folder import DiskFolder
 from preserve.flows.verify import verify
 from preserve.model.finding import Report, Result
+from speaking import unsaid
 
 _GOOD = good()
 _RUN = sorted(_GOOD.runs[1])
@@ -20,7 +21,9 @@ _AROUND = sorted(path for path in _GOOD.files() if not path.startswith("runs/"))
 
 def _verify(path: Path) -> Report:
     with DiskFolder(path) as folder:
-        return verify(folder, _GOOD.trusted, [], NOW)
+        report = verify(folder, _GOOD.trusted, [], NOW)
+    assert not unsaid(report)
+    return report
 
 
 def _change_and_verify(root: Path, path: Path, place: int, mask: int) -> Report:

@@ -20,6 +20,7 @@ from preserve.model.event import Statement
 from preserve.model.finding import Claim, Finding, Report, Result
 from preserve.model.manifest import TimestampEntry
 from preserve.model.trust import Revocation, TrustedKey, TrustRole
+from speaking import unsaid
 from sshpens import P256Pen, SshPen, enter
 
 ANN = SshPen("Ann")
@@ -34,7 +35,9 @@ def _signed(pen: SshPen = ANN) -> Archivist:
 
 def _verify(root: Path, *trusted: TrustedKey) -> Report:
     with DiskFolder(root) as folder:
-        return verify(folder, trusted, [], NOW + timedelta(days=400), require=frozenset())
+        report = verify(folder, trusted, [], NOW + timedelta(days=400), require=frozenset())
+    assert not unsaid(report)
+    return report
 
 
 def _co_signer(report: Report) -> Finding:

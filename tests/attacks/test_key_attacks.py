@@ -17,6 +17,7 @@ from preserve.adapters.folder import DiskFolder
 from preserve.flows.verify import verify
 from preserve.model.finding import Claim, Report, Result
 from preserve.model.trust import Revocation, TrustedKey, TrustRole
+from speaking import unsaid
 
 _PAPER = replace(PAPER.pinned, name=OLD.name, role=TrustRole.RECOVERY)
 
@@ -24,7 +25,9 @@ _PAPER = replace(PAPER.pinned, name=OLD.name, role=TrustRole.RECOVERY)
 def _verify(path: Path, keys: Sequence[TrustedKey], memory: Path | None = None) -> Report:
     with DiskFolder(path) as folder:
         memories = [] if memory is None else [CheckpointMemory(memory)]
-        return verify(folder, keys, memories, tokens.now() + timedelta(days=400))
+        report = verify(folder, keys, memories, tokens.now() + timedelta(days=400))
+    assert not unsaid(report)
+    return report
 
 
 def _signers(report: Report) -> list[Result]:

@@ -19,6 +19,7 @@ from preserve.formats import policy
 from preserve.model.finding import Claim, Report, Result
 from preserve.model.trust import Revocation, TrustedKey
 from preserve.rules.verify_witness import Demand
+from speaking import unsaid
 
 ORIGIN = "archive.example/main/log"
 FIRST, NEXT, THIRD = LogPen("the log", ORIGIN), LogPen("the next log", ORIGIN), LogPen("a third log", ORIGIN)
@@ -37,7 +38,9 @@ def archivist() -> Archivist:
 def _verify(path: Path, *keys: TrustedKey, memory: Path | None = None, demand: Demand | None = None) -> Report:
     with DiskFolder(path) as folder:
         memories = [] if memory is None else [CheckpointMemory(memory)]
-        return verify(folder, (OLD.pinned, *keys), memories, NOW, demand=demand)
+        report = verify(folder, (OLD.pinned, *keys), memories, NOW, demand=demand)
+    assert not unsaid(report)
+    return report
 
 
 def _of(report: Report, claim: Claim) -> list[tuple[Result, str]]:

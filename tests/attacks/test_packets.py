@@ -48,6 +48,7 @@ from preserve.model.finding import Report
 from preserve.model.trust import TrustedKey
 from preserve.rules import verify_packet as rules
 from running import ROOT
+from speaking import unsaid
 from sshpens import SshPen
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="the checker in a packet needs openssl")
@@ -79,6 +80,7 @@ def _theirs(independent: ModuleType, path: Path) -> tuple[int, list[str]]:
 def _agree(independent: ModuleType, path: Path) -> tuple[int, str]:
     """What both answer: exit code and word."""
     report = _ours(path)
+    assert not unsaid(report)
     code, told = _theirs(independent, path)
     words = told[-1].split()
     mine = "\n".join(f"{f.result} {f.code} {f.subject}: {f.detail}" for f in report.findings)

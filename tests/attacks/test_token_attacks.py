@@ -15,13 +15,14 @@ import pytest
 from archives import Archivist, Pen
 from attacks_on_tokens import TOKEN_ATTACKS, add_stamped, good, now, roots, trusted
 from attacktools import Attack
-from authorities import Authority, Issuer, shared
+from authorities import Authority, Issuer, accuracy_of, shared
 from preserve.adapters.folder import DiskFolder
 from preserve.flows.verify import verify
 from preserve.formats import manifest
 from preserve.model.finding import Claim, Report, Result
 from preserve.model.trust import Revocation, TrustedKey
 from running import ROOT
+from speaking import unsaid
 
 
 def _later() -> datetime:
@@ -31,7 +32,9 @@ def _later() -> datetime:
 def _verify(path: Path, keys: Sequence[TrustedKey], at: datetime | None = None) -> Report:
     """As it is in more than a year, or `at` that time."""
     with DiskFolder(path) as folder:
-        return verify(folder, keys, [], at or _later())
+        report = verify(folder, keys, [], at or _later())
+    assert not unsaid(report), _told(report)
+    return report
 
 
 def _told(report: Report) -> str:
@@ -105,6 +108,79 @@ def test_a_stolen_key_keeps_what_was_stamped_before_and_nothing_else(tmp_path: P
         ]
         assert _verify(root, keys).exit_code == stamped
         assert _verify(unstamped, keys).exit_code == self_asserted
+
+
+def test_a_stolen_key_keeps_nothing_within_what_an_authority_is_sure_of(tmp_path: Path) -> None:
+    """It says that its clock may be an hour wrong: then its token may be from after the theft."""
+    archivist = good()
+    for run in archivist.runs:
+        for name in ("a", "b"):
+            run[f"timestamps/{name}.tsr"] = shared(name).backdate(run["SEAL"], now(), accuracy_of(3600))
+    root = archivist.write(tmp_path / "archive")
+    for stolen, expected in ((timedelta(minutes=59), 41), (timedelta(minutes=62), 0)):
+        own = Pen("A. Archivist").keyid
+        keys = [
+            replace(key, revoked_at=now() + stolen, reason=Revocation.COMPROMISED) if key.keyid == own else key
+            for key in trusted(archivist)
+        ]
+        assert _verify(root, keys).exit_code == expected, stolen
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is what this check is made of")
+@pytest.mark.parametrize(
+    ("shift", "accuracy", "expected", "says"),
+    [
+        (timedelta(minutes=-14), accuracy_of(600), 0, "give or take 600 s"),
+        (timedelta(minutes=-16), accuracy_of(600), 40, "stamped before it was made"),
+        (timedelta(hours=24, minutes=-11), accuracy_of(600), 0, "give or take 600 s"),
+        (timedelta(hours=24, minutes=-9), accuracy_of(600), 41, "more than a day after"),
+        (timedelta(), accuracy_of(0, 500), 0, "give or take 1 s"),
+        (timedelta(), accuracy_of(millionths=500), 0, "give or take 1 s"),
+        (timedelta(), accuracy_of(1), 0, "give or take 1 s"),
+        (timedelta(), accuracy_of(), 0, "GMT\n"),
+        (timedelta(), b"", 0, "GMT\n"),
+        (timedelta(minutes=1), accuracy_of(86_400), 41, "more than a day after"),
+        (timedelta(), accuracy_of(86_401), 41, "sure of the time to more than a day"),
+        (timedelta(), accuracy_of(1 << 70), 41, "sure of the time to more than a day"),
+    ],
+)
+def test_what_an_authority_is_sure_of_against_the_independent_check(
+    shift: timedelta, accuracy: bytes, expected: int, says: str, tmp_path: Path
+) -> None:
+    archivist = Archivist()
+    run = add_stamped(archivist, ends=("a",))
+    created = manifest.decode(run["manifest.json"]).created
+    run["timestamps/a.tsr"] = shared("a").backdate(run["SEAL"], created + shift, accuracy)
+    root = archivist.write(tmp_path / "archive")
+    assert _verify(root, trusted(archivist)).exit_code == expected
+    known = (archivist.signers[0].keyid, archivist.log.key.encode(), str(roots(tmp_path / "roots")))
+    script = ROOT / "manifests" / "verify.sh"
+    place = root / "runs" / archivist.names[0]
+    done = subprocess.run(["sh", str(script), str(place), *known], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (expected, ""), done.stdout
+    assert says in done.stdout
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is what this check is made of")
+def test_a_forged_token_gains_nothing_by_being_vague(tmp_path: Path) -> None:
+    """By another authority than it is called: forged, whatever it says of its clock."""
+    for name, ends in (("named", ("a",)), ("added", ())):
+        archivist = Archivist()
+        run = add_stamped(archivist, ends=ends)
+        created = manifest.decode(run["manifest.json"]).created
+        run["timestamps/a.tsr"] = shared("b").backdate(run["SEAL"], created, accuracy_of(90_000))
+        root = archivist.write(tmp_path / name)
+        assert _verify(root, trusted(archivist)).exit_code == 40
+        known = (archivist.signers[0].keyid, archivist.log.key.encode(), str(roots(tmp_path / f"roots-{name}")))
+        place = root / "runs" / archivist.names[0]
+        done = subprocess.run(
+            ["sh", str(ROOT / "manifests" / "verify.sh"), str(place), *known],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert done.returncode == 40, done.stdout
 
 
 def test_a_root_that_is_no_longer_trusted(tmp_path: Path) -> None:

@@ -46,13 +46,15 @@ class _Token:
 
 def _ours(reply: bytes, pinned: list[TrustedKey]) -> str:
     stamp = verify_tokens.check("a", reply, MESSAGE, pinned)
-    return "refused" if stamp.problem else "open" if stamp.doubt else f"{stamp.time:%s}"
+    if stamp.problem or stamp.doubt or stamp.latest is None:
+        return "refused" if stamp.problem else "open"
+    return str(round(stamp.latest.timestamp() * 1000))
 
 
 def _theirs(independent: ModuleType, reply: bytes, roots: dict[str, bytes]) -> str:
     check = independent.Check(lambda _: None)
     when = independent.check_token(check, _Token(reply), "timestamps/a.tsr", MESSAGE, roots, True)
-    return "refused" if check.codes else "open" if when is None else str(int(when))
+    return "refused" if check.codes else "open" if when is None else str(round(when * 1000))
 
 
 def _compare(independent: ModuleType, stamped: Stamped, replies: Iterator[bytes], count: int) -> Counter[str]:

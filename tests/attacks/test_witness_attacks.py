@@ -23,6 +23,7 @@ from preserve.formats.note import NoteSignature, SignedNote
 from preserve.model.finding import Claim, Report, Result
 from preserve.model.trust import TrustedKey
 from preserve.rules.verify_witness import Demand
+from speaking import unsaid
 
 ONE, TWO = WitnessPen("one", "one.example/w"), WitnessPen("two", "two.example/w")
 STRANGER = WitnessPen("stranger", "stranger.example/w")
@@ -176,7 +177,9 @@ def _trusted() -> tuple[TrustedKey, ...]:
 def _verify(path: Path, state: Path, demand: Demand | None, *require: Claim) -> Report:
     trusted = good().trusted if demand else _trusted()
     with DiskFolder(path) as folder:
-        return verify(folder, trusted, [CheckpointMemory(state)], NOW, demand=demand, require=frozenset(require))
+        report = verify(folder, trusted, [CheckpointMemory(state)], NOW, demand=demand, require=frozenset(require))
+    assert not unsaid(report), _told(report)
+    return report
 
 
 def _told(report: Report) -> str:

@@ -21,6 +21,7 @@ from bundles import HOST, Entries, Shelf, changed, flipped, index_of, make_archi
 from preserve.cli.verify import check
 from preserve.formats import wacz
 from preserve.model.finding import Claim, Finding, Report, Result
+from speaking import unsaid
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +43,13 @@ def selected(shelf: Shelf) -> Path:
 def verified(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], Report]:
     for name, value in shelf.env.items():
         monkeypatch.setenv(name, value)
-    return check
+
+    def checked(path: Path) -> Report:
+        report = check(path)
+        assert not unsaid(report), report.findings
+        return report
+
+    return checked
 
 
 def failing(report: Report) -> list[Finding]:

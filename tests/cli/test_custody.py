@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -195,6 +196,20 @@ def test_no_key_is_made_for_an_event_that_cannot_be_entered(preserve: Run, archi
     assert "there is no signing key here" in done.stderr
     assert len(list(theirs.glob("*.pem"))) == 1
     assert "Made your signing key" not in done.stderr
+    assert _files(archive) == before
+
+
+def test_no_key_is_pinned_for_an_event_that_cannot_be_entered(preserve: Run, archive: Path, tmp_path: Path) -> None:
+    """Who signs by a command has a key; without the log's it signs nothing here, and is not taken for the user's own."""
+    before = _files(archive)
+    for command in ("genpkey -algorithm ED25519 -out card.key", "pkey -in card.key -pubout -out card.pem"):
+        subprocess.run(("openssl", *command.split()), cwd=tmp_path, check=True, capture_output=True)
+    add = ("custody", "add", "archive", "--action", "copy", "--reason", "x", "--key", "card.pem", "--signer", "false")
+    done = _elsewhere(tmp_path)(*add)
+    assert done.code == 3, done.stderr
+    assert "the key of this archive's log" in done.stderr
+    assert "pinned" not in done.stderr
+    assert not list((tmp_path / "elsewhere").rglob("trust.toml"))
     assert _files(archive) == before
 
 

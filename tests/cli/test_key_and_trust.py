@@ -481,4 +481,14 @@ def test_a_recovery_key_in_a_file_is_not_said_to_be_on_paper(preserve: Run, tmp_
             text=True,
         )
     assert "nowhere else" not in done.stderr
-    assert "in the file that you wrote it to" in done.stderr
+    assert "in the file that you wrote it to: print it, destroy the file," in done.stderr
+    with (tmp_path / "other.txt").open("wb") as page:
+        both = subprocess.run(
+            [sys.executable, "-m", "preserve", "key", "recovery", "--svg", "code.svg", "--recovery", tmp_path / "page.txt"],
+            cwd=tmp_path,
+            check=True,
+            stdout=page,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert "in code.svg and in the file that you wrote the page to: print it, destroy the files," in both.stderr

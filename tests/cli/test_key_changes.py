@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import shlex
 import shutil
 import subprocess
@@ -220,6 +221,7 @@ def test_qr_codes(owner: Person, tmp_path: Path) -> None:
     assert (tmp_path / "code.svg").read_bytes().startswith(b"<?xml")
     assert (tmp_path / "code.svg").stat().st_mode & 0o077 == 0
     assert "print it, then destroy it" in page.stderr
+    assert "in code.svg, and on your screen or paper: print it, destroy the file," in page.stderr, "the page went elsewhere"
 
 
 @pytest.mark.long
@@ -330,6 +332,32 @@ def test_a_capture_signed_by_a_card(owner: Person, stranger: Person, tmp_path: P
     assert owner.capture().code == 0
     assert owner("verify", "archive").code == 0
     assert stranger("verify", "archive").code == 41  # the log's key is not pinned, so nothing is followed
+
+
+def test_a_command_signs_before_it_is_kept(owner: Person, tmp_path: Path) -> None:
+    """What it is given to sign says what it is for, names the key, is another each time, and is nothing that counts anywhere."""
+    public, command = _card(tmp_path)
+    lie = owner("key", "import", public, "--signer", "echo lie", "--name", "The card")
+    assert lie.code == 3
+    assert "answered 4 bytes that are no signature by the key" in lie.stderr
+    assert "nothing was kept" in lie.stderr
+    assert [row for row in owner("key", "list", "--json").lines if row["name"] == "The card"] == []
+
+    through = f"sh -c 'tee -a {tmp_path}/asked | {command}'"
+    keyid = owner.done("key", "import", public, "--signer", through, "--name", "The card").stdout.strip()
+    again = owner.done("key", "import", public, "--signer", through)
+    assert "nothing was changed" in again.stderr
+    first, second = re.findall(
+        r"preserve-signer-check/v1\nkey ([0-9a-f]{64})\nnonce [0-9a-f]{64}\n", (tmp_path / "asked").read_text()
+    )
+    assert first == second == keyid
+    assert len(set((tmp_path / "asked").read_text().splitlines())) == 4, "two nonces"
+
+    assert owner("key", "import", public, "--signer", "echo lie").code == 3
+    other = owner.done("key", "import", public, "--signer", command)
+    assert f"it signs now through {command}, before through sh -c" in other.stderr
+    (listed,) = [row for row in owner("key", "list", "--json").lines if row["keyid"] == keyid]
+    assert (listed["signer"], listed["name"]) == (shlex.split(command), "The card")
 
 
 def test_a_schedule_names_no_command(owner: Person, tmp_path: Path) -> None:

@@ -163,7 +163,7 @@ def test_an_archive_that_was_put_back(owner: Owner, witness: WitnessProcess, tmp
     shutil.rmtree(config_home.parent / ".local/state")
     done = owner.capture()
     assert done.code == 0
-    assert f"{witness.name}: no cosignature: it says that this log did not only grow" in done.stderr
+    assert f"{witness.name}: no cosignature: it cosigned another log of 2 entries under this name" in done.stderr
     shutil.rmtree(owner.folder)
     shutil.copytree(tmp_path / "backup", owner.folder)
     shutil.rmtree(config_home.parent / ".local/state")
@@ -339,6 +339,12 @@ def test_nothing_is_added_behind_what_was_verified_here(owner: Owner, tmp_path: 
         assert refused.code == 40
         assert "rolled back: it has 1 entry, and had 2 when this user last signed or verified it" in refused.stderr
         assert "preserve trust accept-rollback" in refused.stderr
+    for asked in ((), ("--offline",)):
+        printed = owner.preserve("log", "checkpoint", "archive", *asked)
+        assert (printed.code, printed.stdout.encode()) == (0, head), "nothing is added: it is printed as it is"
+    nobody = WitnessPen("nobody").key.encode()
+    asking = owner.preserve("log", "checkpoint", "archive", "--witness", "http://127.0.0.1:1/", nobody)
+    assert (asking.code, asking.stdout, "rolled back" in asking.stderr) == (40, "", True)
     assert (owner.folder / "log/checkpoint").read_bytes() == head
     origin = head.decode().partition("\n")[0]
     assert owner.preserve("trust", "accept-rollback", origin, "--reason", "the newer copy burnt").code == 0

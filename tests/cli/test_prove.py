@@ -11,15 +11,19 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from archives import Archivist
+from archives import Archivist, data_files
+from attacks_on_redactions import remove
+from attacktools import join, split
 from packetcorpus import revisit_archive
 from preserve.adapters.keys import KeyStore
 from preserve.adapters.packets import aids
 from preserve.adapters.trust import TrustStore
+from preserve.formats import gzipmember, lines, manifest, merkle, warc
 from running import ROOT, Run
 from sites import AnyHostSite, text
 
@@ -141,6 +145,29 @@ def test_a_revisit_brings_its_original(preserve: Run, config_home: Path, tmp_pat
     told = preserve("verify", "revisit.zip", "--json")
     assert told.lines[-1].get("refusal", "") in {"", "created-time"}, "the second run claims a day that may not have come"
     assert {line["result"] for line in told.lines[:-1] if line["claim"] in {"integrity", "structure"}} == {"pass"}
+
+
+def test_a_revisit_so_short_that_nothing_to_read_stands_where_it_was(preserve: Run, config_home: Path, tmp_path: Path) -> None:
+    """What it referred to is not known any more, and not asked for: the capture itself was removed."""
+    archivist, files, cited = Archivist(), data_files(0, 1), b"The register of stations, part 0.\n"
+    archivist.documents[f"documents/{hashlib.sha256(cited).hexdigest()}/paper-0.txt"] = cited
+    path, members = split(files)
+    (capture,) = map(lines.decode_capture, merkle.lines(files["data/captures.jsonl"]))
+    header = (
+        f"WARC/1.1\r\nWARC-Type: revisit\r\nWARC-Refers-To: <urn:x>\r\nWARC-Target-URI: {capture.url}\r\nContent-Length: 0\r\n"
+    )
+    members[2] = gzipmember.pack(f"{header}\r\n".encode(), b"", warc.END)
+    join(files, path, members)
+    kept = tuple(replace(ref, type="revisit") if ref.index == 2 else ref for ref in capture.records)
+    files["data/captures.jsonl"] = lines.encode_capture(replace(capture, records=kept)) + b"\n"
+    archivist.add_signed(files, manifest.encode(archivist.manifest(files, 0, 1)))
+    remove(archivist, 0, (2,))
+    archivist.write(tmp_path / "archive")
+    _pin(config_home, archivist)
+    done = preserve("prove", "archive", capture.url, "-o", "p.zip")
+    assert done.code == 2, done.stderr
+    assert f"the capture of {capture.url} in run {archivist.names[0]} was removed from the archive" in done.stderr
+    assert not (tmp_path / "p.zip").exists()
 
 
 def test_an_unknown_signer(preserve: Run, archive: Path, config_home: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -14,12 +15,15 @@ import pytest
 from authorities import Authority, Counter, Issuer, shared, unreachable
 from preserve.adapters.folder import DiskFolder
 from preserve.adapters.trust import TrustStore
+from preserve.flows import verify_events
 from preserve.flows.verify import verify
 from preserve.formats import hashlist
+from preserve.formats.note import VerifierKey
 from preserve.model.finding import Claim, Result
 from preserve.model.trust import Revocation, TrustedKey, TrustRole
 from running import Run
 from sites import AnyHostSite
+from witnesses import WitnessProcess
 
 
 @pytest.fixture
@@ -198,3 +202,137 @@ def test_a_renewal_by_both_authorities_carries_when_one_is_stolen(
     with DiskFolder(archive) as folder:
         report = verify(folder, trusted, [], stolen + timedelta(days=10))
     assert report.exit_code == code, [f"{one.subject}: {one.detail}" for one in report.findings if one.needed]
+
+
+def _grown(path: Path, size: int) -> None:
+    """Make a file that long; the disk holds no more of it than before."""
+    with path.open("r+b") as file:
+        file.truncate(size)
+
+
+@pytest.mark.parametrize(
+    "patterns",
+    [
+        ("archive.toml", "runs/*/keys/*.pem", "runs/*/timestamps/old.tsr", "runs/*/log/seal.tlog-proof"),
+        ("runs/*/manifest.json", "runs/*/data/captures.jsonl"),
+        ("runs/*/SEAL", "runs/*/data/*.warc.gz"),
+        ("runs/*/data/captures.jsonl", "runs/*/data/*.warc.gz"),
+    ],
+    ids=["small", "a manifest", "a seal", "what is listed"],
+)
+def test_no_file_is_read_beyond_what_it_can_have(
+    preserve: Run,
+    archive: Path,
+    new: Counter,
+    monkeypatch: pytest.MonkeyPatch,
+    config_home: Path,
+    patterns: tuple[str, ...],
+) -> None:
+    """What a renewal lists was hashed whole, however long somebody had made it."""
+    assert preserve("timestamp", "archive", "--renew", "--data", "--tsa", f"new={new.url}").code == 0
+    paths = [next(archive.glob(pattern)) for pattern in patterns]
+    for path in paths:
+        _grown(path, 1 << 28)
+    read = 0
+    sha512 = hashlib.sha512
+
+    class Counting:
+        def __init__(self, data: bytes = b"") -> None:
+            nonlocal read
+            read += len(data)
+            self._digest = sha512(data)
+
+        def update(self, data: bytes) -> None:
+            nonlocal read
+            read += len(data)
+            self._digest.update(data)
+
+        def hexdigest(self) -> str:
+            return self._digest.hexdigest()
+
+    monkeypatch.setattr(hashlib, "sha512", Counting)
+    trusted = TrustStore(config_home / "preserve").trusted_keys()
+    with DiskFolder(archive) as folder:
+        report = verify(folder, trusted, [], datetime.now(UTC), thorough=True)
+    assert report.exit_code == 40
+    failing = {finding.subject for finding in report.findings if finding.result is Result.FAIL}
+    assert paths[0].relative_to(archive).as_posix() in failing
+    assert 0 < read < 1 << 25
+
+
+def test_a_proof_that_a_newer_one_replaced_is_told_and_not_covered(
+    preserve: Run, archive: Path, new: Counter, tmp_path: Path
+) -> None:
+    """The proof of a run may be replaced by one with more cosignatures: lawfully, and the renewal speaks of the old one."""
+    assert preserve("timestamp", "archive", "--renew", "--data", "--tsa", f"new={new.url}").code == 0
+    origin_key = preserve("key", "export", "--vkey").stdout.strip()
+    with WitnessProcess(tmp_path / "witness", origin_key) as witness:
+        pinned = VerifierKey.parse(witness.vkey).fingerprint
+        assert preserve("trust", "add", witness.vkey, "--name", "w", "--fingerprint", pinned).code == 0
+        done = preserve("log", "checkpoint", "archive", "--witness", witness.url, witness.vkey)
+        assert done.code == 0, done.stderr
+    checked = subprocess.run(
+        ["sha512sum", "-c", "--quiet", renewal(archive) / hashlist.NAME],
+        cwd=archive,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert checked.stdout.count("FAILED") == 1, "the proof"
+    told = preserve("verify", "archive", "-v", "--thorough")
+    assert told.code == 0, told.stdout
+    assert "log/seal.tlog-proof differs: a newer proof took its place, which it does not cover" in told.stdout
+    assert "what is as it was listed existed by" in told.stdout
+    assert "stamped anew, all of it" not in told.stdout
+
+
+def test_what_was_removed_since_fits_no_hash_and_is_told(preserve: Run, archive: Path, new: Counter) -> None:
+    assert preserve("timestamp", "archive", "--renew", "--data", "--tsa", f"new={new.url}").code == 0
+    what = (
+        "--url",
+        "http://x.example/page",
+        "--reason",
+        "a person asked",
+        "--by",
+        "a court",
+        "--yes",
+        "--tsa",
+        f"new={new.url}",
+    )
+    removed = preserve("redact", "archive", *what)
+    assert removed.code == 0, removed.stderr
+    told = preserve("verify", "archive", "-v")
+    assert told.code == 41, told.stdout
+    assert "of the others the SHA-256, but for records that were removed from them; --thorough compares all" in told.stdout
+    told = preserve("verify", "archive", "-v", "--thorough")
+    assert told.code == 41, told.stdout
+    assert "--thorough compares all" not in told.stdout
+    assert ".warc.gz differs: records of it were removed since, under a statement" in told.stdout
+    assert "what is as it was listed existed by" in told.stdout
+
+
+def test_the_renewal_of_nobody_who_is_known_has_no_captured_data_read(
+    preserve: Run, archive: Path, new: Counter, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert preserve("timestamp", "archive", "--renew", "--data", "--tsa", f"new={new.url}").code == 0
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "a stranger"))
+    listed = renewal(archive) / hashlist.NAME
+    files = [file.path for file in hashlist.read(listed.read_bytes())]
+    small = sum("/data/" not in path and not path.startswith("documents/") for path in files)
+    told = preserve("verify", "archive", "-v", "--thorough")
+    assert told.code == 41
+    assert (
+        f"{len(files)} files listed; of {small} of them the SHA-512 was compared here, and captured data is not" in told.stdout
+    )
+    token = next(archive.glob("runs/*/timestamps/old.tsr"))
+    token.write_bytes(token.read_bytes() + b"x")
+    assert "its SHA-512 is not the one that events/" in preserve("verify", "archive").stdout
+    monkeypatch.setattr(verify_events, "_LIST_OF_NOBODY", 100)
+    with DiskFolder(archive) as folder:
+        report = verify(folder, [], [], datetime.now(UTC))
+    assert f"{len(files)} files listed, none of them compared" in "".join(finding.detail for finding in report.findings)
+    listed.write_bytes(listed.read_bytes()[::-1])
+    with DiskFolder(archive) as folder:
+        report = verify(folder, [], [], datetime.now(UTC))
+    assert report.exit_code == 40
+    assert "not the list that was signed" in "".join(finding.detail for finding in report.findings)

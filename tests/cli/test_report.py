@@ -176,7 +176,6 @@ def test_a_write_protected_archive_and_an_open_run(preserve: Run, archive: Path,
             place.chmod(0o755 if place.is_dir() else 0o644)
 
 
-@pytest.mark.long
 def test_authorities_vouch_for_nothing_that_fails(preserve: Run, config_home: Path, tmp_path: Path) -> None:
     archivist = Archivist()
     add_stamped(archivist)
@@ -193,6 +192,7 @@ def test_authorities_vouch_for_nothing_that_fails(preserve: Run, config_home: Pa
     assert "Authorities vouch for the seals of the runs that say so, and for nothing that fails." in page
 
 
+@pytest.mark.long
 def test_only_a_report_is_replaced(preserve: Run, archive: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert preserve("report", archive, "-o", "out", "--certificate").code == 0

@@ -213,10 +213,58 @@ def test_tokens_over_key_events_that_come_later_decide_what_follows_from_them(
 
 
 def _next_second() -> str:
-    """A moment that is later than every token so far: authorities' clocks are read to the second."""
+    """A moment that is later than every token so far: the authorities are sure of the second, and of no less."""
     begun = int(time.time())
-    wait_until(lambda: time.time() > begun + 2)
-    return datetime.fromtimestamp(begun + 1, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    wait_until(lambda: time.time() > begun + 3)
+    return datetime.fromtimestamp(begun + 2, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@pytest.mark.long
+def test_paper_brings_a_stolen_key_to_its_end_on_an_empty_machine(
+    preserve: Run, site: AnyHostSite, one: Counter, tmp_path: Path
+) -> None:
+    """Nothing there but the paper, the archive, its log's key, and the old public key: what names the paper is believed for its token."""
+    _pin(preserve, ("one", one))
+    assert _capture(preserve, site, "--tsa", f"one={one.url}").code == 0
+    page = preserve("key", "recovery", "--tsa", f"one={one.url}")
+    assert page.code == 0, page.stderr
+    (tmp_path / "page.txt").write_text(page.stdout)
+    keys = {row["use"]: row["keyid"] for row in preserve("key", "list", "--json").lines}
+    (tmp_path / "old.pem").write_text(preserve("key", "export", keys["manifest"]).stdout)
+    stolen = _next_second()
+
+    empty = {"XDG_CONFIG_HOME": str(tmp_path / "empty"), "XDG_STATE_HOME": str(tmp_path / "empty/state")}
+    (tmp_path / "log.key").write_text(preserve("key", "export", "--private", "--no-passphrase", "--archive", "archive").stdout)
+    for command in (
+        ("trust", "add", shared("a").root_file, "--tsa", "--name", "one", "--fingerprint", shared("a").issuer.fingerprint),
+        ("trust", "add", "old.pem", "--name", "A. Archivist", "--fingerprint", keys["manifest"]),
+        ("key", "import", "log.key"),
+    ):
+        done = preserve(*command, env=empty)
+        assert done.code == 0, done.stderr
+    revoke = ("key", "revoke", keys["manifest"], "--reason", "compromised", "--since", stolen, "--recovery", "page.txt")
+    archive = ("--archive", "archive", "--no-timestamp")
+    first = preserve(*revoke, *archive, env=empty)
+    assert first.code == 0, first.stderr
+    again = preserve(*revoke, *archive, env=empty)
+    assert (again.code, "its log says so already" in again.stderr) == (0, True), again.stderr
+    rotate = ("key", "rotate", keys["manifest"], "--recovery", "page.txt", "--no-passphrase")
+    followed = preserve(*rotate, *archive, env=empty)
+    assert followed.code == 0, followed.stderr
+    assert len(list((tmp_path / "archive" / "events").iterdir())) == 3
+    assert _capture(preserve, site, "--no-timestamp", env=empty).code == 0
+
+    stranger = {"XDG_CONFIG_HOME": str(tmp_path / "stranger"), "XDG_STATE_HOME": str(tmp_path / "stranger/state")}
+    vkey = (tmp_path / "archive" / "archive.toml").read_text("ascii").partition('log = "')[2].partition('"')[0]
+    for command in (
+        ("trust", "add", shared("a").root_file, "--tsa", "--name", "one", "--fingerprint", shared("a").issuer.fingerprint),
+        ("trust", "add", "old.pem", "--name", "A. Archivist", "--fingerprint", keys["manifest"]),
+        ("trust", "add", vkey, "--name", "the archive", "--fingerprint", keys["log"]),
+    ):
+        done = preserve(*command, env=stranger)
+        assert done.code == 0, done.stderr
+    told = preserve("verify", "archive", env=stranger)
+    assert (told.code, "through the rotation" in told.stdout) == (0, True), told.stdout
 
 
 def test_an_authority_of_another_root_than_pinned_is_not_believed(preserve: Run, site: AnyHostSite, one: Counter) -> None:

@@ -91,6 +91,10 @@ def test_without_the_compiled_part_it_says_the_same(
     without = tmp_path / "without"
     without.mkdir()
     (without / "sitecustomize.py").write_text("import sys\nsys.modules['preserve.formats._sha256pair'] = None\n")
+    asked = "from preserve.formats import digests; print(digests.shortcut is digests.one_by_one)"
+    environment = {**os.environ, "PYTHONPATH": str(without)}
+    told = subprocess.run([sys.executable, "-c", asked], env=environment, capture_output=True, text=True, check=True)
+    assert told.stdout == "True\n", "the part is absent"
     (warc,) = (tmp_path / "archive").glob("runs/000001-*/data/*.warc.gz")
     whole = warc.read_bytes()
     preserve("verify", "archive")  # now there is a checkpoint to remember, whoever asks

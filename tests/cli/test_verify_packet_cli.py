@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import zipfile
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from authorities import shared
 from packetcorpus import Packet, packet_of, plain, token_archive, zipped
 from preserve.adapters.trust import TrustStore
 from running import Run
+
+_END = struct.Struct("<4s4H2LH")
 
 
 def _said(preserve: Run, path: str) -> tuple[int, str | None]:
@@ -56,10 +59,39 @@ def test_a_bundle_with_such_names_stays_a_bundle(preserve: Run, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("cut", [0, 1, 21, 22, 60, 2000])
-def test_a_cut_directory_is_not_read_further(preserve: Run, tmp_path: Path, cut: int) -> None:
+def test_the_end_of_a_damaged_packet_is_gone(preserve: Run, tmp_path: Path, cut: int) -> None:
     data = zipped(_sorted(plain()))
     (tmp_path / "packet.zip").write_bytes(b"PK" + data[3 : len(data) - cut])
     assert preserve("verify", "packet.zip").code in {20, 40}
+
+
+@pytest.mark.parametrize("more", [1, 0xFFFFFFFF])
+def test_a_directory_longer_than_what_is_before_its_end_is_not_read(preserve: Run, tmp_path: Path, more: int) -> None:
+    before, directory, end = _taken_apart(zipped(_sorted(plain())))
+    end = _ended(end, min(len(before) + len(directory) + more, 0xFFFFFFFF))
+    (tmp_path / "packet.zip").write_bytes(before + directory + end)
+    assert _said(preserve, "packet.zip") == (20, None)
+
+
+@pytest.mark.parametrize("left", [4, 10, 45, 46, 47])
+def test_a_directory_whose_last_entry_is_cut_is_read_as_far_as_it_goes(preserve: Run, tmp_path: Path, left: int) -> None:
+    before, directory, end = _taken_apart(zipped(_sorted(plain())))
+    directory = directory[: directory.rfind(b"PK\x01\x02") + left]
+    (tmp_path / "packet.zip").write_bytes(before + directory + _ended(end, len(directory)))
+    assert _said(preserve, "packet.zip") == (40, "zip-form")
+
+
+def _taken_apart(data: bytes) -> tuple[bytes, bytes, bytes]:
+    """What is before a ZIP's directory, the directory, and the record at its end."""
+    end = data[-_END.size :]
+    length, start = _END.unpack(end)[5:7]
+    return data[:start], data[start : start + length], end
+
+
+def _ended(end: bytes, length: int) -> bytes:
+    """The record at the end with another length of the directory."""
+    fields = _END.unpack(end)
+    return _END.pack(*fields[:5], length, *fields[6:])
 
 
 def test_tokens_of_a_damaged_packet_are_not_said_to_be_of_some_runs(preserve: Run, config_home: Path, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -72,6 +73,61 @@ def test_a_log_from_nothing(tmp_path: Path) -> None:
     assert note.verify(proof.checkpoint, [SIGNER.key]).signed_by == (SIGNER.key,)
 
 
+def _piped(place: Path) -> None:
+    place.unlink()
+    os.mkfifo(place)
+
+
+def _linked(place: Path) -> None:
+    place.rename(place.with_name("elsewhere"))
+    place.symlink_to("elsewhere")
+
+
+def _looped(place: Path) -> None:
+    shutil.rmtree(place) if place.is_dir() else place.unlink()
+    place.symlink_to(place.name)
+
+
+def _swollen(place: Path) -> None:
+    os.truncate(place, 1 << 40)
+
+
+@pytest.mark.parametrize(
+    ("path", "change"),
+    [
+        *(
+            (path, change)
+            for path in ("checkpoint", "tile/0/000.p/9", "tile/entries/000.p/9")
+            for change in (_piped, _linked, _looped)
+        ),
+        *((path, _linked) for path in ("tile", "tile/0", "tile/0/000.p", "tile/entries")),
+        ("tile", _looped),
+        ("checkpoint", _swollen),
+        ("tile/0/000.p/9", _swollen),
+        ("tile/entries/000.p/9", _swollen),
+    ],
+)
+def test_only_plain_files_are_read(tmp_path: Path, path: str, change: Callable[[Path], None]) -> None:
+    """What `verify` calls altered is nothing to build on: no pipe is waited for, no link followed, and nothing endless taken in."""
+    log = LogFolder(written(tmp_path / "log", ENTRIES[:9]), SIGNER)
+    assert log.head()[0] == 9
+    change(tmp_path / "log" / path)
+    reading: list[Callable[[], object]] = [lambda: log.append(NEXT), lambda: list(log.entries()), lambda: log.entry(3)]
+    if "entries" not in path:
+        reading += [log.head, log.checkpoint, lambda: log.proof(3)]
+    for does in reading:
+        with pytest.raises(TrustError) as caught:
+            does()
+        assert str(tmp_path / "log" / path) in caught.value.message
+
+
+def test_a_log_that_is_a_link_is_not_read(tmp_path: Path) -> None:
+    written(tmp_path / "elsewhere", ENTRIES[:9])
+    (tmp_path / "log").symlink_to("elsewhere")
+    with pytest.raises(TrustError, match="log"):
+        LogFolder(tmp_path / "log", SIGNER).head()
+
+
 def test_no_folder_of_partial_tiles_stays_empty(tmp_path: Path) -> None:
     log = LogFolder(written(tmp_path, ENTRIES[:255]), SIGNER)
     log.append(ENTRIES[255])
@@ -100,8 +156,12 @@ def killed_at(step: int, work: Callable[[], object]) -> bool:
         def counted(name: str) -> Callable[..., object]:
             real = getattr(os, name)
 
-            def call(*arguments: object, **options: object) -> object:
+            def call(*arguments: Any, **options: object) -> object:
                 nonlocal left
+                if (name == "open" and arguments[1] & os.O_ACCMODE == os.O_RDONLY) or (
+                    name == "fdopen" and arguments[1] == "rb"
+                ):
+                    return real(*arguments, **options)  # what only reads leaves nothing behind
                 if left == 0:
                     os._exit(9)
                 left -= 1
@@ -237,8 +297,9 @@ def test_a_full_disk_leaves_the_log_as_it_was(tmp_path: Path, monkeypatch: pytes
     written(tmp_path, ENTRIES[:5])
     real = os.open
 
-    def full(path: os.PathLike[str], flags: int, mode: int = 0o777) -> int:
-        return real("/dev/full" if Path(path).name == ".new" else path, flags & ~os.O_EXCL & ~os.O_CREAT, mode)
+    def full(path: os.PathLike[str], flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+        place = "/dev/full" if Path(path).name == ".new" else path
+        return real(place, flags & ~os.O_EXCL & ~os.O_CREAT, mode, dir_fd=dir_fd)
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "open", full)

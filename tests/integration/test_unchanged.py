@@ -204,7 +204,7 @@ def test_a_selection_has_records_for_players_of_what_its_pages_need(preserve: Ru
         "of another address": replace(true, url="http://a.example/else.css"),
     }
     for what, answer in odd.items():
-        member = gzipmember.pack(warc.header(anchor(answer, digest)), b"", warc.END)
+        member = gzipmember.store(warc.header(anchor(answer, digest)), b"", warc.END)
         done = preserve(
             "verify", repack(tmp_path / "odd.wacz", resigned(with_records(entries, old + member), pen=Pen("somebody")))
         )
@@ -294,6 +294,20 @@ def test_it_is_told_where_a_person_looks(preserve: Run, pages: AnyHostSite, tmp_
     command = [sys.executable, str(tmp_path / "page" / "verify.py"), "--key", keyid, str(tmp_path / "page.zip")]
     checked = subprocess.run(command, capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_what_is_made_again_depends_on_no_deflater(preserve: Run, pages: AnyHostSite, tmp_path: Path) -> None:
+    """A deflater promises what comes out again, and may make other bytes in another process of the same machine."""
+    for _ in range(2):
+        preserve(*args(pages, "--url", "http://a.example/page"))
+    why = ("--reason", "a person asked for it", "--by", "that person", "--no-timestamp", "--yes")
+    assert preserve("redact", "archive", "--url", "http://a.example/one.png", *why).code == 0
+    assert preserve("bundle", "archive", "--url", "http://a.example/page", "-o", "some.wacz").code == 0
+    entries = unpack(tmp_path / "some.wacz")
+    members = [data for name, data in entries if name in {PLAYERS, "archive/preserve-removed.warc.gz"}]
+    assert len(members) == 2
+    for data in members:
+        assert data[len(gzipmember.HEADER)] >> 1 & 3 == 0, "its first block is stored (RFC 1951 section 3.2.3)"
 
 
 def test_an_original_that_is_removed(preserve: Run, pages: AnyHostSite, tmp_path: Path) -> None:

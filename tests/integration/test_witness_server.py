@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import http.client
+import http.server
 import signal
 import socket
 import threading
@@ -15,11 +17,14 @@ from pathlib import Path
 import pytest
 
 from archives import LogPen, WitnessPen
+from preserve.adapters.witness import HttpWitness
 from preserve.adapters.witness_server import WitnessDesk, WitnessServer, WitnessState
 from preserve.errors import ConfigError, StoreError
+from preserve.flows.witness import Cosigner
 from preserve.formats import merkle, note, witness
 from preserve.formats.note import Checkpoint, SignedNote, VerifierKey
 from preserve.formats.witness import Request
+from preserve.model.settings import WitnessAddress
 from witnesses import Reply, WitnessProcess, ask
 
 ORIGIN = "archive.example/log"
@@ -220,6 +225,58 @@ def slow(tmp_path: Path) -> Iterator[WitnessServer]:
         server.shutdown()
         thread.join()
     state.close()
+
+
+def _told(url: str, vkey: str, entries: list[bytes]) -> str:
+    """What its owner is told when a witness is asked about a log of these entries."""
+    leaves, told = [merkle.leaf_hash(entry) for entry in entries], list[str]()
+    asked = HttpWitness(WitnessAddress(name="w", url=url, vkey=vkey), user_agent="test")
+    head = _request(entries, 0).checkpoint
+    prove = functools.partial(_prove, leaves)
+    lines = Cosigner(witnesses=(asked,), tell=told.append).collect(head, None, prove)
+    assert len(lines) + len(told) == 1
+    return "".join(told)
+
+
+def _prove(leaves: list[bytes], old: int) -> tuple[bytes, ...]:
+    return merkle.consistency_path(old, len(leaves), merkle.in_memory(leaves))
+
+
+def test_a_fork_is_told_as_one(slow: WitnessServer) -> None:
+    vkey = WitnessPen("a witness").key.encode()
+    assert _told(slow.url, vkey, A[:3]) == ""
+    assert "it cosigned another log of 3 entries under this name: the log has parted in two" in _told(slow.url, vkey, B[:3])
+    assert "did not only grow" in _told(slow.url, vkey, B[:5])
+    assert _told(slow.url, vkey, A) == ""
+
+
+@pytest.mark.parametrize("sized", [True, False], ids=["with the size", "with words"])
+def test_a_fork_is_told_as_one_where_it_is_409(sized: bool) -> None:
+    """By tlog-witness 1.0.0 another root of the size that was cosigned is a conflict, like a size that is not the one cosigned last."""
+
+    class Older(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked = self.rfile.read(int(self.headers["Content-Length"]))
+            size = sized or asked.startswith(b"old 0\n")
+            body = b"3\n" if size else b"another root\n"
+            self.send_response(409)
+            self.send_header("Content-Type", witness.SIZE_TYPE if size else "text/plain")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Nothing is said."""
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Older) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        url, vkey = f"http://127.0.0.1:{server.server_address[1]}/", WitnessPen("a witness").key.encode()
+        same, more = _told(url, vkey, B[:3]), _told(url, vkey, B[:5])
+        server.shutdown()
+        thread.join()
+    assert "it cosigned another log of 3 entries under this name" in same
+    assert ("keeps asking" if sized else "HTTP status 409") in more, "nothing that a witness says by that"
 
 
 def test_who_comes_slowly_is_cut_off(slow: WitnessServer) -> None:

@@ -52,6 +52,25 @@ def test_two_who_list_it_at_once_both_see_everything(tmp_path: Path, monkeypatch
     assert meanwhile == [frozenset({"a", "b"})] * 2
 
 
+def test_a_folder_that_is_gone_before_it_was_read_is_not_called_unreadable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A capture removes its journal/ when it is done; whoever verifies meanwhile begins anew."""
+    (tmp_path / "journal").mkdir()
+    with DiskFolder(tmp_path) as folder:
+        scan = folder._scan
+
+        def removing(path: str) -> list[Entry]:
+            found = scan(path)
+            if not path:
+                (tmp_path / "journal").rmdir()
+            return found
+
+        monkeypatch.setattr(folder, "_scan", removing)
+        with pytest.raises(FileNotFoundError, match="it was there and is gone"):
+            list(folder.walk())
+
+
 def test_a_name_that_is_not_text_is_still_seen_and_read(tmp_path: Path) -> None:
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff\xfe")).write_bytes(b"odd")
     with DiskFolder(tmp_path) as folder:

@@ -18,7 +18,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from authorities import OTHER_POLICY, POLICY, Authority, Issuer, name_of, shared
+from authorities import OTHER_POLICY, POLICY, Authority, Issuer, accuracy_of, name_of, shared
+from packetverifier import load
 from preserve.errors import FormatError
 from preserve.formats import certificate, der, timestamp
 
@@ -50,7 +51,8 @@ def test_a_token_is_what_openssl_says_it_is(reply: bytes, tmp_path: Path) -> Non
     ).stdout
     assert f"Time stamp: {token.time:%b} {token.time.day:2} {token.time:%H:%M:%S %Y} GMT" in told
     assert (token.hash, token.policy) == ("sha256", POLICY)
-    assert f"Serial number: 0x{token.serial:02X}" in told
+    digits = f"{token.serial:X}"
+    assert f"Serial number: 0x{digits.zfill(len(digits) + len(digits) % 2)}" in told
     assert abs(datetime.now(UTC) - token.time) < timedelta(minutes=5)
     assert _verify(reply, shared("a").issuer) == ""
     assert _openssl(reply, shared("a").root_file, tmp_path, token.time)
@@ -127,6 +129,43 @@ def test_a_time_finer_than_a_second(tmp_path: Path) -> None:
     reply = Authority(tmp_path / "fine", shared("a").issuer, precision=6).stamp(MESSAGE)
     assert _verify(reply, shared("a").issuer) == ""
     assert timestamp.read(reply).time.tzinfo is UTC
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        (b"", 0.0),
+        (accuracy_of(), 0.0),
+        (accuracy_of(1), 1.0),
+        (accuracy_of(0, 500), 0.5),
+        (accuracy_of(thousandths=500), 0.5),
+        (accuracy_of(2, 250, 125), 2.250125),
+        (accuracy_of(millionths=999), 0.000999),
+        (accuracy_of(86400), 86400.0),
+        (accuracy_of(86401), 86401.0),
+        (accuracy_of(86400, 1), 86400.001),
+        (accuracy_of(1 << 8000, 999), 86401.999),
+    ],
+)
+def test_an_authority_says_how_sure_it_is(said: bytes, seconds: float) -> None:
+    time = datetime(2026, 11, 22, 21, 38, 2, tzinfo=UTC)
+    reply = shared("a").backdate(MESSAGE, time, said)
+    token = timestamp.read(reply)
+    assert (token.time, token.accuracy) == (time, timedelta(seconds=seconds))
+    assert _verify(reply, shared("a").issuer) == ""
+    assert load().read_token(reply)[3] == pytest.approx(seconds, abs=1e-9)
+
+
+def test_openssl_prints_how_sure_an_authority_is(tmp_path: Path) -> None:
+    reply = Authority(tmp_path / "vague", shared("a").issuer, accuracy="secs:70000, millisecs:500, microsecs:100").stamp(
+        MESSAGE
+    )
+    assert timestamp.read(reply).accuracy == timedelta(seconds=70000, milliseconds=500, microseconds=100)
+    (tmp_path / "reply").write_bytes(reply)
+    done = subprocess.run(
+        ["openssl", "ts", "-reply", "-in", str(tmp_path / "reply"), "-text"], capture_output=True, text=True, check=True
+    )
+    assert "Accuracy: 0x011170 seconds, 0x01F4 millis, 0x64 micros" in done.stdout
 
 
 def test_a_token_outlives_the_certificate_that_signed_it(tmp_path: Path) -> None:

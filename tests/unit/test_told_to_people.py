@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from preserve.cli.findings import wrapped
+from preserve.cli.fingerprints import in_rows
 from preserve.cli.progress import remark
 from preserve.model.web import Capture, Memento, Outcome, Target, Verdict
 
@@ -14,11 +15,15 @@ _KEY = "-".join(["edf1"] * 16)
 _NOW = datetime(2026, 11, 21, 17, 51, tzinfo=UTC)
 
 
-def test_a_finding_is_folded_below_its_beginning_and_never_inside_a_fingerprint() -> None:
+def test_a_finding_is_folded_below_its_beginning_and_a_fingerprint_in_its_middle() -> None:
     line = f"  signer          runs/000000-20261121t175146z: signed by A. Archivist, key {_KEY} (and 2 more like it)"
     first, *rest = wrapped(line, 80).split("\n")
     assert first == "  signer          runs/000000-20261121t175146z: signed by A. Archivist, key"
-    assert rest == [f"{' ' * 18}{_KEY}", f"{' ' * 18}(and 2 more like it)"]
+    half = "-".join(["edf1"] * 8)
+    assert rest == [f"{' ' * 18}{half}-", f"{' ' * 18}{half} (and 2 more like it)"]
+    assert all(len(part) <= 80 for part in (first, *rest))
+    whole = wrapped(line, 100).split("\n")
+    assert f"{' ' * 18}{_KEY}" in whole, "in one piece where there is room for it"
 
 
 def test_a_name_that_is_longer_than_the_line_stays_below_its_label() -> None:
@@ -70,3 +75,15 @@ def test_the_line_of_a_dead_page_says_what_the_archives_have(memento: Memento | 
         memento=memento,
     )
     assert remark(capture) == f"-          gone       404  http://tides.example/: {said}"
+
+
+@pytest.mark.parametrize(("columns", "rows"), [("80", 2), ("91", 2), ("92", 1), ("200", 1)])
+def test_a_fingerprint_is_cut_between_its_groups(columns: str, rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    told = in_rows("Fingerprint  ", "0123" * 16).split("\n")
+    assert len(told) == rows
+    assert all(len(row) <= int(columns) for row in told)
+    assert "".join(row[13:] for row in told) == "-".join(["0123"] * 16)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: False)
+    assert in_rows("Fingerprint  ", "0123" * 16) == "Fingerprint  " + "-".join(["0123"] * 16), "whole for programs"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from archives import NOW, Archivist, Pen, data_files
+from preserve.formats.times import rfc3339
 from preserve.model.finding import Claim, Finding, Result
 from preserve.model.manifest import Manifest, StartToken, TimestampEntry
 from preserve.model.trust import Revocation, Stamp
@@ -28,8 +29,8 @@ def _manifest(*ends: str, starts: tuple[str, ...] = ()) -> Manifest:
     )
 
 
-def _good(name: str, time: datetime) -> Stamp:
-    return Stamp(authority=name, time=time, under="root 0123")
+def _good(name: str, time: datetime, accuracy: timedelta = timedelta()) -> Stamp:
+    return Stamp(authority=name, time=time, accuracy=accuracy, under="root 0123")
 
 
 def _judge(manifest: Manifest, /, *, at: datetime = NOW, **stamps: Any) -> Times:
@@ -86,6 +87,57 @@ def test_the_window(away: timedelta, result: Result, borne_out: Result) -> None:
     assert created.result is borne_out
     assert created.needed is (result is Result.PASS and borne_out is Result.NOT_CHECKED)
     assert (times.existed_by is None) is (result is Result.FAIL)
+
+
+@pytest.mark.parametrize(
+    ("away", "result", "borne_out"),
+    [
+        (-15 * MINUTE, Result.PASS, Result.PASS),
+        (-15 * MINUTE - timedelta(milliseconds=1), Result.FAIL, Result.NOT_CHECKED),
+        (24 * HOUR - 10 * MINUTE, Result.PASS, Result.PASS),
+        (24 * HOUR - 10 * MINUTE + timedelta(milliseconds=1), Result.PASS, Result.NOT_CHECKED),
+    ],
+)
+def test_the_window_of_an_authority_that_is_sure_to_ten_minutes(away: timedelta, result: Result, borne_out: Result) -> None:
+    times = _judge(_manifest("a"), a=_good("a", CREATED + away, 10 * MINUTE))
+    assert _one(times, Claim.NOT_AFTER).result is result
+    assert _one(times, Claim.CREATED).result is borne_out
+    assert times.existed_by == (CREATED + away + 10 * MINUTE if result is Result.PASS else None)
+
+
+def test_an_authority_vouches_for_no_more_than_its_clock() -> None:
+    """Its token over SEAL for the latest moment that it can mean, its start token for the earliest."""
+    vague = timedelta(seconds=1, milliseconds=500)
+    times = _judge(_manifest("a", starts=("a",)), a=_good("a", CREATED, vague), start_a=_good("a", CREATED, vague))
+    said = f"says a (it was {rfc3339(CREATED)}, give or take 1.5 s) under root 0123"
+    assert _one(times, Claim.NOT_AFTER).detail == f"the seal existed by {rfc3339(CREATED + vague)}, {said}"
+    assert _one(times, Claim.NOT_BEFORE).detail == f"sealed after {rfc3339(CREATED - vague)}, {said}"
+    assert times.existed_by == CREATED + vague
+
+
+@pytest.mark.parametrize(("away", "result"), [(15 * MINUTE, Result.PASS), (16 * MINUTE, Result.FAIL)])
+def test_a_start_token_of_an_authority_that_is_sure_to_ten_minutes(away: timedelta, result: Result) -> None:
+    assert (
+        _one(_judge(_manifest(starts=("a",)), start_a=_good("a", CREATED + away, 10 * MINUTE)), Claim.NOT_BEFORE).result
+        is result
+    )
+
+
+def test_what_lies_between_two_milliseconds_is_never_said_too_early() -> None:
+    for micro, accuracy, existed, after in ((0, 600, 1000, -1000), (400, 0, 1000, 0), (1000, 1000, 2000, 0), (0, 0, 0, 0)):
+        time = CREATED + timedelta(microseconds=micro)
+        stamp = _good("a", time, timedelta(microseconds=accuracy))
+        times = _judge(_manifest("a", starts=("a",)), a=stamp, start_a=stamp)
+        assert f"existed by {rfc3339(CREATED + timedelta(microseconds=existed))}," in _one(times, Claim.NOT_AFTER).detail
+        assert f"sealed after {rfc3339(CREATED + timedelta(microseconds=after))}," in _one(times, Claim.NOT_BEFORE).detail
+
+
+def test_the_ends_of_time() -> None:
+    for time in (datetime.max.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC)):
+        stamp = _good("a", time, HOUR)
+        assert stamp.earliest is not None
+        assert stamp.latest is not None
+        assert stamp.earliest <= time <= stamp.latest
 
 
 def test_one_late_token_among_the_named_is_enough_of_a_doubt() -> None:

@@ -11,7 +11,8 @@ import zlib
 import pytest
 
 from exchanges import NOON
-from preserve.formats.gzipmember import HEADER, Packer, pack, shrinks
+from preserve.formats import gzipmember
+from preserve.formats.gzipmember import HEADER, Packer, pack, shrinks, store
 from preserve.formats.warc import END, MAX_HEADER, Member, MemberCheck, header
 from preserve.model.web import Memory, Record
 
@@ -137,7 +138,7 @@ def test_a_bomb_stops_where_the_header_said_the_record_ends() -> None:
 @pytest.mark.parametrize("body", [b"", b"x", b"text " * 30_000, NOISE, NOISE[:65535], NOISE[:65536], bytes(4096) + NOISE])
 def test_members_are_whole_in_whatever_way_they_are_made(body: bytes) -> None:
     expected = b"head" + body + b"tail"
-    members = [pack(b"head", body, b"tail")]
+    members = [pack(b"head", body, b"tail"), store(b"head", body, b"tail")]
     for deflate in (True, False):
         packer = Packer(deflate=deflate)
         pieces = [packer.begin(b"head"), packer.push(body[:999]), packer.push(body[999:]), packer.finish(b"tail")]
@@ -145,6 +146,29 @@ def test_members_are_whole_in_whatever_way_they_are_made(body: bytes) -> None:
     for member in members:
         assert member.startswith(HEADER)
         assert gzip.decompress(member) == expected
+
+
+@pytest.mark.parametrize("size", [0, 1, 65534, 65535, 65536, 131070, 131071, 200_000])
+def test_what_others_make_again_depends_on_no_deflater(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks as RFC 1951 section 3.2.4 has them, of which the last one alone says that it is."""
+    content = b"text " * (size // 5) + b"." * (size % 5)
+    with monkeypatch.context() as without:
+        without.setattr(gzipmember, "igzip_lib", None)
+        member = store(content[:100], content[100:], b"")
+    assert gzip.decompress(member) == content
+    body, blocks = member[len(HEADER) : -8], 0
+    while body:
+        length, inverse = int.from_bytes(body[1:3], "little"), int.from_bytes(body[3:5], "little")
+        assert length ^ inverse == 0xFFFF
+        assert body[0] == (0 if len(body) > 5 + length else 1)
+        body, blocks = body[5 + length :], blocks + 1
+    assert blocks == size // 65535 + 1
+    if size:
+        assert check(store(*_parts(content))).problem == ""
+
+
+def _parts(block: bytes) -> tuple[bytes, bytes, bytes]:
+    return header(Record(type="resource", id="urn:test:1", date=NOON, fields=(), body=Memory(block))), block, END
 
 
 def test_noise_is_stored_and_text_is_deflated() -> None:

@@ -25,6 +25,7 @@ from typing import BinaryIO
 from preserve import durable
 from preserve.errors import FormatError, LockedError, StoreError
 from preserve.formats import description as description_format
+from preserve.formats import manifest, seal
 from preserve.model.archive import Description
 from preserve.model.eventkind import EventKind
 
@@ -58,16 +59,14 @@ class Archive:
 
     def describe(self) -> Description:
         """Read archive.toml. Raises FormatError when this is no archive or the file is not as it should be."""
-        path = self.root / description_format.NAME
         try:
-            return description_format.decode(path.read_bytes())
-        except FileNotFoundError:
-            hint = "capture into it first, or name another folder with --archive"
-            raise FormatError(f"{self.root} is not an archive: it has no {description_format.NAME}", hint) from None
+            data = _read(self.root / description_format.NAME, description_format.MAX_SIZE)
+            if data is not None:
+                return description_format.decode(data)
         except FormatError as problem:
             raise FormatError(f"{self.root}: {problem.message}", "restore the file from a backup: it never changes") from None
-        except OSError as problem:
-            raise StoreError(f"{path}: {problem.strerror}") from problem
+        hint = "capture into it first, or name another folder with --archive"
+        raise FormatError(f"{self.root} is not an archive: it has no {description_format.NAME}", hint)
 
     def create(self, description: Description) -> None:
         """Make the folder an archive. Raises StoreError when something else lies there."""
@@ -152,16 +151,24 @@ class Archive:
         names = self.run_names()
         if not names:
             return None
-        with translated(self.runs):
-            return int(names[-1].partition("-")[0]), (self.runs / names[-1] / "SEAL").read_bytes()
+        return int(names[-1].partition("-")[0]), self._sealed(names[-1], "SEAL", seal.MAX_SIZE)
 
     def last_manifest(self) -> bytes | None:
         """The manifest of the newest run; None when there is none."""
         names = self.run_names()
         if not names:
             return None
-        with translated(self.runs):
-            return (self.runs / names[-1] / "manifest.json").read_bytes()
+        return self._sealed(names[-1], "manifest.json", manifest.MAX_SIZE)
+
+    def _sealed(self, name: str, path: str, limit: int) -> bytes:
+        """What every sealed run has. Raises StoreError when it is gone, FormatError when it is nothing that was sealed."""
+        data = self.read_run(name, path, limit)
+        if data is None:
+            raise StoreError(
+                f"{self.runs / name / path} is missing",
+                "restore the run from a backup; preserve verify says what else is missing",
+            )
+        return data
 
     def keep_document(self, sha256: str, name: str, data: bytes) -> None:
         """Keep an exact copy, to be put into documents/<sha256>/<name> by `place_documents`; one that is kept already stays.

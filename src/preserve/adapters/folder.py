@@ -9,6 +9,7 @@ Only the root itself may be reached through a link: that path is the user's own 
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -55,13 +56,15 @@ class DiskFolder:
             raise StoreError(f"{self._root}: {problem.strerror}") from problem
 
     def walk(self) -> Iterator[Entry]:
-        """Everything below, by lstat, in byte order of the path."""
+        """Everything below, by lstat, in byte order of the path. Raises FileNotFoundError when a folder is gone before it was read."""
         found: list[Entry] = []
         waiting = [""]
         while waiting:
             folder = waiting.pop()
             try:
                 below = self._scan(folder)
+            except FileNotFoundError:
+                raise FileNotFoundError(errno.ENOENT, "it was there and is gone", str(self._root / folder)) from None
             except OSError as problem:
                 raise StoreError(f"{self._root / folder}: {problem.strerror}") from problem
             found += below

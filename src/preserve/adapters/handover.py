@@ -125,10 +125,10 @@ def zip_file(path: Path, moment: datetime) -> Iterator[ZipSink]:
 @contextmanager
 def new_file(path: Path) -> Iterator[BinaryIO]:
     """A file that stands at `path` once the block has ended well."""
-    waiting = path.with_name(f".{path.name}.part")
     with _translated(path):
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, "is a folder", str(path))
+        waiting = path.with_name(f".{path.name}.part")
         waiting.unlink(missing_ok=True)
         try:
             with waiting.open("xb") as file:

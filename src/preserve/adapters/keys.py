@@ -204,6 +204,12 @@ class KeyStore:
         self._write(stored, None)
         return stored
 
+    def redirect(self, key: StoredKey, command: tuple[str, ...]) -> StoredKey:
+        """Let a key whose private half is elsewhere sign through another `command` from now on."""
+        stored = replace(key, command=command)
+        self._write(stored, None)
+        return stored
+
     def protect(
         self,
         key: StoredKey,

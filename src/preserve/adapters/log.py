@@ -10,11 +10,14 @@ growth from the last checkpoint that this user signed or verified.
 
 from __future__ import annotations
 
+import errno
+import os
+import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
+from typing import BinaryIO, Final, NoReturn
 
 from preserve import durable
 from preserve.errors import FormatError, StoreError, TrustError
@@ -24,7 +27,10 @@ from preserve.formats.note import Checkpoint, NoteSignature, NoteSigner, SignedN
 
 _RESTORE = "restore the folder from the newest backup; every sealed run carries its own proof and stays verifiable"
 _ACCEPT = "restore the newest backup; if this one is the newest there is: preserve trust accept-rollback {} --reason TEXT"
-
+_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_NOT_PLAIN: Final = frozenset({errno.ELOOP, errno.ENOTDIR, errno.ENXIO})
+"""What the system says of a link, of a file in the place of a folder, and of a socket."""
 
 Cosign = Callable[[SignedNote, SignedNote | None, Callable[[int], tuple[bytes, ...]]], tuple[NoteSignature, ...]]
 """Asks witnesses for the lines that a head lacks: the head, the head before it, the consistency proof from a size to the head."""
@@ -212,7 +218,13 @@ class LogFolder:
                 place.parent.rmdir()
 
     def _read(self, path: str) -> bytes:
-        return (self._path / path).read_bytes()
+        """A plain file of the log, no component of its path a link: what `verify` calls altered is nothing to build on."""
+        limit = note.MAX_NOTE if path == tlog.CHECKPOINT else tlog.MAX_BUNDLE
+        with _opened(self._path, path) as file:
+            data = file.read(limit + 1)
+        if len(data) > limit:
+            raise TrustError(f"{self._path / path}: longer than {limit} bytes", _RESTORE)
+        return data
 
     def _write(self, path: str, data: bytes) -> None:
         durable.write_file(self._path / path, data, beside=self._path / tlog.WAITING)
@@ -227,3 +239,31 @@ class LogFolder:
             raise TrustError(f"{self._path}: {problem.message}", _RESTORE) from problem
         except OSError as problem:
             raise StoreError(f"{problem.filename or self._path}: {problem.strerror}") from problem
+
+
+def _opened(root: Path, path: str) -> BinaryIO:
+    """A plain file below `root`, opened component by component. Raises FileNotFoundError, and TrustError for what is none or is behind a link."""
+    place, names = root, path.split("/")
+    fd: int | None = None
+    try:
+        fd = os.open(root, _FOLDER)
+        for name in names[:-1]:
+            place = place / name
+            inner = os.open(name, _FOLDER, dir_fd=fd)
+            os.close(fd)
+            fd = inner
+        place = place / names[-1]
+        file = os.open(names[-1], _FILE, dir_fd=fd)
+    except FileNotFoundError:
+        raise FileNotFoundError(errno.ENOENT, "No such file", str(root / path)) from None
+    except OSError as problem:
+        if problem.errno in _NOT_PLAIN:
+            raise TrustError(f"{place}: a link, or not what belongs there", _RESTORE) from None
+        raise StoreError(f"{place}: {problem.strerror}") from problem
+    finally:
+        if fd is not None:
+            os.close(fd)
+    if not stat.S_ISREG(os.fstat(file).st_mode):
+        os.close(file)
+        raise TrustError(f"{place}: not a plain file", _RESTORE)
+    return os.fdopen(file, "rb")

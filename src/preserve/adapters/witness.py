@@ -17,7 +17,7 @@ from preserve.posting import Poster, refused
 _SILENCE = 5.0
 _TOTAL = 10.0
 """Seconds; a witness only looks something up and signs, and a run waits for it."""
-_OK, _CONFLICT = 200, 409
+_OK, _CONFLICT, _INCONSISTENT = 200, 409, 422
 _WHY = {
     403: "it knows another key for this log",
     404: "it does not witness this log, or there is no witness at that address",
@@ -61,4 +61,6 @@ class HttpWitness:
                 return Submitted(size=witness.decode_size(reply.body))
             except FormatError as problem:
                 return Submitted(problem=f"its answer cannot be read: {problem.message}")
-        return Submitted(problem=_WHY.get(reply.status, refused(reply)))
+        # Another root of one size is 409 in version 1.0.0 of the standard, with no size to go by, and 422 since.
+        conflict = reply.status in {_CONFLICT, _INCONSISTENT}
+        return Submitted(problem=_WHY.get(reply.status, refused(reply)), conflict=conflict)

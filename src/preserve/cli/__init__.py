@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import gc
 import importlib
+import io
 import os
 import signal
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from preserve import __version__
 from preserve.errors import ExitCode, PreserveError
 from preserve.formats.printable import printable
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 _COMMANDS = {
     "cite": "list the citations of documents; no network",
@@ -88,11 +92,24 @@ def group() -> None:
     """
 
 
+class _Talk(io.FileIO):
+    """Standard error. What nobody takes (its reader has gone, its disk is full) is not said, and changes nothing of what is done."""
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        try:
+            return super().write(data)
+        except OSError:
+            return memoryview(data).nbytes
+
+
 def main() -> NoReturn:
     """Run the command line and exit with a code of ExitCode."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:  # it was closed when we were started
             setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - stays open as long as we run
+    if sys.__stderr__ is not None and sys.stderr is sys.__stderr__:
+        to = io.BufferedWriter(_Talk(sys.stderr.fileno(), "w", closefd=False))
+        sys.stderr = io.TextIOWrapper(to, encoding=sys.stderr.encoding, errors=sys.stderr.errors, line_buffering=True)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # whatever is under way ends as after Ctrl-C
     code = _run()
     gc.freeze()  # what is left goes with the process; to look through it for cycles first would take longer than some commands do
@@ -119,7 +136,10 @@ def _run() -> int:
             click.echo(f"  {printable(problem.hint)}", err=True)
         return problem.exit_code
     except OSError as problem:
-        # Adapters translate what their files say; what is left is our own output, on a full disk for one.
+        # Adapters translate what their files say; what is left is a name that could not be looked up, or our own output: on a full disk for one.
+        if problem.filename is not None:
+            click.echo(f"preserve: {printable(str(problem.filename))}: {problem.strerror}", err=True)
+            return ExitCode.STORE
         _abandon_stdout()
         click.echo(f"preserve: the output cannot be written: {problem.strerror or problem}", err=True)
         return ExitCode.STORE

@@ -11,6 +11,7 @@ import click
 
 from preserve import __version__
 from preserve.cli.custodyoptions import check_custody, custody, leave_event, made, run_ref
+from preserve.cli.names import FOLDER, NAME
 from preserve.errors import ConfigError, FormatError, UsageError
 from preserve.formats.counted import counted
 from preserve.formats.printable import printable
@@ -47,8 +48,8 @@ class _Chosen(NamedTuple):
 
 
 @click.command()
-@click.argument("archive", type=click.Path(path_type=Path, file_okay=False), metavar="ARCHIVE")
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), metavar="X.wacz", help="Where to write it.")
+@click.argument("archive", type=FOLDER, metavar="ARCHIVE")
+@click.option("-o", "--output", required=True, type=NAME, metavar="X.wacz", help="Where to write it.")
 @click.option("--run", "runs", multiple=True, type=click.IntRange(min=0), metavar="N", help="Only this run; repeatable.")
 @click.option("--document", "documents", multiple=True, metavar="NAME", help="Only what this document cites; repeatable.")
 @click.option("--note", "notes", multiple=True, metavar="N", help="Only what footnotes with this mark cite; repeatable.")

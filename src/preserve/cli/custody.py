@@ -12,6 +12,7 @@ import click
 
 from preserve.cli.custodyoptions import record, run_ref, said, settle, signing, tell_of
 from preserve.cli.findings import wrapped
+from preserve.cli.names import FOLDER
 from preserve.cli.words import WORDS
 from preserve.errors import ExitCode, FormatError, UsageError
 from preserve.formats.printable import printable
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from preserve.flows.verify_events import EventCheck
 
-_ARCHIVE = click.argument("archive", type=click.Path(path_type=Path, file_okay=False), metavar="ARCHIVE")
+_ARCHIVE = click.argument("archive", type=FOLDER, metavar="ARCHIVE")
 
 
 @click.group("custody")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from preserve.cli.names import FOLDER
 from preserve.errors import ExitCode
 
 _DOCUMENTS = ("ferry.txt", "bridge.md")
@@ -18,7 +19,7 @@ _DOCUMENTS = ("ferry.txt", "bridge.md")
 @click.command()
 @click.option(
     "--archive",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FOLDER,
     default=Path("demo-archive"),
     show_default=True,
     metavar="DIR",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from preserve.cli.names import FILE, FOLDER
 from preserve.errors import ExitCode, FormatError, UsageError
 from preserve.formats.printable import printable
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @click.command("diff")
-@click.argument("archive", type=click.Path(path_type=Path, file_okay=False), metavar="ARCHIVE")
+@click.argument("archive", type=FOLDER, metavar="ARCHIVE")
 @click.argument("url", metavar="URL")
 @click.option("--from", "earlier", metavar="RUN|TIME", help="The earlier capture [default: the one before --to].")
 @click.option("--to", "later", metavar="RUN|TIME", help="The later capture [default: the last].")
@@ -30,9 +31,7 @@ if TYPE_CHECKING:
     "--timeline", "whole_line", is_flag=True, help="Compare every capture with the one before it, from --from to --to."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON, with --timeline one for each two captures.")
-@click.option(
-    "--html", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write both side by side as a page."
-)
+@click.option("--html", type=FILE, metavar="FILE", help="Write both side by side as a page.")
 @click.option("--verify", "whole", is_flag=True, help="Verify the whole archive first, every stored byte of it.")
 def command(
     archive: Path,

@@ -183,6 +183,14 @@ def _files(path: str) -> Iterator[str]:
     if path == "-":
         yield path
         return
+    try:
+        yield from _found(path)
+    except OSError as problem:
+        raise FormatError(f"{path}: {problem.strerror}", "check the path and who may read it") from problem
+
+
+def _found(path: str) -> Iterator[str]:
+    """What a folder holds or a pattern matches; what is neither is a file, there or not."""
     found = Path(path)
     if found.is_dir():
         files = sorted(file for file in found.rglob("*") if _is_document(file, found))

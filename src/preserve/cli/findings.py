@@ -6,25 +6,39 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Iterator
+from enum import StrEnum
 from pathlib import Path
 
 import click
 
 from preserve.errors import ExitCode
 from preserve.formats.printable import printable
-from preserve.model.finding import Claim, Finding, Report, Result
+from preserve.model.finding import REDACTED, Claim, Finding, Report, Result
+from preserve.rules.likeness import likeness
 
-_ENDINGS = {
-    ExitCode.DONE: "Nothing was found altered, missing or forged, and every needed claim is established.",
-    ExitCode.ALTERED: "ALTERED, MISSING OR FORGED: see the claims that fail. Do not rely on what they name.",
-    ExitCode.UNESTABLISHED: "Nothing was found altered, but a needed claim is NOT ESTABLISHED: see what is needed and not established.",
+
+class About(StrEnum):
+    """What was checked, and by what words its ending speaks of it."""
+
+    CAPTURES = "Nothing"
+    LOG = "Of the log, nothing"
+    CHECKPOINT = "Of this checkpoint, nothing"
+
+
+_SOUND = "{} was found altered, missing or forged, and every needed claim is established."
+_ALTERED = "ALTERED, MISSING OR FORGED: see the claims that fail. Do not rely on what they name."
+_OPEN = "{} was found altered, but a needed claim is NOT ESTABLISHED: see what is needed and not established."
+_REMOVED = (
+    "Records were REMOVED under signed statements, which say by whom and why. {} else was found altered, missing or forged"
+)
+_NOT_LOOKED_AT = {
+    About.CAPTURES: "",
+    About.LOG: " Whether the archive is what it says was not looked at: preserve verify.",
+    About.CHECKPOINT: " No entry of the log was looked at, nor any archive: preserve log verify ARCHIVE, preserve verify ARCHIVE.",
 }
-_OF_LOG = {
-    ExitCode.DONE: "Of the log, nothing was found altered, missing or forged, and every needed claim is established."
-    " Whether the archive is what it says was not looked at: preserve verify.",
-    ExitCode.ALTERED: _ENDINGS[ExitCode.ALTERED],
-    ExitCode.UNESTABLISHED: "Of the log, nothing was found altered, but a needed claim is NOT ESTABLISHED: see what is needed and not established.",
-}
+_FINGERPRINT = re.compile(r"\b((?:[0-9a-f]{4}-){8})((?:[0-9a-f]{4}-){7}[0-9a-f]{4})\b")
+"""As two halves: it is what people compare, and a terminal would cut it anywhere."""
+_FINGERPRINT_WIDTH = 79
 _SAMPLED = "It was a SAMPLE: the records that it did not pick were not looked at."
 _ALL_READ_IS_SOUND = "Of what was read, nothing was found altered, missing or forged."
 _SILENCE = "required, and nothing that was checked speaks of it"
@@ -37,9 +51,9 @@ _TIMES = {
 }
 
 
-def show(report: Report, path: Path, *, as_json: bool, verbose: bool, quiet: bool, timed: bool = True) -> ExitCode:
-    """Print it; the exit code. `timed`: what was checked has a time that can be proven, and is no log alone."""
-    lines = json_lines(report, timed=timed) if as_json else text_lines(report, path, verbose=verbose, quiet=quiet, timed=timed)
+def show(report: Report, path: Path, *, as_json: bool, verbose: bool, quiet: bool, about: About = About.CAPTURES) -> ExitCode:
+    """Print it; the exit code."""
+    lines = json_lines(report, about) if as_json else text_lines(report, path, verbose=verbose, quiet=quiet, about=about)
     width = 0 if as_json or not sys.stdout.isatty() else _columns()
     for line in lines:
         for part in line.split("\n"):
@@ -60,6 +74,8 @@ def wrapped(line: str, width: int, below: int = 18) -> str:
     import textwrap
 
     label = line[:below] if line.startswith("  ") else ""
+    if width < len(label) + _FINGERPRINT_WIDTH:
+        line = _FINGERPRINT.sub(r"\1 \2", line)
     return textwrap.fill(
         line[len(label) :],
         max(width, 40),
@@ -71,7 +87,7 @@ def wrapped(line: str, width: int, below: int = 18) -> str:
     )
 
 
-def json_lines(report: Report, *, timed: bool = True) -> Iterator[str]:
+def json_lines(report: Report, about: About = About.CAPTURES) -> Iterator[str]:
     for finding in report.findings:
         yield json.dumps(
             {"claim": finding.claim, "result": finding.result, "subject": finding.subject, "detail": finding.detail}
@@ -80,7 +96,7 @@ def json_lines(report: Report, *, timed: bool = True) -> Iterator[str]:
         yield json.dumps({"claim": claim, "result": Result.NOT_CHECKED, "subject": "everything", "detail": _SILENCE})
     code = report.exit_code
     refusal = {"refusal": report.refusal} if report.refusal else {}
-    time = {"time": report.time} if timed else {}
+    time = {"time": report.time} if about is About.CAPTURES else {}
     sampled = {"sampled": True} if report.sampled else {}
     yield json.dumps({"ok": code == ExitCode.DONE, "exit": int(code), **time, **sampled, **refusal})
 
@@ -90,7 +106,7 @@ def _silent(report: Report) -> list[Claim]:
     return sorted(report.require - {finding.claim for finding in report.findings})
 
 
-def text_lines(report: Report, path: Path, *, verbose: bool, quiet: bool, timed: bool = True) -> Iterator[str]:
+def text_lines(report: Report, path: Path, *, verbose: bool, quiet: bool, about: About = About.CAPTURES) -> Iterator[str]:
     fails = [finding for finding in report.findings if finding.result is Result.FAIL]
     needed = [finding for finding in report.findings if _holds_up(finding, report)]
     if not quiet:
@@ -104,23 +120,38 @@ def text_lines(report: Report, path: Path, *, verbose: bool, quiet: bool, timed:
         return
     yield from _group("\nProven", (f for f in report.findings if f.result is Result.PASS), verbose=verbose)
     open_claims = [finding for finding in report.findings if finding.result is Result.NOT_CHECKED]
-    yield from _group("\nNot proven", (f for f in open_claims if f not in needed), verbose=verbose)
+    yield from _group("\nNot proven", (f for f in open_claims if not _holds_up(f, report)), verbose=verbose)
     if needed:
         yield from _group("\nNEEDED AND NOT ESTABLISHED", needed, verbose=verbose)
     yield from [silent] if silent else ()
     yield ""
-    if timed:
+    if about is About.CAPTURES:  # a log alone has no time that can be proven
         vouched = any(f.claim is Claim.NOT_AFTER and f.result is Result.PASS for f in report.findings)
         if vouched and fails:
             yield f"time: {report.time}. {_SEALS}"
         else:
             yield _SOME if vouched and not report.stamped else _TIMES[report.time]
         yield _SOURCE
-    done = report.exit_code is ExitCode.DONE
-    ending = (_ENDINGS if timed else _OF_LOG)[report.exit_code]
-    yield f"{_ALL_READ_IS_SOUND if done else ending} {_SAMPLED}" if report.sampled else ending
+    ending = _ending(report, about)
+    if report.sampled:
+        ending = f"{_ALL_READ_IS_SOUND if report.exit_code is ExitCode.DONE else ending} {_SAMPLED}"
+    yield ending
     if report.refusal:
         yield f"{'REFUSED' if report.exit_code is ExitCode.ALTERED else 'NOT ESTABLISHED'} {report.refusal}"
+
+
+def _ending(report: Report, about: About) -> str:
+    if report.exit_code is ExitCode.ALTERED:
+        return _ALTERED
+    if report.exit_code is ExitCode.DONE:
+        return _SOUND.format(about) + _NOT_LOOKED_AT[about]
+    if not any(finding.code == REDACTED for finding in report.findings):
+        return _OPEN.format(about)
+    others = bool(_silent(report)) or any(
+        _holds_up(finding, report) and finding.code != REDACTED for finding in report.findings
+    )
+    more = ", but another needed claim is NOT ESTABLISHED: see what is needed and not established." if others else "."
+    return _REMOVED.format(about) + more
 
 
 def _holds_up(finding: Finding, report: Report) -> bool:
@@ -128,10 +159,10 @@ def _holds_up(finding: Finding, report: Report) -> bool:
 
 
 def _group(title: str, findings: Iterable[Finding], *, verbose: bool) -> Iterator[str]:
-    """Findings by claim; what is said alike of several subjects is said once, unless `verbose`."""
+    """Findings by claim; what is said alike of several subjects (rules/likeness.py) is said once, unless `verbose`."""
     groups: dict[Claim, dict[str, list[str]]] = {}
     for finding in findings:
-        key = f"{finding.subject} {finding.detail}" if verbose or finding.result is Result.FAIL else _alike(finding)
+        key = f"{finding.subject} {finding.detail}" if verbose or finding.result is Result.FAIL else likeness(finding)
         groups.setdefault(finding.claim, {}).setdefault(key, []).append(f"{finding.subject}: {finding.detail}")
     if not groups:
         return
@@ -141,8 +172,3 @@ def _group(title: str, findings: Iterable[Finding], *, verbose: bool) -> Iterato
             label = claim.value if place == 0 else ""
             more = f" (and {len(told) - 1} more like it: --verbose)" if len(told) > 1 else ""
             yield f"  {label:<16}{printable(told[0])}{more}"
-
-
-def _alike(finding: Finding) -> str:
-    """The detail without its numbers, and what they count in the singular or the plural alike."""
-    return re.sub(r"\d+(?: (\w+?)(?:ies|y|s)?\b)?", r"0 \1", finding.detail)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from preserve.cli.custodyoptions import signing
+from preserve.cli.names import FILE_THERE, FOLDER
 from preserve.cli.words import WORDS
 from preserve.errors import ExitCode, FormatError, UsageError
 from preserve.formats.counted import counted
@@ -23,10 +24,8 @@ if TYPE_CHECKING:
 
 
 @click.command("import")
-@click.argument("archive", type=click.Path(path_type=Path, file_okay=False), metavar="ARCHIVE")
-@click.argument(
-    "files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE..."
-)
+@click.argument("archive", type=FOLDER, metavar="ARCHIVE")
+@click.argument("files", nargs=-1, required=True, type=FILE_THERE, metavar="FILE...")
 @click.option(
     "--citation",
     "ties",
@@ -121,8 +120,11 @@ def _documents(archive: Path, ties: tuple[str, ...], more: tuple[str, ...]) -> t
 
 def _place(archive: Path, document: str) -> Path:
     """Where a document lies: a file, or the archive's own copy of that name."""
-    if Path(document).is_file():
-        return Path(document)
+    try:
+        if Path(document).is_file():
+            return Path(document)
+    except OSError as problem:
+        raise UsageError(f"{document}: {problem.strerror}") from None
     copies = [path for path in (archive / "documents").glob("*/*") if path.name == document]
     if not copies:
         raise UsageError(f"{document}: no such file, and no document of that name in {archive}", "preserve status names them")

@@ -54,8 +54,8 @@ def generate(name: str, use: str, passphrase_file: Path | None, *, no_passphrase
     from preserve.adapters.keys import KeyStore, KeyUse
     from preserve.adapters.trust import TrustStore
     from preserve.cli import passphrase
+    from preserve.cli.fingerprints import in_rows
     from preserve.errors import ConfigError, UsageError
-    from preserve.formats.publickey import fingerprint_groups
     from preserve.places import config_folder
 
     if no_passphrase and passphrase_file:
@@ -79,7 +79,7 @@ def generate(name: str, use: str, passphrase_file: Path | None, *, no_passphrase
             raise
         store.protect(key, lambda _: secret, secret, keyring=True)
     click.echo(key.keyid)
-    click.echo(f"Fingerprint  {fingerprint_groups(key.keyid)}", err=True)
+    click.echo(in_rows("Fingerprint  ", key.keyid), err=True)
     if key.vkey:
         click.echo(f"vkey         {key.vkey.encode()}", err=True)
     if no_passphrase:
@@ -102,8 +102,8 @@ def list_(*, as_json: bool, qr: bool) -> None:
     """
     from preserve.adapters.keys import KeyStore
     from preserve.adapters.trust import TrustStore
+    from preserve.cli.fingerprints import in_rows
     from preserve.formats.printable import printable
-    from preserve.formats.publickey import fingerprint_groups
     from preserve.formats.times import rfc3339
     from preserve.places import config_folder
     from preserve.rules.keychain import pinned_circles
@@ -133,7 +133,7 @@ def list_(*, as_json: bool, qr: bool) -> None:
             }
             click.echo(json.dumps(row))
             continue
-        click.echo(f"{'*' if used else ' '} {fingerprint_groups(key.keyid)}")
+        click.echo(in_rows("* " if used else "  ", key.keyid, err=False))
         where = "with a passphrase" + (" in the keyring" if key.keyring else "") if key.encrypted else "without passphrase"
         where = f"signs through {printable(shlex.join(key.command))}" if key.command else where
         gone = ", revoked" if key.keyid in revoked else ""
@@ -141,7 +141,7 @@ def list_(*, as_json: bool, qr: bool) -> None:
         if circle is not None:
             click.echo(f"  any {circle.threshold} of {len(circle.members)} co-workers may revoke it:")
             for keyid in sorted(circle.members):
-                click.echo(f"    {fingerprint_groups(keyid)}")
+                click.echo(in_rows("    ", keyid, err=False))
         if qr:
             from preserve.cli.qr import blocks
 

@@ -14,6 +14,7 @@ import click
 from preserve.cli.custodyoptions import say, settle, stating, tell_of
 from preserve.cli.keycoworkers import DRAFT, draft_revocation
 from preserve.cli.moments import moment, why_revoked
+from preserve.cli.names import FOLDER
 from preserve.errors import ConfigError, FormatError, PreserveError, UsageError
 from preserve.formats.printable import printable
 
@@ -30,7 +31,7 @@ _ARCHIVES = click.option(
     "archives",
     multiple=True,
     metavar="DIR",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FOLDER,
     help="state it in the log of this archive; repeatable  [default: $PRESERVE_ARCHIVE, else ./archive where there is one]",
 )
 _PAPER = click.option(
@@ -302,11 +303,20 @@ def recovery(
             f"The recovery key before it still counts. To give it up, with its own paper:"
             f" preserve key revoke {key.keyid} --reason superseded --recovery -"
         )
-    say(
-        "The recovery key is in the file that you wrote it to: print it, destroy the file, and keep the paper where no machine is."
-        if svg is not None or _into_file()
-        else "The recovery key is on your screen or paper and nowhere else. Keep it where no machine is."
-    )
+    say(_where_it_is(svg))
+
+
+def _where_it_is(svg: Path | None) -> str:
+    """What is to be done with what was printed: the page, and the QR code where it was asked for."""
+    if svg is None and not _into_file():
+        return "The recovery key is on your screen or paper and nowhere else. Keep it where no machine is."
+    if svg is None:
+        where, files = "in the file that you wrote it to", "file"
+    elif _into_file():
+        where, files = f"in {printable(str(svg))} and in the file that you wrote the page to", "files"
+    else:
+        where, files = f"in {printable(str(svg))}, and on your screen or paper", "file"
+    return f"The recovery key is {where}: print it, destroy the {files}, and keep the paper where no machine is."
 
 
 def _into_file() -> bool:

@@ -11,6 +11,7 @@ import click
 
 from preserve.cli import whicharchive
 from preserve.cli.custodyoptions import say, settle, signing, stating, tell_of
+from preserve.cli.names import FILE
 from preserve.errors import ExitCode, UsageError
 from preserve.formats.printable import printable
 
@@ -63,6 +64,7 @@ def coworkers(
     from dataclasses import replace
 
     from preserve.cli import passphrase
+    from preserve.cli.fingerprints import in_rows
     from preserve.cli.keychange import paper_of
     from preserve.formats.agreement import Draft
     from preserve.formats.publickey import fingerprint_groups
@@ -83,7 +85,7 @@ def coworkers(
         options, owner, need, members, papers, say, passphrase.once(passphrase.opener()), only_draft=draft is not None
     )
     for keyid in members:
-        say(f"Co-worker  {fingerprint_groups(keyid)}")
+        click.echo(in_rows("Co-worker  ", keyid), err=True)
     if isinstance(done, Draft):
         assert draft is not None, "that was asked for"
         write_draft(draft, done)
@@ -95,7 +97,7 @@ def coworkers(
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE")
+@click.argument("file", type=FILE, metavar="FILE")
 @click.option("--key", metavar="ID|PUB.pem", help="agree with this key; see `preserve key list`")
 @click.option("--signer", metavar="CMD", help="what signs with --key, where its private half is elsewhere")
 @click.option("--yes", is_flag=True, help="do not ask; for scripts")
@@ -106,9 +108,9 @@ def agree(file: Path, key: str | None, signer: str | None, *, yes: bool) -> Exit
     sign one file in turn, or each a copy. Talk to the others by another way first: what enough of you signed cannot be taken back.
     """
     from preserve.adapters.trust import TrustStore
+    from preserve.cli.fingerprints import in_rows
     from preserve.cli.passphrase import opener
     from preserve.formats.agreement import encode
-    from preserve.formats.publickey import fingerprint_groups
     from preserve.places import config_folder
     from preserve.rules.keychain import describe
     from preserve.wiring.coworkers import agree as do
@@ -123,7 +125,7 @@ def agree(file: Path, key: str | None, signer: str | None, *, yes: bool) -> Exit
     whose = next(pinned, None)
     say(f"Key of     {whose}" if whose else "Key of     nobody whom you trust: ask whose it is")
     for one in found.body.agreed:
-        say(f"Agreed     {fingerprint_groups(one.keyid)}")
+        click.echo(in_rows("Agreed     ", one.keyid), err=True)
     if not yes and not sys.stdin.isatty():
         raise UsageError("there is no terminal to ask on", "read what it says, and say --yes")
     if not yes and not click.confirm("Do you agree?", default=False, err=True):
@@ -138,13 +140,13 @@ def agree(file: Path, key: str | None, signer: str | None, *, yes: bool) -> Exit
         say("This key has agreed already.")
         return ExitCode.DONE
     _write(file, encode(signed))
-    say(f"Agreed     {fingerprint_groups(mine.pop())}")
+    click.echo(in_rows("Agreed     ", mine.pop()), err=True)
     say("It counts where that key is named as a co-worker. Give the file back, or to the next one.")
     return ExitCode.DONE
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE...")
+@click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE...")
 @_ARCHIVE
 @signing
 def enter(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from preserve.cli.names import FOLDER
 from preserve.cli.words import WORDS
 from preserve.errors import ConfigError, FormatError, UsageError
 from preserve.formats.printable import printable
@@ -38,7 +39,8 @@ def import_(file: Path, name: str | None, vkey: str | None, signer: str | None, 
 
     With --signer, FILE is a public key, Ed25519 or P-256, of a card, a security module, a key service or an agent. CMD is split into
     arguments as a shell does, and run by none. It gets the bytes to sign on its standard input and prints the raw signature: 64
-    bytes for Ed25519, DER for P-256, as `openssl dgst -sha256 -sign KEY.pem` does.
+    bytes for Ed25519, DER for P-256, as `openssl dgst -sha256 -sign KEY.pem` does. It is asked once, and the key kept only when that
+    signature holds. With a key that is here already, another command takes the place of its command.
     """
     from preserve.adapters.keys import KeyStore
     from preserve.formats import keybackup
@@ -66,9 +68,12 @@ def import_(file: Path, name: str | None, vkey: str | None, signer: str | None, 
 
 
 def _import_public(store: KeyStore, file: Path, data: bytes, name: str | None, command: str) -> None:
+    """Keep a public key and the command that signs with it, once it has; of a key that is here already, another command."""
+    import shlex
     from datetime import UTC, datetime
 
-    from preserve.adapters.signercommand import split
+    from preserve.adapters.keys import KeyUse
+    from preserve.adapters.signercommand import CommandSigner, split
     from preserve.formats import publickey
 
     if b"PRIVATE KEY" in data:
@@ -80,7 +85,23 @@ def _import_public(store: KeyStore, file: Path, data: bytes, name: str | None, c
         raise FormatError(f"{file}: {problem.message}", problem.hint) from None
     if public.algorithm is publickey.Algorithm.ML_DSA_65:
         raise UsageError("an ML-DSA-65 key never signs alone", "import an Ed25519 or a P-256 key")
-    if known := _known(store, public.keyid):
+    known = _known(store, public.keyid)
+    if known is not None and known.use is not KeyUse.MANIFEST:
+        raise ConfigError(f"this key is here already, as a {known.use}'s key for {known.name}", "no key does two of these")
+    if known is not None and not known.command:
+        _say_known(known)
+        return
+    CommandSigner(public, name or "unnamed", arguments).prove()
+    if known is not None and known.command != arguments:
+        store.redirect(known, arguments)
+        click.echo(known.keyid)
+        was, now_is = (printable(shlex.join(command)) for command in (known.command, arguments))
+        click.echo(
+            f"This key is here already, as {printable(known.name)}; it signs now through {now_is}, before through {was}.",
+            err=True,
+        )
+        return
+    if known is not None:
         _say_known(known)
         return
     now = datetime.now(UTC)
@@ -156,10 +177,10 @@ def _say_known(key: StoredKey) -> None:
 
 
 def _said(key: StoredKey) -> None:
-    from preserve.formats.publickey import fingerprint_groups
+    from preserve.cli.fingerprints import in_rows
 
     click.echo(key.keyid)
-    click.echo(f"Fingerprint  {fingerprint_groups(key.keyid)}", err=True)
+    click.echo(in_rows("Fingerprint  ", key.keyid), err=True)
     gone = _revoked(key.keyid)
     pinned = (
         f"it stays {gone} in your trust store, and what it signs from then on does not count"
@@ -192,9 +213,7 @@ def _revoked(keyid: str) -> str:
 @click.option(
     "--private", is_flag=True, help="the private half, for a backup; always with a passphrase, unless --no-passphrase"
 )
-@click.option(
-    "--archive", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="the key of this archive's log"
-)
+@click.option("--archive", type=FOLDER, metavar="DIR", help="the key of this archive's log")
 @_PASSPHRASE_FILE
 @click.option("--no-passphrase", is_flag=True, help="with --private: as it lies here, even unencrypted")
 def export(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from preserve.cli import whicharchive
+from preserve.cli.names import FILE_THERE, NAME
 from preserve.cli.plainfile import PLAIN_FILE
 from preserve.errors import ExitCode, FormatError, PreserveError, UsageError
 from preserve.formats.counted import counted
@@ -54,12 +55,14 @@ def checkpoint(
     """Print the log's checkpoint, ready to mail or to print; fetch the cosignatures that it lacks.
 
     ARCHIVE is $PRESERVE_ARCHIVE, else ./archive. A witness that was down when the log grew is asked again. Runs whose proof lacks
-    cosignatures get a proof against the cosigned checkpoint; nothing else is touched.
+    cosignatures get a proof against the cosigned checkpoint; nothing else is touched. Where no witness is asked, what is there is printed,
+    of an older copy too: `preserve log verify` says whether it is one.
 
     \b
     Exit codes: 0 printed, and every configured witness has cosigned
                 41 printed, but some witness has not
-                40 the log is not what its key signed
+                40 the log is not what its key signed; or it lies behind what you signed or
+                   verified of it, and witnesses were to be asked
     """
     from preserve.adapters.archive import Archive
     from preserve.adapters.settings import read_config
@@ -88,16 +91,16 @@ def checkpoint(
 
 
 @command.command()
-@click.argument("path", metavar="ARCHIVE|FILE", type=click.Path(path_type=Path))
+@click.argument("path", metavar="ARCHIVE|FILE", type=NAME)
 @click.option(
     "--against",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=FILE_THERE,
     metavar="FILE",
     help="An older checkpoint, as somebody was mailed or printed it: has the log only grown since?",
 )
 @click.option(
     "--policy",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=FILE_THERE,
     metavar="FILE",
     help="Exit 41 unless the witnesses are those that this C2SP policy asks for.  [default: policy in your configuration"
     " folder, for information]",
@@ -122,7 +125,7 @@ def verify(path: Path, against: Path | None, policy: Path | None, *, as_json: bo
     from preserve.adapters.folder import DiskFolder
     from preserve.adapters.policy import read_demand
     from preserve.adapters.trust import TrustStore
-    from preserve.cli.findings import show
+    from preserve.cli.findings import About, show
     from preserve.flows.verify_head import verify_checkpoint, verify_log
     from preserve.formats.tlog import MAX_PROOF
     from preserve.places import config_folder, state_folder
@@ -142,7 +145,8 @@ def verify(path: Path, against: Path | None, policy: Path | None, *, as_json: bo
     except FormatError as problem:
         named = problem.message if older and problem.message.startswith(older[0]) else f"{path}: {problem.message}"
         raise FormatError(named, problem.hint) from None
-    return show(report, path, as_json=as_json, verbose=verbose, quiet=quiet, timed=False)
+    about = About.LOG if path.is_dir() else About.CHECKPOINT
+    return show(report, path, as_json=as_json, verbose=verbose, quiet=quiet, about=about)
 
 
 @command.command()
@@ -214,7 +218,7 @@ def _known(given: tuple[str, ...]) -> list[VerifierKey]:
     for named in given:
         path = Path(named)
         rows = [(named, named)]
-        if path.is_file():
+        if _is_file(path):
             text = _read(path, _MAX_LOGS).decode("utf-8", "replace")
             rows = [(f"{named}: line {number}", row.strip()) for number, row in enumerate(text.splitlines(), 1)]
         for where, row in rows:
@@ -232,6 +236,13 @@ def _known(given: tuple[str, ...]) -> list[VerifierKey]:
     if not found:
         raise UsageError("--log names no log")
     return list(found)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that cannot be looked up, as long as a vkey may be
+        return False
 
 
 def _described(head: SignedNote, asked: list[str], missing: list[tuple[str, str]]) -> dict[str, object]:

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import click
 
+from preserve.cli.names import Name
 
-class _PlainFile(click.Path):
+
+class _PlainFile(Name):
     def convert(
         self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None
     ) -> str | bytes | os.PathLike[str]:

@@ -8,14 +8,15 @@ import click
 
 from preserve.cli.custodyoptions import check_custody, custody, leave_event, run_ref
 from preserve.cli.custodyoptions import made as handed
+from preserve.cli.names import FOLDER, NAME
 from preserve.errors import ExitCode, FormatError, TrustError, UsageError
 from preserve.formats.printable import printable
 
 
 @click.command("prove")
-@click.argument("archive", type=click.Path(path_type=Path, file_okay=False), metavar="ARCHIVE")
+@click.argument("archive", type=FOLDER, metavar="ARCHIVE")
 @click.argument("url", metavar="URL")
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), metavar="X.zip", help="Where to write it.")
+@click.option("-o", "--output", required=True, type=NAME, metavar="X.zip", help="Where to write it.")
 @click.option("--run", type=click.IntRange(min=0), metavar="N", help="The capture of this run [default: the latest].")
 @click.option("--document", metavar="NAME", help="Only a capture that this document cites.")
 @click.option("--note", metavar="N", help="Only a capture that a footnote with this mark cites.")
@@ -32,7 +33,8 @@ def command(
 
     \b
     Exit codes: 0 made
-                2 there is no such capture; or it, or what it refers to, was removed
+                2 there is no such capture; it is a third party's, or too much for a
+                  packet; or it, or what it refers to, was removed
                 40 the archive is altered, and proves nothing
     """
     from preserve.adapters.folder import DiskFolder
@@ -44,10 +46,9 @@ def command(
     from preserve.formats.packet import EPOCH
     from preserve.formats.publickey import fingerprint_groups
     from preserve.formats.times import rfc3339
-    from preserve.model.finding import Result
+    from preserve.model.finding import REDACTED, Result
     from preserve.model.packet import Chosen
     from preserve.rules.damage import Damage
-    from preserve.rules.verify_redaction import REDACTED
 
     if not (archive / "archive.toml").is_file():
         raise FormatError(f"{archive} is not an archive", "capture into it first, or name another folder")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from preserve.cli.custodyoptions import said, say, settle, signing, tell_of
+from preserve.cli.names import FOLDER
 from preserve.cli.words import WORDS
 from preserve.errors import ExitCode, FormatError, UsageError
 from preserve.formats.counted import counted
@@ -22,7 +23,7 @@ _SHOWN = 20
 
 
 @click.command("redact")
-@click.argument("archive", type=click.Path(path_type=Path, file_okay=False), metavar="ARCHIVE")
+@click.argument("archive", type=FOLDER, metavar="ARCHIVE")
 @click.option(
     "--run", type=click.IntRange(min=0), metavar="N", help="In this run.  [default with --url: the newest that has it]"
 )

@@ -14,6 +14,7 @@ import click
 
 from preserve import __version__
 from preserve.cli.custodyoptions import check_custody, custody, leave_event
+from preserve.cli.names import FILE_THERE, FOLDER, NAME
 from preserve.errors import ExitCode, FormatError, UsageError
 from preserve.formats.counted import counted
 from preserve.formats.printable import printable
@@ -29,8 +30,8 @@ _MANY = 2000
 
 
 @click.command()
-@click.argument("archive", type=click.Path(path_type=Path, file_okay=False), metavar="ARCHIVE")
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), metavar="DIR", help="The folder to write.")
+@click.argument("archive", type=FOLDER, metavar="ARCHIVE")
+@click.option("-o", "--output", required=True, type=NAME, metavar="DIR", help="The folder to write.")
 @click.option("--run", "runs", multiple=True, type=click.IntRange(min=0), metavar="N", help="Only this run; repeatable.")
 @click.option("--document", "documents", multiple=True, metavar="NAME", help="Only what this document cites; repeatable.")
 @click.option("--certificate", is_flag=True, help="A draft declaration too, filled from the record (certificate.html, .md).")
@@ -41,7 +42,7 @@ _MANY = 2000
 )
 @click.option(
     "--bundle",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    type=FILE_THERE,
     metavar="X.wacz",
     help="A bundle of these captures, for the replay links to name.",
 )

@@ -253,7 +253,10 @@ def problem(archive: Path, each: Standing) -> str:
 
 
 def _is_there(path: Path) -> bool:
-    return path.exists() or any(char in str(path) for char in "*?[")
+    try:
+        return path.exists() or any(char in str(path) for char in "*?[")
+    except OSError:  # a name that cannot even be looked up
+        return False
 
 
 def _every(schedule: Schedule) -> str:

@@ -7,16 +7,15 @@ from pathlib import Path
 import click
 
 from preserve.cli.custodyoptions import say, settle, signing, tell_of
+from preserve.cli.names import FOLDER, NAME
 from preserve.cli.words import WORDS
 from preserve.errors import ExitCode, UsageError
 
 
 @click.command("sign")
-@click.argument("archive", type=click.Path(path_type=Path, file_okay=False), metavar="ARCHIVE")
+@click.argument("archive", type=FOLDER, metavar="ARCHIVE")
 @click.argument("run", required=False)
-@click.option(
-    "--ssh", "ssh", type=click.Path(path_type=Path), metavar="KEY", help="Sign with this SSH key, through ssh-keygen."
-)
+@click.option("--ssh", "ssh", type=NAME, metavar="KEY", help="Sign with this SSH key, through ssh-keygen.")
 @click.option(
     "--signature",
     type=click.Path(path_type=Path, dir_okay=False),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from preserve.cli import whicharchive
+from preserve.cli.names import FILE
 from preserve.errors import ExitCode, FormatError, UsageError
 from preserve.formats.counted import counted
 from preserve.formats.printable import printable
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 @whicharchive.argument
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON line for each citation, with --history for each run.")
 @click.option("--history", is_flag=True, help="Say run by run how many citations stood well: the link rot of the collection.")
-@click.option("--svg", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="With --history: draw it.")
+@click.option("--svg", type=FILE, metavar="FILE", help="With --history: draw it.")
 @click.option("--verify", "whole", is_flag=True, help="With --history: verify every stored byte too, not what it reads alone.")
 def command(archive: Path, as_json: bool, history: bool, svg: Path | None, *, whole: bool) -> int:
     """Say of every document and footnote what was captured, whether it is worth something, and whether it is intact.

@@ -79,9 +79,9 @@ def add(
     Shows the key's fingerprint and asks you to compare it with what its owner tells you by another way: on the telephone, on paper.
     """
     from preserve.adapters.trust import TrustStore
+    from preserve.cli.fingerprints import in_rows
     from preserve.errors import TrustError, UsageError
     from preserve.formats import sshkey
-    from preserve.formats.publickey import fingerprint_groups
     from preserve.model.trust import TrustRole
     from preserve.places import config_folder
 
@@ -101,7 +101,7 @@ def add(
         entry = replace(entry, role=TrustRole.COWORKER, threshold=coworker)
     if role is not None and entry.role != role:
         raise UsageError(f"this is a key of role {entry.role}, not {role}")
-    click.echo(f"Fingerprint  {fingerprint_groups(entry.keyid)}", err=True)
+    click.echo(in_rows("Fingerprint  ", entry.keyid), err=True)
     store = TrustStore(config_folder())
     _check_not_revoked(store, entry)
     if fingerprint is not None:
@@ -371,7 +371,8 @@ def _entry(given: str, name: str) -> TrustedKey:
             with path.open("rb") as file:
                 data = file.read(1 << 16)  # a key is far shorter
     except OSError as problem:
-        raise UsageError(f"{given}: {problem.strerror}") from problem
+        if given.count("+") < 2:  # else a vkey, longer than any name of a file
+            raise UsageError(f"{given}: {problem.strerror}") from problem
     if data is None and given.count("+") < 2:
         raise UsageError(f"{given}: no such file, and neither a vkey nor an SSH key")
     if data is not None and b"PRIVATE KEY" in data:

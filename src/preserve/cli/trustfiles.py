@@ -11,6 +11,7 @@ import click
 
 from preserve.cli.custodyoptions import record, said, say, settle, signing, tell_of
 from preserve.cli.moments import revocation
+from preserve.cli.names import FOLDER
 from preserve.cli.words import WORDS
 from preserve.errors import ConfigError, ExitCode, UsageError
 
@@ -38,7 +39,7 @@ _DOES = {
 @click.option("--yes", is_flag=True, help="Take every key without asking; for scripts, after the fingerprints were compared.")
 @click.option(
     "--archive",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FOLDER,
     metavar="DIR",
     help="Record in this archive, signed and logged, which keys were taken into trust and why.",
 )
@@ -140,12 +141,12 @@ def _read(file: Path) -> bytes:
 
 def _shown(key: TrustedKey, known: Sequence[TrustedKey], here: TrustedKey | None) -> Iterator[str]:
     """What there is to know of an entry before it is taken."""
-    from preserve.formats.publickey import fingerprint_groups
+    from preserve.cli.fingerprints import in_rows
     from preserve.formats.sshkey import parse
     from preserve.formats.times import rfc3339
 
     yield f"{key.role}  {key.name}: {_DOES[key.role]}"
-    yield f"  Fingerprint  {fingerprint_groups(key.keyid)}"
+    yield from in_rows("  Fingerprint  ", key.keyid).split("\n")
     if key.ssh is not None:
         yield f"  SSH key      {parse(key.ssh).key.fingerprint}"
     if key.vkey is not None:

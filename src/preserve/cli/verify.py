@@ -13,6 +13,7 @@ import click
 
 from preserve.cli.custodyoptions import check_custody, custody, leave_event
 from preserve.cli.findings import show
+from preserve.cli.names import FILE_THERE, NAME
 from preserve.errors import ExitCode, FormatError, UsageError
 from preserve.formats.printable import printable
 from preserve.model.finding import Claim, Report, Result
@@ -35,7 +36,7 @@ FOUND = {
 
 
 @click.command("verify")
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("path", type=NAME)
 @click.option(
     "--require",
     multiple=True,
@@ -54,7 +55,7 @@ FOUND = {
 @click.option("--sample-seed", metavar="TEXT", help="Pick the same records again.  [default: others each time]")
 @click.option(
     "--policy",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=FILE_THERE,
     metavar="FILE",
     help="Exit 41 unless the log's witnesses are those that this C2SP policy asks for.  [default: policy in your configuration"
     " folder, for information]",

@@ -11,6 +11,7 @@ import click
 
 from preserve import __version__
 from preserve.cli.custodyoptions import check_custody, custody, leave_event
+from preserve.cli.names import FOLDER
 from preserve.errors import ConfigError, ExitCode, FormatError, UsageError
 from preserve.formats.printable import printable
 
@@ -26,14 +27,14 @@ _NO_PLAYER = "ReplayWeb.page is not on this machine, and nothing is fetched unas
 
 
 @click.command()
-@click.argument("archive", required=False, type=click.Path(path_type=Path, file_okay=False), metavar="ARCHIVE")
+@click.argument("archive", required=False, type=FOLDER, metavar="ARCHIVE")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, metavar="N", help="Listen here.  [default: a free port]")
 @click.option(
     "--open/--no-browser", "browse", default=False, help="Open the address in your browser, or only print it (default)."
 )
 @click.option(
     "--replay-assets",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FOLDER,
     metavar="DIR",
     help="A folder with ui.js and sw.js of ReplayWeb.page.  [default: what --install-replay installed]",
 )

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
 
+from preserve.cli.names import FOLDER
+
 _VARIABLE: Final = "PRESERVE_ARCHIVE"
 _ELSE: Final = "archive"
-_FOLDER: Final = click.Path(path_type=Path, file_okay=False)
 
 _Command = TypeVar("_Command", bound=Callable[..., Any] | click.Command)
 
-argument: Final = click.argument("archive", envvar=_VARIABLE, default=_ELSE, metavar="[ARCHIVE]", type=_FOLDER)
+argument: Final = click.argument("archive", envvar=_VARIABLE, default=_ELSE, metavar="[ARCHIVE]", type=FOLDER)
 
 
 def option(text: str) -> Callable[[_Command], _Command]:
@@ -25,6 +25,6 @@ def option(text: str) -> Callable[[_Command], _Command]:
         default=_ELSE,
         show_default=f"${_VARIABLE}, else ./{_ELSE}",
         metavar="DIR",
-        type=_FOLDER,
+        type=FOLDER,
         help=text,
     )

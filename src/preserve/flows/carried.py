@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, BinaryIO
 
 from preserve.errors import FormatError
+from preserve.flows.steady import Steady
 from preserve.flows.verify_events import EventCheck, Events, read_rotations
 from preserve.flows.verify_run import Told
 from preserve.formats import note, statement, tlog
@@ -220,6 +221,7 @@ def follow(
 
     `remembered` gives what was seen before of the log with an origin.
     """
+    folder = Steady(folder)
     places: dict[str, list[Entry]] = {}
     proofs: dict[str, Entry] = {}
     for entry in folder.walk():

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from preserve.errors import FormatError
 from preserve.flows.verify_archive import Layout, describe, lay_out
 from preserve.flows.verify_events import EventCheck, read_events, read_rotations
 from preserve.flows.verify_log import LogCheck, Memory
@@ -62,11 +63,19 @@ def _manifests(folder: Folder, layout: Layout, wanted: Collection[int]) -> dict[
     for at, entries in layout.runs.items():
         number, path = int(at.split("/")[1].partition("-")[0]), at + seal.MANIFEST
         if number in wanted and any(entry.path == path and entry.kind is Kind.FILE for entry in entries):
-            found[number] = at.rstrip("/"), sshsig.digests_of(folder.read(path, MAX_SIZE))
+            found[number] = at.rstrip("/"), sshsig.digests_of(_read(folder, path, MAX_SIZE))
     return found
 
 
 def _seal(folder: Folder, at: str, entries: Iterable[Entry]) -> bytes:
     """The SEAL of the run whose files lie below `at`; empty when it has none."""
     there = any(entry.path == at + "SEAL" and entry.kind is Kind.FILE for entry in entries)
-    return folder.read(at + "SEAL", seal.MAX_SIZE) if there else b""
+    return _read(folder, at + "SEAL", seal.MAX_SIZE) if there else b""
+
+
+def _read(folder: Folder, path: str, limit: int) -> bytes:
+    """A file; what is longer than any can be is as good as empty: nothing was signed of it."""
+    try:
+        return folder.read(path, limit)
+    except FormatError:
+        return b""

@@ -220,4 +220,4 @@ def _member(record: Record) -> bytes:
         header = warc.header(record)
     except ValueError as problem:  # an address that no record of ours can have had
         raise FormatError(f"no record for players can be made: {problem}") from None
-    return gzipmember.pack(header, record.head, warc.END)
+    return gzipmember.store(header, record.head, warc.END)

@@ -171,7 +171,7 @@ class Stamper:
                 f" ({rfc3339(created)}): one of the clocks is wrong. Its token is not kept."
             )
             return False
-        if stamp.time > created + WINDOW:
+        if stamp.latest is not None and stamp.latest > created + WINDOW:
             self.tell(
                 f"{name} stamped it at {rfc3339(stamp.time)} only: that is proven from now on, not the time that it claims."
             )

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from preserve.errors import FormatError, StoreError
 from preserve.flows import verify_measured, verify_run
 from preserve.flows.measure import Sample, VanishedError, measure_all
+from preserve.flows.steady import Steady
 from preserve.flows.verify_archive import check_archive
 from preserve.flows.verify_log import Memory
 from preserve.flows.verify_run import Told
@@ -24,6 +25,7 @@ from preserve.formats.note import Checkpoint
 from preserve.model.finding import Claim, Finding, Report, Result, unchecked
 from preserve.model.tree import Entry
 from preserve.model.trust import TrustedKey
+from preserve.rules import verify_spoken as spoken
 from preserve.rules.verify_log import log_keys
 from preserve.rules.verify_signed import KEY
 from preserve.rules.verify_witness import Demand
@@ -123,7 +125,8 @@ def _check_settled(
     for _ in range(_ATTEMPTS):
         before = _head(folder)
         try:
-            findings = check_archive(folder, trusted, memories, now, workers, thorough=thorough, demand=demand, sample=sample)
+            steady = Steady(folder)
+            findings = check_archive(steady, trusted, memories, now, workers, thorough=thorough, demand=demand, sample=sample)
         except (FileNotFoundError, VanishedError):
             continue
         if _head(folder) == before:
@@ -162,7 +165,8 @@ def _check_run(
     findings = check.findings
     findings += said.findings
     if check.manifest is None:
-        return findings
+        findings += check.unlooked
+        return [*findings, *spoken.unsaid(findings, check.subject, spoken.everything(spoken.NO_MANIFEST))]
     if check.thorough and not check.altered:
         from preserve.flows import verify_unchanged  # noqa: PLC0415 -- most runs have no such lists
 
@@ -179,6 +183,8 @@ def _check_run(
             findings.append(unchecked(claim, check.subject, why))
     if not any(finding.claim is Claim.WITNESSES for finding in findings):
         findings.append(unchecked(Claim.WITNESSES, check.subject, "no witness cosigned it"))
+    findings += check.unlooked
+    findings += spoken.unsaid(findings, check.subject, spoken.everything(spoken.STOPPED, check.signers))
     return findings
 
 

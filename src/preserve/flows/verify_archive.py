@@ -25,6 +25,7 @@ from preserve.model.trust import TrustedKey
 from preserve.rules import verify_archive as archive_rules
 from preserve.rules import verify_log as log_rules
 from preserve.rules import verify_signed as signed_rules
+from preserve.rules import verify_spoken as spoken
 from preserve.rules import verify_tree as tree
 from preserve.rules.verify_content import Whole
 from preserve.rules.verify_order import Logged, judge_order
@@ -95,7 +96,10 @@ def check_archive(
     if not isinstance(events, NoEvents):
         from preserve.flows.verify_told import check_renewals  # noqa: PLC0415 -- as above
 
-        findings += check_renewals(folder, present, events, told, runs.sealed, thorough=thorough)
+        signed = {**runs.signed, **{entry.path: entry.size for entry in _cited(layout, runs)}}
+        findings += check_renewals(
+            folder, present, events, told, runs.sealed, signed, thorough=thorough, sampled=sample is not None
+        )
     if thorough and not any(finding.result is Result.FAIL for finding in findings):
         from preserve.flows import verify_unchanged  # noqa: PLC0415 -- most runs have no such lists
 
@@ -104,6 +108,8 @@ def check_archive(
     if sample is None or not sample.lists_alone:
         findings += _check_documents(folder, layout, runs, workers)
     findings += log.conclude([finding for finding in findings if finding.claim is Claim.LOG_CONSISTENCY])
+    findings += runs.unlooked.findings()
+    findings += spoken.unsaid(findings, "archive", spoken.everything(runs.signers.why, runs.signers.most))
     return findings
 
 
@@ -234,6 +240,9 @@ class _Runs:
     ) -> None:
         self.sealed: dict[str, str] = {}
         """The SHA-256 of each run's SEAL, by the run's folder."""
+        self.signed: dict[str, int] = {}
+        """The length of each file that a manifest lists, by its path; where a renewal has to be held against them."""
+        self._renewed = not isinstance(events, NoEvents) and any(check.listed for check in events.checks)
         self._sample = sample
         self._folder = folder
         self._layout = layout
@@ -245,6 +254,8 @@ class _Runs:
         self._workers = workers
         self._thorough = thorough
         self._findings: list[Finding] = []
+        self.unlooked = spoken.Unlooked()
+        self.signers = spoken.Signers()
         self._previous: tuple[Manifest, str] | None = None
         self.logged: list[Logged] = []
         self.seals: dict[int, str] = {}
@@ -296,6 +307,10 @@ class _Runs:
             place += len(check.jobs)
             self._link(check)
             self._findings += check.findings
+            self.unlooked.add(check.unlooked)
+            self.signers.add(check.signers)
+            if self._renewed and check.manifest is not None:
+                self.signed |= {check.at + entry.path: entry.bytes for entry in check.manifest.files}
             if check.manifest is None or check.sources is None:
                 self.sources_known = False
             for line in check.sources or ():
@@ -351,7 +366,12 @@ class _Runs:
         if run is None:
             return "event" if self._events.staged(index) is not None else ""
         self._link(run)
-        self._findings += run.findings
+        if run.proof is None and self._log.vouched and not run.altered:
+            # Its proof is written last. That it is the entry was seen in the log itself, or something would fail.
+            what = f"entry {index} of {self._log.keys.origin}, by the log itself: its proof is still to be written"
+            run.unlooked = [passed(Claim.LOG_INCLUSION, run.subject, what)]
+        self._findings += [*run.findings, *run.unlooked]
+        self.signers.add(run.signers)
         return "" if run.altered else "run"
 
     def _staged_run(self, index: int, history: log_rules.History) -> RunCheck | None:
@@ -367,12 +387,17 @@ class _Runs:
 # ----------------------------------------------------------------------------------------------------------------- documents
 
 
+def _cited(layout: Layout, runs: _Runs) -> list[Entry]:
+    """The copies that the runs cite from, and that are no longer than was signed."""
+    return archive_rules.to_read((entry for entry in layout.documents if entry.kind is Kind.FILE), runs.sources)
+
+
 def _check_documents(folder: Folder, layout: Layout, runs: _Runs, workers: Workers | None) -> Iterator[Finding]:
     """The kept copies against the lists that the runs signed."""
     copies = [entry for entry in layout.documents if entry.kind is Kind.FILE]
     yield from tree.misplaced(layout.documents)
     yield from archive_rules.judge_document_folders(layout.documents)
-    read = archive_rules.to_read(copies, runs.sources)
+    read = _cited(layout, runs)
     measured = measure_all(folder, [WholeJob(path=entry.path, weight=entry.size) for entry in read], workers)
     hashes = dict.fromkeys((entry.path for entry in copies), "")
     hashes |= {found.path: found.sha256 for found in measured if isinstance(found, Whole)}

@@ -48,6 +48,7 @@ from preserve.model.trust import TrustedKey
 from preserve.rules import handover
 from preserve.rules import verify_archive as archive_rules
 from preserve.rules import verify_bundle as rules
+from preserve.rules import verify_spoken as spoken
 from preserve.rules.verify_log import log_keys
 from preserve.rules.verify_signed import KEY
 from preserve.rules.verify_witness import Demand
@@ -87,6 +88,8 @@ class _Bundle:
     unread: str = ""
     """Why these two cannot be told."""
     findings: list[Finding] = field(default_factory=list)
+    unlooked: spoken.Unlooked = field(default_factory=spoken.Unlooked)
+    signers: spoken.Signers = field(default_factory=spoken.Signers)
     measured: dict[str, rules.Measured] = field(default_factory=dict)
 
 
@@ -136,7 +139,17 @@ def check_bundle(
             work.findings += verify_players.judge(work.handed, work.absent, work.all, work.measured)
     if package is not None:
         work.findings += rules.conclude(work.findings, package.resources, ours=ours)
+    work.findings += work.unlooked.findings()
+    work.findings += spoken.unsaid(work.findings, rules.SUBJECT, _left_open(work))
     return work.findings
+
+
+def _left_open(work: _Bundle) -> dict[Claim, str]:
+    """Why nothing is said of a claim that nothing is said of."""
+    if work.ours:
+        return spoken.everything(spoken.STOPPED, work.signers.most)
+    stopped = dict.fromkeys((Claim.INTEGRITY, Claim.COMPLETENESS, Claim.SIGNER), spoken.STOPPED)
+    return spoken.everything(spoken.NOT_OURS) | stopped
 
 
 def _look_through(container: Container, work: _Bundle) -> None:
@@ -286,7 +299,9 @@ def _check_runs(
             check = verify_run.open_sealed(folder, at, below, trusted, now, thorough=True, told=told)
             lines = verify_selected.check(folder, check, entries, workers)
         yield from check.findings
+        work.signers.add(check.signers)
         if check.manifest is None:
+            work.unlooked.add(check.unlooked)
             earlier = None
             continue
         yield from work.said.judge_archive(check.manifest, "events")
@@ -296,6 +311,7 @@ def _check_runs(
         if lines is not None:
             shown.append((name, check.manifest, lines))
         yield from _judge_log(check, trusted, memories, now, work)
+        work.unlooked.add(check.unlooked)
         yield from _judge_chain(check, earlier)
         earlier = check
     yield from work.said.judge_references(seals)

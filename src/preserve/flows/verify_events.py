@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 PLACE = re.compile(rf"events/(\d{{6,}})-({'|'.join(EventKind)})/", re.ASCII)
 STAGED = re.compile(rf"journal/\d{{6,}}-({'|'.join(EventKind)})/", re.ASCII)
 """Where an event waits to be entered in the log and put in its place."""
+_LIST_OF_NOBODY = 1 << 24
+"""Bytes of the list of a renewal by nobody who is known that is still read: tens of thousands of files."""
 _LIMITS = {"SEAL": seal.MAX_SIZE, statement.NAME: statement.MAX_SIZE, sshsig.NAME: sshsig.MAX_SIZE}
 
 
@@ -286,7 +288,8 @@ def _open(
     """Everything about one event that its own folder says; `agreed` is what counts by co-workers, whoever entered it."""
     files, found = _read(folder, at, entries)
     sealed = {name: data for name, data in files.items() if name != sshsig.NAME}
-    judged = signed_rules.judge_sealed(sealed, at, statement.NAME)
+    unread = {finding.subject.removeprefix(at) for finding in found}
+    judged = signed_rules.judge_sealed(sealed, at, statement.NAME, unread=unread)
     check = EventCheck(subject=at.rstrip("/"), document=judged.document)
     found = [*tree.misplaced(entries), *tree.misnamed(entries, below=at), *found, *judged.findings]
     if not judged.keys:
@@ -300,9 +303,6 @@ def _open(
         check.findings += rules.of_event(found)
         return check
     found += signed_rules.judge_signers(said.signers, judged.keys, at, "statement")
-    if isinstance(said.body, Renewal):
-        check.listed, problems = _listed(folder, at, entries, said.body)
-        found += problems
     if isinstance(said.body, Countersignature) and sshsig.NAME in files:
         signature = verify_countersignature.judge_file(said.body, files[sshsig.NAME], at + sshsig.NAME)
         if isinstance(signature, Finding):
@@ -324,6 +324,9 @@ def _open(
     check.existed_by = times.existed_by
     check.known = any(finding.claim is Claim.SIGNER and finding.result is Result.PASS for finding in trust)
     check.signed = "; also ".join(f.detail for f in trust if f.result is Result.PASS)
+    if isinstance(said.body, Renewal):
+        check.listed, problems = _listed(folder, at, entries, said.body, known=check.known)
+        found += problems
     told: dict[str, bool] = {}
     for finding in rules.of_event(found):
         fails = finding.result is Result.FAIL
@@ -347,7 +350,8 @@ def _read(folder: Folder, at: str, entries: Collection[Entry]) -> tuple[dict[str
                 files[name] = folder.read(entry.path, limit)
             except FormatError:
                 files[name] = b""
-                found.append(failed(Claim.EVENTS, entry.path, f"altered: longer than {limit} bytes", code="seal-hash"))
+                code = "seal-format" if name == "SEAL" else "seal-hash"
+                found.append(failed(Claim.EVENTS, entry.path, tree.too_long(limit), code=code))
     return files, found
 
 
@@ -373,21 +377,42 @@ def _stamps(
     return stamps
 
 
-def _listed(folder: Folder, at: str, entries: Iterable[Entry], body: Renewal) -> tuple[Mapping[str, str], list[Finding]]:
-    """The files that a renewal covers, from the list that its statement names by its hash."""
+def _listed(
+    folder: Folder, at: str, entries: Iterable[Entry], body: Renewal, *, known: bool
+) -> tuple[Mapping[str, str], list[Finding]]:
+    """The files that a renewal covers, from the list that its statement names by its hash.
+
+    That it is this list is found out for every renewal; what a very long one lists, only where its signer is `known`.
+    """
     path = at + hashlist.NAME
-    if not any(entry.path == path and entry.kind is Kind.FILE for entry in entries):
+    size = next((entry.size for entry in entries if entry.path == path and entry.kind is Kind.FILE), None)
+    if size is None:
         return {}, []  # that it is missing is a finding of its own
+    other = [failed(Claim.EVENTS, path, "altered: not the list that was signed")]
+    if size != body.bytes or size > hashlist.MAX_SIZE:
+        return {}, other
+    if not known and size > _LIST_OF_NOBODY:
+        return {}, other if _sha512(folder, path, size) != body.sha512 else []
     try:
-        data = folder.read(path, min(body.bytes, hashlist.MAX_SIZE))
-        if (len(data), hashlib.sha512(data).hexdigest()) != (body.bytes, body.sha512):
-            return {}, [failed(Claim.EVENTS, path, "altered: not the list that was signed")]
+        data = folder.read(path, size)
+        if hashlib.sha512(data).hexdigest() != body.sha512:
+            return {}, other
         listed = {file.path: file.sha512 for file in hashlist.read(data)}
-        if len(listed) != body.count:
-            return {}, [failed(Claim.EVENTS, path, f"it lists {len(listed)} files, the statement says {body.count}")]
     except FormatError as problem:
         return {}, [failed(Claim.EVENTS, path, f"altered: {problem.message}")]
+    if len(listed) != body.count:
+        return {}, [failed(Claim.EVENTS, path, f"it lists {len(listed)} files, the statement says {body.count}")]
     return listed, []
+
+
+def _sha512(folder: Folder, path: str, size: int) -> str:
+    """Of the first `size` bytes, none of which is kept."""
+    digest = hashlib.sha512()
+    with folder.open(path) as file:
+        while size > 0 and (block := file.read(min(size, 1 << 18))):
+            digest.update(block)
+            size -= len(block)
+    return digest.hexdigest()
 
 
 def _unexpected(at: str, entries: Collection[Entry], said: Statement) -> Iterator[Finding]:

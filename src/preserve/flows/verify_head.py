@@ -12,6 +12,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from preserve.errors import FormatError, StoreError
+from preserve.flows.measure import VanishedError
+from preserve.flows.steady import Steady
 from preserve.flows.verify_archive import describe, lay_out
 from preserve.flows.verify_events import read_events, read_rotations
 from preserve.flows.verify_log import LogCheck, Memory
@@ -51,8 +53,8 @@ def verify_log(
     for _ in range(_ATTEMPTS):
         before = _head(folder)
         try:
-            findings = _check(folder, trusted, memories, now, demand, against)
-        except FileNotFoundError:
+            findings = _check(Steady(folder), trusted, memories, now, demand, against)
+        except (FileNotFoundError, VanishedError):
             continue
         if _head(folder) == before:
             return Report(findings=tuple(findings), require=require)

@@ -15,6 +15,7 @@ from preserve.model.finding import Claim, Finding, Result, passed, unchecked
 from preserve.model.manifest import Manifest, Role
 from preserve.rules import verify_content as content
 from preserve.rules import verify_lines as listed
+from preserve.rules import verify_spoken as spoken
 
 if TYPE_CHECKING:  # `verify` starts faster without what removals are made of, and most archives have none
     from preserve.flows.verify_run import RunCheck
@@ -62,7 +63,8 @@ def finish(folder: Folder, check: RunCheck, measured: Sequence[Measured]) -> Non
         gone = {path: sort_out(folder, check, path, damaged) for path in check.removed if path in segments or path in samples}
     wanted = [(path.removeprefix(check.at), record.index) for path, spoiled in damaged.items() for record in spoiled]
     wanted += [(path.removeprefix(check.at), index) for path, removed in gone.items() for index in removed]
-    owners = _owners(folder, check, manifest, wanted) if check.at + manifest.captures.file in lists else None
+    captures = lists.get(check.at + manifest.captures.file)
+    owners = None if captures is None else _owners(folder, captures, wanted)
     if gone:
         from preserve.rules.verify_redaction import judge_removed  # noqa: PLC0415 -- as above
 
@@ -106,14 +108,17 @@ def _judge_lists(
             check.findings += content.judge_lists(manifest, check.at, sources, citations, captured, types)
 
 
-def _owners(
-    folder: Folder, check: RunCheck, manifest: Manifest, wanted: Sequence[tuple[str, int]]
-) -> Mapping[tuple[str, int], str]:
-    """Whose captures these records are; one more reading of the capture index, only when something is wrong with them."""
+def _owners(folder: Folder, captures: content.Lines, wanted: Sequence[tuple[str, int]]) -> Mapping[tuple[str, int], str]:
+    """Whose captures these records are; one more reading of the capture index, only when something is wrong with them.
+
+    Raises VanishedError when it is another one by now than the one that was found to be what was signed.
+    """
     if not wanted:
         return {}
-    job = LinesJob(path=check.at + manifest.captures.file, weight=0, tree=False, reader=lambda: listed.Finder(wanted))
+    job = LinesJob(path=captures.path, weight=0, tree=False, reader=lambda: listed.Finder(wanted))
     found = measure.measure(folder, job)
+    if isinstance(found, content.Lines) and found.sha256 != captures.sha256:
+        raise measure.VanishedError(captures.path)
     return found.content.captures if isinstance(found, content.Lines) and isinstance(found.content, listed.Found) else {}
 
 
@@ -131,6 +136,9 @@ def _conclude(check: RunCheck, manifest: Manifest, samples: Mapping[str, content
                 f"no file and no line is missing or added: {_counts(check, manifest)}{open_end}",
             )
         )
+    else:
+        reasons = {Claim.INTEGRITY: spoken.INCOMPLETE, Claim.COMPLETENESS: spoken.ALTERED}
+        check.unlooked += spoken.unsaid(check.findings, check.subject, reasons)
     if foreign := sum(entry.role is Role.FOREIGN for entry in manifest.files):
         what = f"{foreign} file{'s' if foreign > 1 else ''} made with other tools: what was imported, byte for byte"
         check.findings.append(

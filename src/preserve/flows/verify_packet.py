@@ -28,6 +28,7 @@ from preserve.model.packet import Aids
 from preserve.model.tree import Entry, Kind
 from preserve.model.trust import TrustedKey
 from preserve.rules import verify_packet as rules
+from preserve.rules import verify_spoken as spoken
 from preserve.rules.verify_log import log_keys
 from preserve.rules.verify_time import TOKEN
 from preserve.rules.verify_witness import Demand
@@ -38,6 +39,12 @@ if TYPE_CHECKING:
 
 EARLIER: frozenset[str] = frozenset()
 """SHA-256 of the README.md (with the gap for the key) and verify.py that earlier versions put into packets."""
+
+_BEYOND = {
+    Claim.COMPLETENESS: "a packet shows one capture; what else the run holds cannot be seen in it",
+    Claim.LOG_CONSISTENCY: "needs the archive: whether its log only grew cannot be seen from one run",
+}
+"""What no packet can show."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,6 +58,8 @@ class _Check:
     members: dict[str, Member] = field(default_factory=dict)
     kinds: dict[str, str] = field(default_factory=dict)
     called_for: set[str] = field(default_factory=set)
+    opened: list[RunCheck] = field(default_factory=list)
+    """The runs that were looked at, as far as that went."""
 
     @property
     def present(self) -> frozenset[str]:
@@ -78,6 +87,11 @@ def verify_packet(
         check.findings += rules.judge_names(check.entries)
     if not check.refused:
         _check_contents(check, trusted, memories, now, aids)
+    check.findings += [finding for run in check.opened for finding in run.unlooked]
+    signers = spoken.Signers()
+    for run in check.opened:
+        signers.add(run.signers)
+    check.findings += spoken.unsaid(check.findings, "packet", spoken.everything(spoken.STOPPED, signers.most) | _BEYOND)
     stamped = any(f.claim is Claim.NOT_AFTER and f.result is Result.PASS and "/" not in _run(f) for f in check.findings)
     return Report(
         findings=tuple(check.findings),
@@ -136,6 +150,7 @@ def _open_run(check: _Check, at: str, trusted: Sequence[TrustedKey], now: dateti
     own = [entry for entry in check.entries if entry.path.startswith(at)]
     run = verify_run.open_sealed(check.folder, at, own, trusted, now, thorough=True)
     run.subject = at.rstrip("/") or "packet"
+    check.opened.append(run)
     check.findings += run.findings
     if run.manifest is not None:
         check.findings += countersigned.judge(check.folder, run, own, trusted)
@@ -236,8 +251,7 @@ def _conclude(check: _Check, main: RunCheck, capture: CaptureLine) -> None:
             Claim.INTEGRITY, "packet", f"{shown}: {counted(count, 'record')} and its line are byte for byte what was signed"
         ),
         passed(Claim.STRUCTURE, "packet", f"{counted(count, 'record')} opened, each a whole WARC record whose digests hold"),
-        unchecked(Claim.COMPLETENESS, "packet", "a packet shows one capture; what else the run holds cannot be seen in it"),
-        unchecked(Claim.LOG_CONSISTENCY, "packet", "needs the archive: whether its log only grew cannot be seen from one run"),
+        *(unchecked(claim, "packet", why) for claim, why in _BEYOND.items()),
         unchecked(Claim.DOCUMENTS, "packet", "needs the archive: the copies of the documents lie there"),
     ]
     if not any(finding.claim is Claim.WITNESSES for finding in check.findings):

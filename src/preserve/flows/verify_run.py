@@ -30,6 +30,7 @@ from preserve.rules import verify_content as content
 from preserve.rules import verify_lines as listed
 from preserve.rules import verify_log as log_rules
 from preserve.rules import verify_signed as signed_rules
+from preserve.rules import verify_spoken as spoken
 from preserve.rules import verify_time as time_rules
 from preserve.rules import verify_tree as tree
 from preserve.rules import verify_witness as witness_rules
@@ -72,6 +73,8 @@ class RunCheck:
     manifest: Manifest | None
     proof: bytes | None
     thorough: bool
+    proof_unread: bool = False
+    """It is longer than a proof can be."""
     document: bytes = b""
     """manifest.json as it lies there."""
     told: Told = field(default_factory=Told)
@@ -84,10 +87,17 @@ class RunCheck:
     """The documents that the run cites from; None when their list cannot be believed."""
     jobs: list[Job] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    unlooked: list[Finding] = field(default_factory=list)
+    """Claims that could not be looked at, and why. They are apart, for of many runs not each is told."""
 
     @property
     def seal_sha256(self) -> str:
         return hashlib.sha256(self.seal).hexdigest()
+
+    @property
+    def signers(self) -> int:
+        """How many the manifest names; 0 where it cannot be believed."""
+        return 0 if self.manifest is None else len(self.manifest.signers)
 
     @property
     def altered(self) -> bool:
@@ -128,7 +138,8 @@ def open_sealed(
 ) -> RunCheck:
     """SEAL, signatures, manifest, tokens and signers of the run whose files lie below `at`; nothing of what it lists."""
     sealed, oversized = _read_small(folder, at, entries)
-    judged = signed_rules.judge_sealed({path: data for path, data in sealed.items() if path != PROOF}, at)
+    unread = {finding.subject.removeprefix(at) for finding in oversized}
+    judged = signed_rules.judge_sealed({path: data for path, data in sealed.items() if path != PROOF}, at, unread=unread)
     check = RunCheck(
         at=at,
         subject=at.rstrip("/") or "run",
@@ -136,6 +147,7 @@ def open_sealed(
         document=judged.document,
         manifest=None,
         proof=sealed.get(PROOF),
+        proof_unread=PROOF in unread,
         thorough=thorough,
         told=told or Told(),
         findings=[*oversized, *judged.findings],
@@ -149,6 +161,7 @@ def open_sealed(
                 code="bad-signature",
             )
         )
+        _leave_open(check)
         return check
     try:
         manifest = manifest_format.decode(judged.document)
@@ -161,6 +174,7 @@ def open_sealed(
                 code="manifest-format",
             )
         )
+        _leave_open(check)
         return check
     check.manifest = manifest
     check.findings += signed_rules.judge_signers(manifest.signers, judged.keys, at)
@@ -174,7 +188,14 @@ def open_sealed(
     trust = signed_rules.judge_trust(manifest, judged.keys, trusted, check.subject, existed_by=existed_by)
     check.known_signer = any(finding.claim is Claim.SIGNER and finding.result is Result.PASS for finding in trust)
     check.findings += trust
+    check.unlooked += spoken.unsaid(times.findings, check.subject, {Claim.NOT_AFTER: "no token here is one over SEAL"})
     return check
+
+
+def _leave_open(check: RunCheck) -> None:
+    """Say what nothing can be said of without the manifest; what lies there is judged already, and `verify_measured.finish` says the rest."""
+    claims = (Claim.SIGNER, Claim.NOT_BEFORE, Claim.NOT_AFTER, Claim.LOG_INCLUSION)
+    check.unlooked += spoken.unsaid(check.findings, check.subject, dict.fromkeys(claims, spoken.NO_MANIFEST))
 
 
 def _read_tokens(
@@ -201,8 +222,8 @@ def _read_small(folder: Folder, at: str, entries: Iterable[Entry]) -> tuple[dict
                 sealed[name] = folder.read(entry.path, limit)
             except FormatError:
                 sealed[name] = b""
-                code = "log-proof" if name == PROOF else "seal-hash"
-                findings.append(failed(Claim.INTEGRITY, entry.path, f"altered: longer than {limit} bytes", code=code))
+                code = {PROOF: "log-proof", "SEAL": "seal-format"}.get(name, "seal-hash")
+                findings.append(failed(Claim.INTEGRITY, entry.path, tree.too_long(limit), code=code))
     return sealed, findings
 
 
@@ -327,13 +348,26 @@ def _plan_warc(folder: Folder, check: RunCheck, warc: FileEntry, present: Mappin
 def judge_log(
     check: RunCheck, keys: log_rules.LogKeys, history: log_rules.History | None, remembered: Sequence[Checkpoint]
 ) -> list[Finding]:
-    """The run's place in the log, by the log itself (`history`, when it holds) and by the proof that the run carries."""
+    """The run's place in the log, by the log itself (`history`, when it holds) and by the proof that the run carries.
+
+    Where the one or the other is not to be believed, that it is in the log is left open among what was not looked at.
+    """
     manifest = check.manifest
     assert manifest is not None
     findings = [] if history is None else list(log_rules.judge_link(manifest, check.seal, history, check.subject))
-    findings += log_rules.judge_proof(check.proof, manifest, check.seal, keys, history, remembered, check.at + PROOF)
+    if check.proof_unread:
+        findings.append(failed(Claim.LOG_INCLUSION, check.at + PROOF, tree.too_long(MAX_PROOF), code="log-proof"))
+    else:
+        findings += log_rules.judge_proof(check.proof, manifest, check.seal, keys, history, remembered, check.at + PROOF)
     unknown = any(finding.code == "log-unknown" for finding in findings)
     if unknown or any(finding.result is Result.FAIL for finding in findings) or check.proof is None:
+        if check.proof is None:
+            why = "not looked at: the run has no proof of it"
+        elif unknown:
+            why = "not shown: the key that signed the checkpoint in its proof is not known here"
+        else:
+            why = "not shown: the log, or the checkpoint in its proof, is not to be believed"
+        check.unlooked += spoken.unsaid(findings, check.subject, {Claim.LOG_INCLUSION: why})
         return findings
     if keys.doubt:
         findings.append(unchecked(Claim.LOG_INCLUSION, check.subject, keys.doubt, needed=True, code="log-unknown"))

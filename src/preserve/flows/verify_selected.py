@@ -21,7 +21,7 @@ from preserve.model.finding import Claim, failed, passed, unchecked
 from preserve.model.lines import CaptureLine, CitationLine, RecordLine
 from preserve.model.manifest import Manifest
 from preserve.model.tree import Entry
-from preserve.rules import handover, verify_signed
+from preserve.rules import handover, verify_signed, verify_spoken
 from preserve.rules import verify_redaction as redaction_rules
 from preserve.rules import verify_tree as tree
 from preserve.rules.verify_content import Segment
@@ -197,6 +197,9 @@ class _Selected:
                     )
         manifest, opened = self._manifest, self._opened
         if opened.altered:
+            reasons = dict.fromkeys((Claim.INTEGRITY, Claim.COMPLETENESS), "not shown of the selection: see what fails")
+            own = [finding for finding in opened.findings if finding.subject.startswith(opened.subject)]
+            opened.unlooked += verify_spoken.unsaid(own, opened.subject, reasons)
             return None
         owners = {
             (record.warc, record.index): f"the {record.type} of {capture.url}"

@@ -94,8 +94,12 @@ def _check_under(
     roots = [(key, found) for key, found in usable if certificate.is_root(found)]
     for key, root in roots:
         problem = timestamp.verify(token, message, [root, *between])
+        if not problem and token.accuracy > timestamp.COARSE:
+            doubt = "its authority is sure of the time to more than a day: that proves none"
+            return Stamp(authority=authority, time=token.time, doubt=doubt)
         if not problem:
-            return Stamp(authority=authority, time=token.time, under=f"root {fingerprint_groups(key.keyid)}")
+            under = f"root {fingerprint_groups(key.keyid)}"
+            return Stamp(authority=authority, time=token.time, accuracy=token.accuracy, under=under)
         problems.append(problem)
     if problems and not doubts:
         return Stamp(authority=authority, time=token.time, problem=problems[0])

@@ -8,20 +8,23 @@ events, a recovery key for what it may say among them. Everything else is left w
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import NoReturn
 
 from preserve.errors import FormatError, TrustError
 from preserve.flows.seal import require_signed
 from preserve.formats import manifest, seal, statement
+from preserve.formats.manifest import token_path
 from preserve.model.event import Coworkers, EventKind, KeyChange, Statement
 from preserve.model.finding import Claim, Finding, Result
 from preserve.model.manifest import Manifest
-from preserve.model.trust import TrustedKey
+from preserve.model.trust import Stamp, TrustedKey, TrustRole
 from preserve.ports import ArchiveStore, Ledger, Staging
 from preserve.rules import keychain, succession
 from preserve.rules import verify_event as event_rules
 from preserve.rules import verify_signed as signed_rules
 from preserve.rules.keychain import Keychain, Stated
+from preserve.rules.verify_time import judge_times
 
 
 def require_known_event(archive: ArchiveStore, name: str, ledger: Ledger, trusted: Sequence[TrustedKey]) -> None:
@@ -109,10 +112,10 @@ def keychain_of(
     archive: ArchiveStore, ledger: Ledger, trusted: Sequence[TrustedKey], coming: Sequence[Statement] = ()
 ) -> Keychain:
     """What follows from the keys in the user's store, by the key events of the archive that its log holds, and those that are `coming`."""
-    return keychain.follow(trusted, (*_stated(archive, ledger), *(Stated(statement=said) for said in coming)))
+    return keychain.follow(trusted, (*_stated(archive, ledger, trusted), *(Stated(statement=said) for said in coming)))
 
 
-def _stated(archive: ArchiveStore, ledger: Ledger) -> Iterator[Stated]:
+def _stated(archive: ArchiveStore, ledger: Ledger, trusted: Sequence[TrustedKey]) -> Iterator[Stated]:
     for name in archive.event_names():
         if not name.endswith(f"-{EventKind.KEY}"):
             continue
@@ -120,19 +123,42 @@ def _stated(archive: ArchiveStore, ledger: Ledger) -> Iterator[Stated]:
         try:
             document = archive.read_event(name, statement.NAME, statement.MAX_SIZE) or b""
             said = statement.decode(document)
-            for path in _bound(said):
-                if (data := archive.read_event(name, path, signed_rules.MAX_SIGNATURE)) is not None:
+            for path, limit in _bound(said):
+                if (data := archive.read_event(name, path, limit)) is not None:
                     held[path] = data
         except FormatError:
             continue  # `preserve verify` says so; nothing follows from it
-        keys = signed_rules.judge_sealed(held | {statement.NAME: document}, "", statement.NAME).keys
-        sound = {key.keyid for key in keys} == {signer.keyid for signer in said.signers}
+        judged = signed_rules.judge_sealed(held | {statement.NAME: document}, "", statement.NAME)
+        sound = {key.keyid for key in judged.keys} == {signer.keyid for signer in said.signers}
         sound = sound and not any(keychain.judge_signatures(said, name))
         if isinstance(said.body, KeyChange | Coworkers) and sound and _is_entered(ledger, said.log.size_before, document):
-            yield Stated(statement=said)
+            # What SEAL does not bind was stamped by nobody.
+            existed_by = None if judged.findings else _existed_by(archive, name, said, judged.seal, trusted)
+            yield Stated(statement=said, existed_by=existed_by)
 
 
-def _bound(said: Statement) -> Iterator[str]:
+def _existed_by(
+    archive: ArchiveStore, name: str, said: Statement, sealed: bytes, trusted: Sequence[TrustedKey]
+) -> datetime | None:
+    """By when an authority that this user trusts saw an event: what it says then counts though its signer's key was stolen later."""
+    authorities = {key.name for key in trusted if key.role is TrustRole.TSA}
+    stamps = dict[str, Stamp]()
+    for authority in sorted(authorities):
+        path = token_path(authority)
+        try:
+            reply = archive.read_event(name, path, manifest.MAX_TOKEN)
+        except FormatError:
+            continue
+        if reply is not None:
+            from preserve.flows.verify_tokens import check  # noqa: PLC0415 -- X.509 costs a start that most archives can be spared
+
+            stamps[path] = check(authority, reply, sealed, trusted)
+    return judge_times(said, stamps, said.created, "", name).existed_by
+
+
+def _bound(said: Statement) -> Iterator[tuple[str, int]]:
+    """(path, most bytes) of what holds a statement together."""
+    yield "SEAL", seal.MAX_SIZE
     for signer in said.signers:
-        yield seal.key_path(signer.keyid)
-        yield seal.signature_path(signer.keyid)
+        yield seal.key_path(signer.keyid), signed_rules.MAX_SIGNATURE
+        yield seal.signature_path(signer.keyid), signed_rules.MAX_SIGNATURE

@@ -103,7 +103,13 @@ def _ask(witness: Witness, key: VerifierKey, head: SignedNote, before: SignedNot
                 f"it has seen this log with {answer.size} entries, and here are {size}: this archive was put back to an older"
                 " state, or is continued elsewhere with the same key"
             )
-        answer = witness.add_checkpoint(_request(answer.size, head, prove))
+        old = answer.size
+        answer = witness.add_checkpoint(_request(old, head, prove))
+    if 0 < old == size and (answer.conflict or answer.size == size):
+        return (
+            f"it cosigned another log of {size} entries under this name: the log has parted in two, and what it saw is not this one;"
+            " this archive was put back to an older state and continued, or is continued elsewhere with the same key"
+        )
     if answer.size is not None:
         return "it keeps asking for another proof than it says that it needs"
     return answer.problem or _line_of(key, head, answer.lines)

@@ -19,7 +19,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from preserve.errors import FormatError
@@ -68,6 +68,8 @@ _FAILURES = {
     17: "additional information not available",
     25: "system failure",
 }
+COARSE = timedelta(days=1)
+"""An accuracy beyond which a time-stamp is held to prove no time."""
 _OPENSSL = re.compile(r'(?:Verify error: |reason: ")([^"]+)"')
 """What OpenSSL says in the middle of how the library repeats it."""
 
@@ -76,13 +78,14 @@ _OPENSSL = re.compile(r'(?:Verify error: |reason: ")([^"]+)"')
 class Token:
     """What a granted reply says, whoever signed it.
 
-    `time` is aware UTC, `hash` a name of hashlib, `imprint` the digest that was stamped. `signer` is the certificate (DER) that its
+    `time` is aware UTC and right within `accuracy` (nought where it says none; what is beyond COARSE is as much), `hash` a name of hashlib, `imprint` the digest that was stamped. `signer` is the certificate (DER) that its
     signature names, of which there is exactly one; `others` are the hashes (algorithm, digest) of further certificates that it binds.
     `named` says whether the authority's name in the token, if there is one, is that of the signer.
     `reply` is the reply reduced to what bears on its signature, in the DER that strict readers take.
     """
 
     time: datetime
+    accuracy: timedelta
     hash: str
     imprint: bytes
     policy: str
@@ -236,6 +239,7 @@ def _tst_info(info: Element, signer: Element, others: tuple[tuple[str, bytes], .
     names = [part.inside(der.context(0))[0] for part in options if part.tag == der.context(0)]
     return Token(
         time=der.time(moment).replace(tzinfo=UTC),
+        accuracy=next((_accuracy(part) for part in options if part.tag == der.SEQUENCE), timedelta()),
         hash=_HASHES[oid],
         imprint=digest.content,
         policy=policy.oid(),
@@ -246,6 +250,13 @@ def _tst_info(info: Element, signer: Element, others: tuple[tuple[str, bytes], .
         named=all(tokenform.is_called(signer, name) for name in names),
         reply=reply,
     )
+
+
+def _accuracy(said: Element) -> timedelta:
+    """Seconds, thousandths and millionths of a second, each of which may be missing."""
+    parts = {part.tag: int.from_bytes(part.content, "big") for part in said.inside(der.SEQUENCE)}
+    seconds = min(parts.get(der.INTEGER, 0), COARSE // timedelta(seconds=1) + 1)
+    return timedelta(seconds=seconds, milliseconds=parts.get(0x80, 0), microseconds=parts.get(0x81, 0))
 
 
 def _signer(info: Element, certificates: list[Element]) -> tuple[Element, tuple[tuple[str, bytes], ...]]:

@@ -52,6 +52,10 @@ class Result(StrEnum):
     NOT_CHECKED = "not-checked"
 
 
+REDACTED = "redacted"
+"""The code of a finding that says that a record was removed under a signed statement."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """One claim about one subject (a path, a run, a key, a log) and what came of checking it.

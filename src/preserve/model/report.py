@@ -52,7 +52,7 @@ class Checked:
     """The verification that a report rests on: made `at`, ended with `exit_code`; `time` is "stamped" or "self-asserted".
 
     `failing` are the claims that do not hold (at most some hundred; `failures` counts all), `lacking` those that are needed and not
-    established.
+    established; `removed` counts the records that were removed under a statement.
     """
 
     at: datetime
@@ -62,6 +62,7 @@ class Checked:
     failing: tuple[Said, ...]
     failures: int
     lacking: tuple[Said, ...]
+    removed: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from preserve.model.noun import dataclass
@@ -13,7 +13,8 @@ from preserve.model.noun import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stamp:
-    """What became of checking one token. `time` is what the authority says; None when the token cannot be read.
+    """What became of checking one token. `time` is what the authority says; None when the token cannot be read. It vouches for no more
+    than that its clock was right within `accuracy`: what it stamped existed at `latest`, and not before `earliest` (RFC 3161 section 2.4.2).
 
     `problem` says why it is no proof (empty when it is one), `doubt` why that could not be found out; `under` names the pinned root.
     `forsaken`: the doubt is that the authority's root came into other hands later.
@@ -21,6 +22,7 @@ class Stamp:
 
     authority: str
     time: datetime | None = None
+    accuracy: timedelta = timedelta()
     problem: str = ""
     doubt: str = ""
     under: str = ""
@@ -29,6 +31,23 @@ class Stamp:
     @property
     def proves(self) -> bool:
         return self.time is not None and not self.problem and not self.doubt
+
+    @property
+    def earliest(self) -> datetime | None:
+        return self.time and _moved(self.time, -self.accuracy)
+
+    @property
+    def latest(self) -> datetime | None:
+        """To the millisecond, as times are written: the next one where it lies between two. (`earliest` is cut where it is written.)"""
+        moved = self.time and _moved(self.time, self.accuracy)
+        return moved and _moved(moved, timedelta(microseconds=-moved.microsecond % 1000))
+
+
+def _moved(time: datetime, by: timedelta) -> datetime:
+    try:
+        return time + by
+    except OverflowError:  # in the first or the last of all years, where it matters to nobody
+        return time
 
 
 # ---------------------------------------------------------------------------------------------------------------- trust.toml

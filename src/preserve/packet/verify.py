@@ -4,7 +4,8 @@
     python3 verify.py --key KEYID [--log NAME+HASH+KEY] [--root AUTHORITY=ROOT.pem]... [PACKET]
 
 PACKET is packet.zip, or the folder it was unpacked into (without it: the folder that this file lies in). KEYID, the log's key and the
-roots must come to you by another way than the packet. What you do not give is not checked, and that is said.
+roots must come to you by another way than the packet. What you do not give is not checked, and that is said; but whoever gives one root
+asks for all time-stamps, so that those of an authority without a root are then not established.
 
 It reads only. Exit: 0 unaltered; 40 altered, missing or forged; 41 unaltered, but something you asked for is not established; 2 called
 wrongly, or openssl is missing. The last line says why in one word, the same that `preserve verify` says; what the words mean, and the
@@ -47,7 +48,7 @@ REFUSED = (
     "log-proof log-signature log-fork aid-differs"
 ).split()
 OPEN = "token-missing token-untrusted created-time key-unfollowed log-unknown witness-quorum signer-unknown".split()
-README_SHA256 = "a8039d20d81946c032ecd12eb2fed8fd60cdc547a1c154a1e06061b78c6435c3"
+README_SHA256 = "325f6138adf2f8d271c8059aa7e8ba15ea549da3529afa00fe0d8361c139283b"
 """Of README.md with {KEYID} for the key."""
 
 SKEW, WINDOW = 300, 86400
@@ -1346,8 +1347,15 @@ def check_options(options: list[tuple[int, bytes, bytes]]) -> None:
             raise ValueError("a number that is none")
 
 
-def read_token(reply: bytes) -> tuple[str, bytes, datetime, bytes]:
-    """(hash name, imprint, time, the reply without what proves nothing) of a granted RFC 3161 reply; ValueError, IndexError for none."""
+def accuracy_of(options: list[tuple[int, bytes, bytes]]) -> float:
+    """Seconds within which the authority vouches for its clock; what is more than WINDOW is as much."""
+    said = [elements(inner) for tag, inner, _ in options if tag == 0x30]
+    parts = {tag: min(int.from_bytes(number, "big"), WINDOW + 1) for tag, number, _ in said[0]} if said else {}
+    return parts.get(2, 0) + parts.get(0x80, 0) / 1e3 + parts.get(0x81, 0) / 1e6
+
+
+def read_token(reply: bytes) -> tuple[str, bytes, datetime, float, bytes]:
+    """(hash name, imprint, time, its accuracy in seconds, the reply without what proves nothing) of a granted RFC 3161 reply; ValueError, IndexError for none."""
     check_nested(reply)
     if not made_of(REPLY, reply):
         raise ValueError("not granted, or not a reply")
@@ -1385,15 +1393,18 @@ def read_token(reply: bytes) -> tuple[str, bytes, datetime, bytes]:
     signature = encode(0x31, encode(0x30, *(whole for tag, _, whole in info if tag != 0xA1)))
     content = encode(0x30, encode(2, b"\3"), encode(0x31, info[2][2]), signed[2][2], certificates, signature)
     plain = encode(0x30, encode(6, bytes.fromhex(SIGNED_DATA)), encode(0xA0, content))
-    return name, inside(told[2][1], 1), when, encode(0x30, encode(0x30, encode(2, b"\0")), plain)
+    return name, inside(told[2][1], 1), when, accuracy_of(told[5:]), encode(0x30, encode(0x30, encode(2, b"\0")), plain)
 
 
 def check_token(check: Check, run: Run, name: str, message: bytes, roots: dict[str, bytes], named: bool) -> float | None:
-    """When the authority says that `message` existed; None when that is not shown. Nothing is asked of certificates in the token."""
+    """When `message` existed, as the authority says: of a start token not before, of another one by then; None when that is not shown.
+
+    Nothing is asked of certificates in the token. The authority vouches for its clock to within an accuracy, and for no more.
+    """
     reply, where = run.read(name, 1 << 18), run.at + name
     code = "token-invalid" if named else "token-unnamed"
     try:
-        kind, digest, when, plain = read_token(reply)
+        kind, digest, when, accuracy, plain = read_token(reply)
     except (ValueError, IndexError):
         check.fail(code, where, "not a granted time-stamp")
         return None
@@ -1401,8 +1412,13 @@ def check_token(check: Check, run: Run, name: str, message: bytes, roots: dict[s
     if hashlib.new(kind, message).digest() != digest:
         check.fail(code, where, "it is over other bytes")
         return None
-    said = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(stamped))
-    authority = re.sub(r"^timestamps/(start-)?|\.tsr$", "", name)
+    authority, start = re.sub(r"^timestamps/(start-)?|\.tsr$", "", name), name.startswith("timestamps/start-")
+    millionths = (
+        int(stamped) * 10**6 + when.microsecond
+    )  # exact, and cut to thousandths so that nothing more is said than is vouched for
+    within = round(accuracy * 10**6)
+    moment = (millionths - within) // 1000 / 1000 if start else -(-(millionths + within) // 1000) / 1000
+    said = moment_in_words(stamped)
     if authority not in roots:
         if roots and named:
             check.doubt("token-untrusted", where, "no --root was given for it; it says %s" % said)
@@ -1415,8 +1431,24 @@ def check_token(check: Check, run: Run, name: str, message: bytes, roots: dict[s
         why = re.sub(r"Using configuration from .*", "", why)
         check.fail(code, where, "openssl ts -verify: " + why.strip().replace("\n", " ")[-200:])
         return None
-    check.ok("%s: %s, says %s" % (where, said, authority))
-    return stamped
+    if accuracy > WINDOW:
+        vague = "%s says %s, and is sure of it to more than a day: that proves no time" % (authority, said)
+        if named:
+            check.doubt("token-untrusted", where, vague)
+        else:
+            check.note("%s: %s" % (where, vague))
+        return None
+    vague = " (it was %s, give or take %.12g s)" % (said, accuracy) if accuracy else ""
+    check.ok(
+        "%s: %s %s, says %s%s"
+        % (where, "sealed after" if start else "the seal existed by", moment_in_words(moment), authority, vague)
+    )
+    return moment
+
+
+def moment_in_words(moment: float) -> str:
+    thousandths = round(moment * 1000)
+    return "%s.%03d UTC" % (time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(thousandths // 1000)), thousandths % 1000)
 
 
 def check_times(check: Check, run: Run, roots: dict[str, bytes], now: float) -> None:
@@ -2007,7 +2039,8 @@ def check_packet(
         for signer in sorted(keys):
             follows = ", which follows from the one that you gave" if signer in trust.operators else ""
             whose = ", the one that you gave" if signer == keyid else follows
-            check.note("%smanifest.json: signed by key %s%s" % (run.at, signer, whose))
+            counts = trust.knows(run, {signer: keys[signer]}, run.manifest["log"]["size_before"])
+            (check.ok if counts else check.note)("%smanifest.json: signed by key %s%s" % (run.at, signer, whose))
         if not trust.knows(run, keys, run.manifest["log"]["size_before"]):
             why = "the key that you gave did not sign it" if keyid else "no --key was given: anybody could have made this"
             if trust.operators.keys() & keys.keys():

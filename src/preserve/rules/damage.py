@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from preserve.model.finding import Claim, Finding, Result
+from preserve.model.finding import REDACTED, Claim, Finding, Result
 from preserve.model.lines import RecordRef
-from preserve.rules.verify_redaction import REDACTED
 
 _BYTES = frozenset({Claim.INTEGRITY, Claim.COMPLETENESS, Claim.SIGNER, Claim.CO_SIGNERS, Claim.STRUCTURE, Claim.LOG_INCLUSION})
 """Claims that, when they fail, say that a run is not what was sealed."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from datetime import datetime
 
-from preserve.model.finding import Claim, Finding, Report, Result
+from preserve.model.finding import REDACTED, Claim, Finding, Report, Result
 from preserve.model.lines import CaptureLine, CitationLine
 from preserve.model.report import Checked, Said, State
 from preserve.model.web import Outcome, Verdict
+from preserve.rules.likeness import likeness
 
 MOST_FAILURES = 200
 """Failing claims that are listed one by one; the rest is counted, and `preserve verify` lists them."""
@@ -54,7 +54,7 @@ def checked(report: Report, at: datetime) -> Checked:
     groups: dict[tuple[Claim, Result, str], list[Finding]] = {}
     for finding in report.findings:
         if finding.result is not Result.FAIL:
-            groups.setdefault((finding.claim, finding.result, re.sub(r"\d+", "0", finding.detail)), []).append(finding)
+            groups.setdefault((finding.claim, finding.result, likeness(finding)), []).append(finding)
     said = [_said(found, report) for found in groups.values()]
     order = {claim: place for place, claim in enumerate(Claim)}
     said.sort(key=lambda one: (one.result is not Result.PASS, order[one.claim]))
@@ -72,6 +72,7 @@ def checked(report: Report, at: datetime) -> Checked:
         failing=tuple(_said([finding], report) for finding in fails[:MOST_FAILURES]),
         failures=len(fails),
         lacking=tuple(lacking),
+        removed=sum(finding.code == REDACTED for finding in report.findings),
     )
 
 

@@ -151,7 +151,7 @@ def _judge_stranger(key: bytes, certificate: bytes, trusted: Iterable[TrustedKey
 def _judge_identity(keyid: str, how: str, trusted: Iterable[TrustedKey], created: datetime) -> Finding:
     who = next((key for key in trusted if key.role is TrustRole.OPERATOR and key.keyid == keyid), None)
     if who is None:
-        hint = "compare the fingerprint with the signer by another way, then: preserve trust add"
+        hint = "compare the fingerprint with the signer by another way, then: preserve trust add KEY.pem --name NAME"
         why = f"{how} UNKNOWN KEY {fingerprint_groups(keyid)}: integrity only, identity not established; {hint}"
         return unchecked(Claim.SIGNER, SUBJECT, why, needed=True)
     if who.valid_from is not None and created == who.valid_from.replace(microsecond=0):

@@ -11,13 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from preserve.formats import recordindex
 from preserve.formats.times import rfc3339
 from preserve.model.event import Redaction, RemovedRecord, Statement
-from preserve.model.finding import Claim, Finding, failed, unchecked
+from preserve.model.finding import REDACTED, Claim, Finding, failed, unchecked
 from preserve.model.lines import RecordLine
 from preserve.model.noun import dataclass
 from preserve.rules import events as words
 
-REDACTED = "redacted"
-"""The code of a finding that says that a record was removed."""
 SHOWN = 10
 """Records of one file that are there in spite of their removal, with a finding of their own."""
 

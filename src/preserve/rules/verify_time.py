@@ -57,7 +57,7 @@ def judge_times(manifest: Timed, stamps: Mapping[str, Stamp], now: datetime, at:
     """`stamps` has what became of each token that lies in the run, by its path there; `at` prefixes the paths in findings."""
     named = {token_path(entry.authority) for entry in manifest.timestamps}
     ends = {path: stamp for path, stamp in stamps.items() if TOKEN.fullmatch(path)}
-    proofs = {path: stamp.time for path, stamp in ends.items() if stamp.proves and stamp.time is not None}
+    proofs = {path: stamp.latest for path, stamp in ends.items() if stamp.proves and stamp.latest is not None}
     honest = {path: time for path, time in proofs.items() if not _too_early(time, manifest)}
     findings = [
         *_judge_named(manifest, ends, at),
@@ -92,20 +92,20 @@ def _judge_end(path: str, stamp: Stamp, manifest: Timed, at: str, *, named: bool
             code="token-unnamed",
         )
     added = "" if named else "; added later: the manifest does not name it"
-    if stamp.time is None or stamp.doubt:
+    if stamp.latest is None or stamp.doubt:
         return unchecked(Claim.NOT_AFTER, at + path, f"{stamp.doubt}{added}", needed=named, code="token-untrusted")
-    if _too_early(stamp.time, manifest):
+    if _too_early(stamp.latest, manifest):
         return failed(
             Claim.NOT_AFTER,
             at + path,
-            f"forged, or one of the clocks was wrong: stamped at {rfc3339(stamp.time)}, and the manifest"
+            f"forged, or one of the clocks was wrong: stamped at {rfc3339(stamp.latest)} at the latest, and the manifest"
             f" in it says that it was made at {rfc3339(manifest.created)}",
             code="token-time",
         )
     return passed(
         Claim.NOT_AFTER,
         at + path,
-        f"the seal existed by {rfc3339(stamp.time)}, says {stamp.authority} under {stamp.under}{added}",
+        f"the seal existed by {rfc3339(stamp.latest)}, says {_word(stamp)} under {stamp.under}{added}",
     )
 
 
@@ -117,19 +117,19 @@ def _judge_start(manifest: Timed, stamps: Mapping[str, Stamp], at: str) -> Itera
             yield unchecked(Claim.NOT_BEFORE, at + path, "missing: the manifest names it", needed=True, code="token-missing")
         elif stamp.problem:
             yield failed(Claim.NOT_BEFORE, at + path, stamp.problem, code="token-invalid")
-        elif stamp.time is None or stamp.doubt:
+        elif stamp.earliest is None or stamp.doubt:
             yield unchecked(Claim.NOT_BEFORE, at + path, stamp.doubt, needed=True, code="token-untrusted")
-        elif stamp.time > manifest.created + SKEW:
+        elif stamp.earliest > manifest.created + SKEW:
             yield failed(
                 Claim.NOT_BEFORE,
                 at + path,
-                f"forged, or one of the clocks was wrong: it was taken at {rfc3339(stamp.time)}, after the run that begins"
+                f"forged, or one of the clocks was wrong: it was taken at {rfc3339(stamp.earliest)} at the earliest, after the run that begins"
                 f" with it was sealed at {rfc3339(manifest.created)}",
                 code="token-time",
             )
         else:
             yield passed(
-                Claim.NOT_BEFORE, at + path, f"sealed after {rfc3339(stamp.time)}, says {stamp.authority} under {stamp.under}"
+                Claim.NOT_BEFORE, at + path, f"sealed after {rfc3339(stamp.earliest)}, says {_word(stamp)} under {stamp.under}"
             )
 
 
@@ -165,6 +165,13 @@ def _judge_created(
         whose = ", ".join(ends[path].authority for path in timely)
         return passed(Claim.CREATED, subject, f"{claimed}, borne out within {_hours(WINDOW)} hours by {whose}")
     return unchecked(Claim.CREATED, subject, f"self-asserted: the signer's clock said {claimed}")
+
+
+def _word(stamp: Stamp) -> str:
+    """Who says so, and of what clock."""
+    if stamp.time is None or not stamp.accuracy:
+        return stamp.authority
+    return f"{stamp.authority} (it was {rfc3339(stamp.time)}, give or take {stamp.accuracy.total_seconds():.12g} s)"
 
 
 def _too_early(time: datetime, manifest: Timed) -> bool:

@@ -17,6 +17,11 @@ _UPPER = frozenset({"SEAL"})
 """Names that the formats themselves write in capitals."""
 
 
+def too_long(limit: int) -> str:
+    """What is said of a file that was not read, for no file of its kind has more than `limit` bytes."""
+    return f"altered: longer than {limit} bytes, the most that it can have"
+
+
 def misplaced(entries: Iterable[Entry]) -> Iterator[Finding]:
     """One finding for each path that is neither a folder nor a plain file of one name."""
     for entry in entries:

@@ -30,6 +30,7 @@ class Refusal(IntEnum):
     OTHER_SIZE = 409
     """The answer's body is the size that was cosigned last."""
     INCONSISTENT = 422
+    """Another root of the same size too, which by version 1.0.0 of the standard is 409 (docs/adr/0268)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -149,10 +149,12 @@ def _run(run: SealedRun) -> Iterator[str]:
         return
     signed = ", ".join(f"{plain(signer.name)}, key {fingerprint_groups(signer.keyid)}" for signer in run.manifest.signers)
     yield f"sealed {rfc3339(run.manifest.created)} by the clock of the capturing machine; signed by {signed}; SEAL SHA-256 {run.seal_sha256}"
-    for word, stamps in (("not before", run.started), ("not after", run.stamped)):
-        for stamp in stamps:
-            if stamp.proves and stamp.time is not None:
-                yield f"; {word} {rfc3339(stamp.time)}, says {plain(stamp.authority)}"
+    proofs = [(stamp, "not before", stamp.earliest) for stamp in run.started] + [
+        (stamp, "not after", stamp.latest) for stamp in run.stamped
+    ]
+    for stamp, word, time in proofs:
+        if stamp.proves and time is not None:
+            yield f"; {word} {rfc3339(time)}, says {plain(stamp.authority)}"
     yield f"; log entry {run.manifest.log.size_before}\n" if run.logged else "; its place in the log is not established\n"
 
 

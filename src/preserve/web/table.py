@@ -12,7 +12,6 @@ from preserve.formats.lines import write_foreign
 from preserve.formats.times import rfc3339
 from preserve.model.change import NEITHER, ChangeKind
 from preserve.model.report import Place, Point, Row
-from preserve.model.trust import Stamp
 from preserve.web.render import flat
 from preserve.web.report import Site, capture_path
 
@@ -65,8 +64,8 @@ def fields(site: Site, row: Row, places: Sequence[Place], points: Sequence[Point
         "sealed": None if run.manifest is None else _time(run.manifest.created),
         "seal_sha256": run.seal_sha256,
         "log_entry": run.manifest.log.size_before if run.logged and run.manifest is not None else None,
-        "not_before": [_stamp(stamp) for stamp in run.started if stamp.proves],
-        "not_after": [_stamp(stamp) for stamp in run.stamped if stamp.proves],
+        "not_before": [_stamp(stamp.authority, stamp.earliest) for stamp in run.started if stamp.proves],
+        "not_after": [_stamp(stamp.authority, stamp.latest) for stamp in run.stamped if stamp.proves],
         "captures": len(row.points) + row.others,
         **({} if points is None else {"changes": list(_changes(points))}),
         "report": None if line is None else capture_path(run.sequence, line.capture),
@@ -144,8 +143,8 @@ def _record(place: Place) -> dict[str, Any]:
     }
 
 
-def _stamp(stamp: Stamp) -> dict[str, str | None]:
-    return {"authority": stamp.authority, "time": _time(stamp.time)}
+def _stamp(authority: str, time: datetime | None) -> dict[str, str | None]:
+    return {"authority": authority, "time": _time(time)}
 
 
 def _time(moment: datetime | None) -> str | None:

@@ -69,9 +69,10 @@ def _is_to_be_stated(opened: Desk, body: KeyChange, signers: tuple[Signer, ...])
         return False
     if not is_obeyed(opened, body, signers):
         raise UsageError(
-            f"{opened.archive.root}: those who verify would not follow this: whoever signs it has no say in it, or was given up in"
+            f"{opened.archive.root}: as far as your trust store tells, those who verify would not follow this: whoever signs it has no say in it, or was given up in"
             " that log before. Nothing was stated there",
-            "preserve verify tells what the log says of the key; with --recovery, the recovery key signs",
+            "preserve verify tells what the log says of the key; with --recovery, the recovery key signs. What was stamped before a theft counts"
+            " where the authority's root is pinned: preserve trust add ROOT.pem --tsa --name NAME",
         )
     return True
 

@@ -84,8 +84,8 @@ def desk(
     """
     archive, clock = Archive(options.archive), SystemClock()
     archive.describe()  # before a lock is made in a folder that is no archive
+    log_key_of(archive)  # first: without it no other key helps, and none is pinned
     if options.signer is None and options.key is None and options.command is None:
-        log_key_of(archive)  # first: without it no other key helps
         own_key()
     with archive.lock(purpose, rfc3339(clock.now())):
         signer = options.signer or key_of(options.key, options.actor.name, clock, tell, passphrase, options.command)

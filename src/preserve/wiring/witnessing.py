@@ -73,13 +73,16 @@ def cosign(archive: Archive, addresses: Sequence[WitnessAddress], cacert: PurePa
 
 
 def public_ledger(archive: Archive, cosigner: Cosigner | None = None) -> LogFolder:
-    """The archive's log as it can be read without its private key, against what this user signed or verified of it last."""
+    """The archive's log as it can be read without its private key.
+
+    Who asks for cosignatures adds to it, and is held against what this user signed or verified of it last (docs/adr/0286).
+    """
     described = archive.describe()
     return LogFolder(
         archive.log,
         KeyElsewhere(log_line(archive)[-1].key),
         former=former_keys(archive),
-        last_known=newest_head(state_folder(), described.origin),
+        last_known=None if cosigner is None else newest_head(state_folder(), described.origin),
         cosign=(cosigner or Cosigner(witnesses=(), tell=lambda _: None)).collect,
     )
 
