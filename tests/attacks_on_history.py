@@ -427,6 +427,40 @@ def _(root: Path, archivist: Archivist) -> None:
     write(root, {"log/tile/0/000.p/1": (root / "log/tile/0/000.p/2").read_bytes()[:32]})
 
 
+@on_disk("killed before the log's very first head was written", Claim.STRUCTURE, "not yet entered in the log", exit_code=OK)
+def _(root: Path, _: Archivist) -> None:
+    _unlog(root, "000.p/1")
+
+
+@on_disk("killed before the log was begun", Claim.STRUCTURE, "not yet entered in the log", exit_code=OK)
+def _(root: Path, _: Archivist) -> None:
+    _unlog(root)
+
+
+@on_disk("killed while the proof was written", Claim.COMPLETENESS, "staged whole in journal/", exit_code=OK)
+def _(root: Path, archivist: Archivist) -> None:
+    proof = _unplace(root, archivist) / "log/seal.tlog-proof"
+    proof.rename(root / "journal/.seal.tlog-proof.part")
+
+
+@on_disk(
+    "the log's head taken away, and the runs put in the journal", Claim.LOG_CONSISTENCY, "the checkpoint does not call for it"
+)
+def _(root: Path, _: Archivist) -> None:
+    _unlog(root, "000.p/2")
+
+
+@on_disk("the same where the log was seen before", Claim.LOG_CONSISTENCY, "rolled back", memory=True)
+def _(root: Path, _: Archivist) -> None:
+    _unlog(root, "000.p/1")
+
+
+@on_disk("the log's head taken away with every run", Claim.LOG_CONSISTENCY, "missing: the log has no head")
+def _(root: Path, _: Archivist) -> None:
+    _unlog(root, "000.p/1")
+    shutil.rmtree(root / "journal")
+
+
 @on_disk("an open run that is not sealed", Claim.STRUCTURE, "an open run", exit_code=OK)
 def _(root: Path, _: Archivist) -> None:
     write(root, {"journal/journal.sqlite": b"x", "journal/000002-20261201t000000z/data/a-0001.warc.gz": b"x", "lock": b"{}"})
@@ -446,6 +480,15 @@ def _(root: Path, archivist: Archivist) -> None:
 def _(root: Path, archivist: Archivist) -> None:
     (root / "journal").mkdir()
     shutil.move(root / "runs" / archivist.names[0], root / "journal" / archivist.names[0])
+
+
+def _unlog(root: Path, tile: str = "") -> None:
+    """The archive as it was when its first run was sealed: in the journal, and of the log no more than this tile with its entries."""
+    tiles = {f"log/tile/{of}/{tile}": b"x" for of in (("0", "entries") if tile else ())}
+    (root / "runs").rename(root / "journal")
+    shutil.rmtree(root / "log")
+    shutil.rmtree(root / "documents")
+    write(root, tiles)
 
 
 def _unplace(root: Path, archivist: Archivist) -> Path:

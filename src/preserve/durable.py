@@ -15,14 +15,19 @@ def write_file(path: Path, data: bytes, *, mode: int = 0o644, beside: Path | Non
 
     `beside` is where the bytes wait, in the same file system; what a killed writer left there is overwritten.
     """
-    waiting = beside or path.with_name(f".{path.name}.part")
-    waiting.unlink(missing_ok=True)
-    handle = os.open(waiting, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    unfinished = beside or waiting(path)
+    unfinished.unlink(missing_ok=True)
+    handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     with os.fdopen(handle, "wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-    waiting.replace(path)
+    unfinished.replace(path)
+
+
+def waiting(path: Path) -> Path:
+    """Where the bytes of `path` wait until they are whole."""
+    return path.with_name(f".{path.name}.part")
 
 
 def sync_folder(path: Path) -> None:

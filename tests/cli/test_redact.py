@@ -14,6 +14,7 @@ import pytest
 from warcio.archiveiterator import ArchiveIterator
 
 from preserve.adapters.archive import Archive
+from preserve.adapters.log import LogFolder
 from preserve.flows.redact import Wanted
 from preserve.model.manifest import Operator
 from preserve.wiring import redacting
@@ -284,6 +285,14 @@ class _Killed(BaseException):
     """The process is gone."""
 
 
+def _begin(archive: Path) -> None:
+    """Run the redaction in this process, to its death."""
+    options = RecordOptions(archive=archive, actor=Operator(name="A. Archivist", organisation=None, role=None))
+    choice = redacting.choose(Archive(archive), Wanted(url=URL))
+    with pytest.raises(_Killed):
+        redacting.carry_out(options, choice, WHY[1], WHY[3], lambda _words: None, lambda _key: b"")
+
+
 def _interrupt(monkeypatch: pytest.MonkeyPatch, archive: Path, *, after: int) -> None:
     """Run the redaction, and let it end after so many bytes of the first overwriting."""
     whole = Archive.overwrite
@@ -293,10 +302,7 @@ def _interrupt(monkeypatch: pytest.MonkeyPatch, archive: Path, *, after: int) ->
         raise _Killed
 
     monkeypatch.setattr(Archive, "overwrite", cut)
-    options = RecordOptions(archive=archive, actor=Operator(name="A. Archivist", organisation=None, role=None))
-    choice = redacting.choose(Archive(archive), Wanted(url=URL))
-    with pytest.raises(_Killed):
-        redacting.carry_out(options, choice, WHY[1], WHY[3], lambda _words: None, lambda _key: b"")
+    _begin(archive)
     monkeypatch.undo()
 
 
@@ -336,6 +342,26 @@ def test_killed_before_the_statement_has_its_place(preserve: Run, archive: Path)
     for path in warcs(before):
         (archive / path.relative_to(before)).write_bytes(path.read_bytes())
     assert preserve("verify", "archive").code == 0, "an intact archive, with an event that waits"
-    redact(preserve, "--url", URL)
+    done = redact(preserve, "--url", URL)
+    assert done.code == 0, done.stderr
+    assert "stated before" in done.stderr
+    assert preserve("verify", "archive").code == 41
+    assert len(list(archive.glob("events/*-redaction"))) == 1
+
+
+def test_killed_before_the_statement_is_in_the_log(
+    preserve: Run, archive: Path, monkeypatch: pytest.MonkeyPatch, config_home: Path
+) -> None:
+    """What is to be removed is chosen before the log knows the statement; the records that it removes are not asked for again."""
+
+    def killed(_log: LogFolder, _entry: bytes) -> None:
+        raise _Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(LogFolder, "append", killed)
+        _begin(archive)
+    done = redact(preserve, "--url", URL)
+    assert done.code == 0, done.stderr
+    assert "stated before" in done.stderr
     assert preserve("verify", "archive").code == 41
     assert len(list(archive.glob("events/*-redaction"))) == 1

@@ -94,7 +94,7 @@ def test_what_a_kill_left_behind_is_cleared(counter: Counter, tmp_path: Path) ->
     """A token waits in journal/ for its rename; a verifier does not mind what was left there, and the next token takes its place."""
     archive, run = _archive(tmp_path, _now(), "t0")
     archive.journal.mkdir()
-    (archive.journal / "token.part").write_bytes(b"half a tok")
+    (archive.journal / ".token.part").write_bytes(b"half a tok")
     assert _stamper(counter)[0].complete(archive, run).there == ("t0",)
     assert not archive.journal.exists()
 

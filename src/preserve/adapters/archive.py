@@ -32,6 +32,8 @@ from preserve.model.eventkind import EventKind
 _RUN_NAME = re.compile(r"(\d{6,})-\d{8}t\d{6}z", re.ASCII)
 _EVENT_NAME = re.compile(rf"(\d{{6,}})-({'|'.join(EventKind)})", re.ASCII)
 _IMPORTED = re.compile(r"-foreign-\d{4}\.")
+_BEFORE = {"lock", "journal", "schedules.toml", "index", durable.waiting(Path(description_format.NAME)).name}
+"""What may lie in a folder that becomes an archive: the last is what a kill left of an earlier try."""
 _PATIENCE = 5.0
 """Seconds that a lock is waited for whose taker is gone: the processes it shared a run with hold it until they have ended too."""
 
@@ -71,7 +73,7 @@ class Archive:
     def create(self, description: Description) -> None:
         """Make the folder an archive. Raises StoreError when something else lies there."""
         with translated(self.root):
-            strangers = sorted({entry.name for entry in self.root.iterdir()} - {"lock", "journal", "schedules.toml", "index"})
+            strangers = sorted({entry.name for entry in self.root.iterdir()} - _BEFORE)
             if strangers:
                 raise StoreError(
                     f"{self.root} is not an archive and not empty (it holds {strangers[0]!r})",
@@ -93,6 +95,7 @@ class Archive:
             owner = {"pid": os.getpid(), "host": socket.gethostname(), "since": since, "purpose": purpose}
             os.ftruncate(handle, 0)
             os.pwrite(handle, json.dumps(owner).encode(), 0)
+            self._leave_journal()  # a kill may have come just before
         try:
             yield handle
         finally:
@@ -273,9 +276,11 @@ class Archive:
         return final
 
     def _leave_journal(self) -> None:
-        """Remove journal/ unless something lies in it: a run is open, or it is not ours to remove."""
+        """Remove journal/ and what kills left half written in it, unless something else lies there: a run is open, or it is not ours to remove."""
         if not self.has_journal:
             with contextlib.suppress(OSError):
+                for left in self.journal.glob(".*.part"):
+                    left.unlink()
                 self.journal.rmdir()
 
     def read_run(self, name: str, path: str, limit: int) -> bytes | None:
@@ -319,7 +324,7 @@ class Archive:
         with translated(place):
             durable.make_folders(self.journal)
             durable.make_folders(place.parent)
-            durable.write_file(place, token, beside=self.journal / "token.part")
+            durable.write_file(place, token, beside=self.journal / ".token.part")
             durable.sync_folder(place.parent)
             self._leave_journal()
 
@@ -354,11 +359,14 @@ class Staged:
 
     @contextmanager
     def create(self, path: str) -> Iterator[BinaryIO]:
-        """Write a file anew: beside its name, and when the block ends well flushed to the disk and renamed."""
+        """Write a file anew: outside the run, and when the block ends well flushed to the disk and renamed.
+
+        Outside, because the run may be sealed: what a kill leaves of its proof must not lie among what was signed.
+        """
         place = self.folder / path
         with translated(place):
             durable.make_folders(place.parent)
-            beside = place.with_name(f".{place.name}.part")
+            beside = durable.waiting(self.folder.parent / place.name)
             with beside.open("wb") as file:
                 yield file
                 file.flush()

@@ -38,8 +38,17 @@ def check_events(
     layout = lay_out(folder)
     described, problems = describe(folder, layout)
     rotations = read_rotations(folder, {**layout.events, **layout.stated})
-    used = bool(layout.runs or layout.events)
-    log = LogCheck(folder, layout.log, described, trusted, memories, now, runs=used, rotations=rotations)
+    log = LogCheck(
+        folder,
+        layout.log,
+        described,
+        trusted,
+        memories,
+        now,
+        runs=layout.used,
+        interrupted=layout.interrupted,
+        rotations=rotations,
+    )
     events = read_events(folder, layout.events, layout.stated, trusted, described, log, now)
     findings = [*archive_rules.judge_top(layout.top), *problems, *log.findings]
     findings += log.judge_memory(rollback for rollback, _ in events.established(EventKind.ROLLBACK))

@@ -56,6 +56,17 @@ class Layout:
     log: list[Entry] = field(default_factory=list)
     documents: list[Entry] = field(default_factory=list)
 
+    @property
+    def used(self) -> bool:
+        """Whether anything was entered in the log, as far as the folders tell."""
+        return bool(self.runs or self.events)
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether something sealed waits in journal/ for the log or for its place: then an append may have been cut short."""
+        staged = {**self.staged, **self.stated}
+        return any(entry.path == at + "SEAL" for at, entries in staged.items() for entry in entries)
+
     def every(self) -> Iterator[Entry]:
         """What does not change any more once it is there."""
         yield from self.top
@@ -81,9 +92,19 @@ def check_archive(
     findings += tree.misplaced(entry for entry in layout.top if entry.kind is Kind.FILE)
     described, problems = describe(folder, layout)
     findings += problems
-    used = bool(layout.runs or layout.events)
     rotations = _rotations(folder, layout)
-    log = LogCheck(folder, layout.log, described, trusted, memories, now, runs=used, demand=demand, rotations=rotations)
+    log = LogCheck(
+        folder,
+        layout.log,
+        described,
+        trusted,
+        memories,
+        now,
+        runs=layout.used,
+        interrupted=layout.interrupted,
+        demand=demand,
+        rotations=rotations,
+    )
     events = _events(folder, layout, trusted, described, log, now)
     findings += log.findings
     told, rollbacks = _told(events)
@@ -339,19 +360,16 @@ class _Runs:
     def _last_entry(self) -> None:
         """Entries without a run or an event: only the last may lack its own, and only while that is staged whole."""
         history = self._log.history
-        staged = {**self._layout.staged, **self._layout.stated}
-        interrupted = any(entry.path == at + "SEAL" for at, entries in staged.items() for entry in entries)
-        self._findings += self._log.unexplained(interrupted=interrupted)
-        if not interrupted and any(entry.path == "journal" for entry in self._layout.top):
+        self._findings += self._log.unexplained()
+        if not self._layout.interrupted and any(entry.path == "journal" for entry in self._layout.top):
             self._findings.append(
                 unchecked(Claim.STRUCTURE, "journal", "an open run: nothing in it is sealed yet, and nothing in it was checked")
             )
         if history is None:
             return
         explained = {entry.index for entry in self.logged} | self._events.indexes
-        for index in range(history.size):
-            if index in explained:
-                continue
+        lacking = [index for index in range(history.size) if index not in explained]
+        for index in lacking:
             what = self._staged(index, history) if index == history.size - 1 else ""
             if what:
                 what = f"its {what} is staged whole in journal/; the next command that writes puts it in place"
@@ -359,6 +377,9 @@ class _Runs:
             else:
                 what = "missing: no run or event here is this entry of the log"
                 self._findings.append(failed(Claim.COMPLETENESS, f"log entry {index}", what))
+        if self._layout.interrupted and not lacking:
+            what = "sealed, and not yet entered in the log: the next command that writes does that; nothing in it was checked"
+            self._findings.append(unchecked(Claim.STRUCTURE, "journal", what))
 
     def _staged(self, index: int, history: log_rules.History) -> str:
         """What in journal/ is that entry of the log, whole: "run", "event", or ""."""

@@ -6,7 +6,6 @@ accepted that the log was rolled back.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -29,8 +28,6 @@ from preserve.rules.verify_witness import Demand
 if TYPE_CHECKING:
     from preserve.ports import Folder
 
-_STAGED = re.compile(r"journal/[^/]+/SEAL")
-"""What lies in journal/ when an append may have been interrupted."""
 _ATTEMPTS = 3
 
 
@@ -107,14 +104,23 @@ def _check(
 ) -> list[Finding]:
     layout = lay_out(folder)
     described, findings = describe(folder, layout)
-    used = bool(layout.runs or layout.events)
     rotations = read_rotations(folder, {**layout.events, **layout.stated})
-    log = LogCheck(folder, layout.log, described, trusted, memories, now, runs=used, demand=demand, rotations=rotations)
+    log = LogCheck(
+        folder,
+        layout.log,
+        described,
+        trusted,
+        memories,
+        now,
+        runs=layout.used,
+        interrupted=layout.interrupted,
+        demand=demand,
+        rotations=rotations,
+    )
     events = read_events(folder, layout.events, layout.stated, trusted, described, log, now)
     findings += log.findings
     findings += log.judge_memory(rollback for rollback, _ in events.established(EventKind.ROLLBACK))
-    staged = {entry.path for entries in (*layout.staged.values(), *layout.stated.values()) for entry in entries}
-    findings += log.unexplained(interrupted=any(_STAGED.fullmatch(path) for path in staged))
+    findings += log.unexplained()
     if against is not None:
         findings += _judge_against(log, *against)
     findings += log.conclude([finding for finding in findings if finding.claim is Claim.LOG_CONSISTENCY])

@@ -55,10 +55,13 @@ class LogCheck:
         now: datetime,
         *,
         runs: bool,
+        interrupted: bool,
         demand: Demand | None = None,
         rotations: Sequence[Rotated] = (),
     ) -> None:
         """`entries` is what lies in log/, `runs` whether there are any, `described` what archive.toml says.
+
+        `interrupted`: something sealed waits in journal/, so that what an append leaves when it is cut short is expected.
 
         `rotations` is what events say of the log's key; those count that the log holds.
         """
@@ -96,10 +99,11 @@ class LogCheck:
         self._stated: frozenset[str] = frozenset()
         if checkpoint is not None:
             self._open(checkpoint)
-        elif runs or self.files:
+        elif runs or (self.files and not interrupted):
             self.findings.append(failed(Claim.LOG_CONSISTENCY, "log/checkpoint", "missing: the log has no head"))
         else:
             self.history = log_rules.History(())
+        self._interrupted = interrupted
         self._given_up = False
 
     def _said_key(self, described: Description | None) -> VerifierKey | None:
@@ -192,12 +196,12 @@ class LogCheck:
         self._reading = path
         return self._folder.read(f"log/{path}", tlog.MAX_BUNDLE)
 
-    def unexplained(self, *, interrupted: bool) -> Iterator[Finding]:
+    def unexplained(self) -> Iterator[Finding]:
         """Files that the checkpoint does not call for; what an interrupted append leaves is expected while its run is staged."""
-        if self.head is None:
+        if self.head is None and self.history is None:
             return
-        size = self.head.checkpoint.size
-        spare = {*tlog.leftovers(size), ".new"} if interrupted else set()
+        size = self.head.checkpoint.size if self.head is not None else 0
+        spare = set(tlog.leftovers(size)) if self._interrupted else set()
         for path, entry in self.files.items():
             if entry.kind is Kind.FILE and not tlog.explains(size, path) and path not in spare:
                 yield failed(Claim.LOG_CONSISTENCY, entry.path, "unlisted file: the checkpoint does not call for it")

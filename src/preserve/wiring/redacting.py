@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from preserve.adapters.archive import Archive
@@ -13,7 +13,7 @@ from preserve.adapters.trust import TrustStore
 from preserve.flows import events, redact
 from preserve.flows.custody import check_events
 from preserve.flows.events import Recorded
-from preserve.flows.redact import Choice, Wanted
+from preserve.flows.redact import Choice, Chosen, Wanted
 from preserve.flows.select import SealedRun
 from preserve.formats.times import to_milliseconds
 from preserve.model.event import Redaction, RemovedRecord
@@ -36,10 +36,15 @@ def choose(archive: Archive, wanted: Wanted) -> Choice:
     """What would be removed; nothing is written. Records whose removal is stated already are left out."""
     with DiskFolder(archive.root) as folder:
         runs = [SealedRun(folder, name) for name in archive.run_names()]
-        stated = {(name, record.file, record.index) for name, body in _stated(archive, folder) for record in body.records}
         choice = redact.choose(runs, wanted)
-    left = tuple(record for record in choice.records if (record.run, record.file, record.line.index) not in stated)
+        left = _unstated(choice.records, _stated(archive, folder))
     return Choice(records=left, stays=choice.stays)
+
+
+def _unstated(records: Iterable[Chosen], stated: Iterable[tuple[str, Redaction]]) -> tuple[Chosen, ...]:
+    """Those of `records` that no statement removes yet."""
+    removed = {(name, record.file, record.index) for name, body in stated for record in body.records}
+    return tuple(record for record in records if (record.run, record.file, record.line.index) not in removed)
 
 
 def carry_out(
@@ -51,21 +56,21 @@ def carry_out(
     """
     with desk(options, "redact", tell, passphrase) as opened, DiskFolder(options.archive) as folder:
         events.finish_staged(opened.archive, opened.ledger, opened.stamper)
-        finished = _finish(opened, folder)
+        before = list(_stated(opened.archive, folder))
+        finished = _finish(opened, folder, before)
         if choice is None:
             return Redacted(finished=finished)
         at = to_milliseconds(opened.clock.now())
-        stated = list(redact.states(folder, choice.records, reason=reason, authority=authority, at=at))
+        left = _unstated(choice.records, before)  # the choice was made before what a kill had left was finished
         recorded, removed = [], 0
-        for name, body in stated:
+        for name, body in list(redact.states(folder, left, reason=reason, authority=authority, at=at)):
             recorded.append(opened.record(body))
             removed += redact.carry_out(opened.archive, folder, name, body)
         return Redacted(finished=finished, recorded=tuple(recorded), removed=removed)
 
 
-def _finish(opened: Desk, folder: DiskFolder) -> int:
+def _finish(opened: Desk, folder: DiskFolder, stated: Sequence[tuple[str, Redaction]]) -> int:
     """Carry out what a signer whom this user trusts has stated, and a kill kept from being done."""
-    stated = list(_stated(opened.archive, folder))
     return sum(
         redact.carry_out(opened.archive, folder, name, body, _standing([other for run, other in stated if run == name]))
         for name, body in stated
