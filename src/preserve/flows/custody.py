@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from preserve.errors import FormatError
+from preserve.flows.steady import settled
 from preserve.flows.verify_archive import Layout, describe, lay_out
 from preserve.flows.verify_events import EventCheck, read_events, read_rotations
 from preserve.flows.verify_log import LogCheck, Memory
@@ -33,8 +34,14 @@ def check_events(
 ) -> tuple[Sequence[EventCheck], Report]:
     """The events of an archive, in the order of the log, and what was found wrong or open.
 
-    Raises StoreError when the archive cannot be read.
+    Raises StoreError when the archive cannot be read, or another process keeps changing it.
     """
+    return settled(folder, lambda still: _check(still, trusted, memories, now))
+
+
+def _check(
+    folder: Folder, trusted: Sequence[TrustedKey], memories: Sequence[Memory], now: datetime
+) -> tuple[Sequence[EventCheck], Report]:
     layout = lay_out(folder)
     described, problems = describe(folder, layout)
     rotations = read_rotations(folder, {**layout.events, **layout.stated})

@@ -8,10 +8,12 @@ much to keep, its hash is, and a second reading that differs is no reading (the 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, BinaryIO
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
+from preserve.errors import FormatError, StoreError
 from preserve.flows.measure import VanishedError
+from preserve.formats import note, tlog
 
 if TYPE_CHECKING:
     from preserve.model.tree import Entry
@@ -21,6 +23,31 @@ _ASKED_AGAIN = ("events/", "journal/", "log/")
 """A run's own files are read once as it is; of thousands of runs not even hashes are kept."""
 KEPT = 4 << 20
 """Bytes that are kept whole."""
+_ATTEMPTS = 3
+_T = TypeVar("_T")
+
+
+def settled(folder: Folder, check: Callable[[Folder], _T], what: str = "the archive") -> _T:
+    """What `check` finds in an archive that may be written to meanwhile: what was read around a new log entry is read again.
+
+    Raises StoreError when another process keeps changing it; `what` was read.
+    """
+    for _ in range(_ATTEMPTS):
+        before = _head(folder)
+        try:
+            found = check(Steady(folder))
+        except (FileNotFoundError, VanishedError):
+            continue
+        if _head(folder) == before:
+            return found
+    raise StoreError(f"{what} keeps changing while it is read", "try again when the command that writes to it has ended")
+
+
+def _head(folder: Folder) -> bytes:
+    try:
+        return folder.read(f"log/{tlog.CHECKPOINT}", note.MAX_NOTE)
+    except (FileNotFoundError, StoreError, FormatError):
+        return b""  # what is wrong with it is for the check to say
 
 
 class Steady:

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 from preserve.errors import FormatError, StoreError
 from preserve.flows import verify_measured, verify_run
 from preserve.flows.measure import Sample, VanishedError, measure_all
-from preserve.flows.steady import Steady
+from preserve.flows.steady import settled
 from preserve.flows.verify_archive import check_archive
 from preserve.flows.verify_log import Memory
 from preserve.flows.verify_run import Told
-from preserve.formats import note, seal, tlog
+from preserve.formats import note, seal
 from preserve.formats.note import Checkpoint
 from preserve.model.finding import Claim, Finding, Report, Result, unchecked
 from preserve.model.tree import Entry
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
 _ARCHIVE = frozenset({"archive.toml", "runs", "log"})
 _RUN = frozenset({"manifest.json", "SEAL", "signatures", "keys"})
-_ATTEMPTS = 3
 
 
 def verify(
@@ -66,7 +65,11 @@ def verify(
             folder, trusted, memories, now, workers, thorough=thorough, demand=demand, sample=sample, around=around
         )
     elif names & _ARCHIVE:
-        findings = _check_settled(folder, trusted, memories, now, workers, thorough=thorough, demand=demand, sample=sample)
+
+        def check(still: Folder) -> list[Finding]:
+            return check_archive(still, trusted, memories, now, workers, thorough=thorough, demand=demand, sample=sample)
+
+        findings = settled(folder, check)
     else:
         raise FormatError(
             "neither an archive nor a run: there is no archive.toml and no manifest.json",
@@ -108,37 +111,6 @@ def _stamped(findings: Iterable[Finding]) -> bool:
 def _run(finding: Finding) -> str:
     """The run that a finding about time is of; its subject is the run or a token in it."""
     return finding.subject.partition("timestamps/")[0].rstrip("/") or "run"
-
-
-def _check_settled(
-    folder: Folder,
-    trusted: Sequence[TrustedKey],
-    memories: Sequence[Memory],
-    now: datetime,
-    workers: Workers | None,
-    *,
-    thorough: bool,
-    demand: Demand | None,
-    sample: Sample | None,
-) -> list[Finding]:
-    """Check an archive that may be growing meanwhile: what was read around a new log entry is read again."""
-    for _ in range(_ATTEMPTS):
-        before = _head(folder)
-        try:
-            steady = Steady(folder)
-            findings = check_archive(steady, trusted, memories, now, workers, thorough=thorough, demand=demand, sample=sample)
-        except (FileNotFoundError, VanishedError):
-            continue
-        if _head(folder) == before:
-            return findings
-    raise StoreError("the archive keeps changing while it is read", "verify again when the capture has ended")
-
-
-def _head(folder: Folder) -> bytes:
-    try:
-        return folder.read(f"log/{tlog.CHECKPOINT}", note.MAX_NOTE)
-    except (FileNotFoundError, StoreError, FormatError):
-        return b""  # what is wrong with it is for the check to say
 
 
 def _check_run(

@@ -10,9 +10,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from preserve.errors import FormatError, StoreError
-from preserve.flows.measure import VanishedError
-from preserve.flows.steady import Steady
+from preserve.errors import FormatError
+from preserve.flows.steady import settled
 from preserve.flows.verify_archive import describe, lay_out
 from preserve.flows.verify_events import read_events, read_rotations
 from preserve.flows.verify_log import LogCheck, Memory
@@ -27,8 +26,6 @@ from preserve.rules.verify_witness import Demand
 
 if TYPE_CHECKING:
     from preserve.ports import Folder
-
-_ATTEMPTS = 3
 
 
 def verify_log(
@@ -47,15 +44,8 @@ def verify_log(
     """
     if not folder.names() & {"archive.toml", "log"}:
         raise FormatError("not an archive: there is no archive.toml and no log", "name the archive's folder, or a checkpoint")
-    for _ in range(_ATTEMPTS):
-        before = _head(folder)
-        try:
-            findings = _check(Steady(folder), trusted, memories, now, demand, against)
-        except (FileNotFoundError, VanishedError):
-            continue
-        if _head(folder) == before:
-            return Report(findings=tuple(findings), require=require)
-    raise StoreError("the log keeps changing while it is read", "verify again when the capture has ended")
+    findings = settled(folder, lambda still: _check(still, trusted, memories, now, demand, against), "the log")
+    return Report(findings=tuple(findings), require=require)
 
 
 def verify_checkpoint(
@@ -163,10 +153,3 @@ def _signed(data: bytes) -> SignedNote:
 
 def _recalled(memories: Sequence[Memory], origin: str) -> list[SignedNote]:
     return [known for memory in memories if (known := memory.recall(origin)) is not None]
-
-
-def _head(folder: Folder) -> bytes:
-    try:
-        return folder.read(f"log/{tlog.CHECKPOINT}", note.MAX_NOTE)
-    except (FileNotFoundError, StoreError, FormatError):
-        return b""  # what is wrong with it is for the check to say

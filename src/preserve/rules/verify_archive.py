@@ -113,8 +113,13 @@ def judge_documents(
                 yield failed(Claim.DOCUMENTS, f"documents/{sha256}/{name}", "missing: a run cites from it")
     if not trouble and known:
         count = sum(len(names) for names in sources.values())
+        nothing = "none were cited from by a run in its place; what waits in journal/ was not counted"
         yield passed(
             Claim.DOCUMENTS,
             "documents",
-            f"{counted(count, 'document')} cited from, kept byte for byte" if count else "none were cited from",
+            f"{counted(count, 'document')} cited from, kept byte for byte"
+            if count
+            else nothing
+            if open_run
+            else "none were cited from",
         )
