@@ -13,6 +13,7 @@ import os
 import pkgutil
 import subprocess
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -115,6 +116,9 @@ def _live(order: dict[str, Any]) -> None:
         main()
     except SystemExit as end:
         code = end.code
+    except BaseException:
+        traceback.print_exc()
+        raise
     finally:
         sys.stdout.flush()
         sys.stderr.flush()

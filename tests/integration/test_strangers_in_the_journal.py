@@ -187,3 +187,18 @@ def test_a_revocation_by_co_workers_of_another_archive(archivist: Archivist, tmp
     _stage(place, OLD, body=agreed(other, revocation(), (ANN, CY)))
     with pytest.raises(TrustError, match="did not sign this"):
         place.finish()
+
+
+@pytest.mark.parametrize("path", ["SEAL", "log/seal.tlog-proof"])
+def test_a_link_where_a_file_waits_is_not_followed(tmp_path: Path, path: str) -> None:
+    """What is to become a run's file is written anew, also where somebody knew what it would be called."""
+    elsewhere = tmp_path / "letters.txt"
+    elsewhere.write_text("not ours")
+    staging = Archive(tmp_path / "archive").event_staging("000001-custody")
+    (tmp_path / "archive" / "journal" / f".{Path(path).name}.part").symlink_to(elsewhere)
+    with staging.create(path) as file:
+        file.write(b"ours")
+    assert elsewhere.read_text() == "not ours"
+    written = tmp_path / "archive" / "journal" / "000001-custody" / path
+    assert not written.is_symlink()
+    assert written.read_bytes() == b"ours"

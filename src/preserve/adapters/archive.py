@@ -367,7 +367,8 @@ class Staged:
         with translated(place):
             durable.make_folders(place.parent)
             beside = durable.waiting(self.folder.parent / place.name)
-            with beside.open("wb") as file:
+            beside.unlink(missing_ok=True)
+            with beside.open("xb") as file:  # anew: what lies there may be a link
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
