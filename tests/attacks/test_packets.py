@@ -179,6 +179,7 @@ def _histories(independent: ModuleType, folder: Path, seeds: range) -> set[int]:
     return found
 
 
+@pytest.mark.long
 def test_any_history_of_keys(independent: ModuleType, tmp_path: Path) -> None:
     assert _histories(independent, tmp_path, range(12)) >= {0, 41}
 

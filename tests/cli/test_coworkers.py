@@ -181,6 +181,7 @@ def test_a_key_is_given_up_since_the_draft(people: People, tmp_path: Path) -> No
         assert any(f"superseded since {since}" in said for said in told)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
@@ -251,6 +252,7 @@ def test_another_archive_names_others_and_who_is_revoked_stays_so(people: People
     assert (late.code, "is revoked in your trust store" in late.stderr) == (2, True), late.stderr
 
 
+@pytest.mark.long
 def test_a_key_that_never_signs_alone_does_not_agree(people: People, tmp_path: Path) -> None:
     mldsa = pytest.importorskip(
         "cryptography.hazmat.primitives.asymmetric.mldsa", reason="this version of cryptography has no ML-DSA"

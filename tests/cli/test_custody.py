@@ -64,6 +64,7 @@ def test_what_is_added_is_shown(preserve: Run, archive: Path) -> None:
     assert "run 0 transferred to Registry B" in verified.stdout
 
 
+@pytest.mark.long
 def test_a_report_and_a_view_leave_an_event_when_told_why(preserve: Run, archive: Path, tmp_path: Path) -> None:
     before = _files(archive)
     done = preserve("report", "archive", "-o", "report")
@@ -126,6 +127,7 @@ def test_not_an_archive(preserve: Run, tmp_path: Path) -> None:
     assert list((tmp_path / "empty").iterdir()) == []
 
 
+@pytest.mark.long
 def test_no_command_that_reads_writes_unless_told_why(preserve: Run, archive: Path) -> None:
     def work(*more: str) -> list[int]:
         return [

@@ -252,6 +252,7 @@ def test_several_archives_and_a_rotation_that_is_mended(owner: Person, stranger:
     assert stranger("verify", "archive").code == 0
 
 
+@pytest.mark.long
 def test_what_nobody_would_follow_is_not_stated(owner: Person, stranger: Person, tmp_path: Path) -> None:
     """An entry of the log cannot be taken back, and every verification by somebody else would say "not followed" (41)."""
     old = _begin(owner, stranger, tmp_path)
@@ -282,6 +283,7 @@ def _card(tmp_path: Path) -> tuple[Path, str]:
     return public, f"openssl dgst -sha256 -sign {shlex.quote(str(key))}"
 
 
+@pytest.mark.long
 def test_a_capture_signed_by_a_card(owner: Person, stranger: Person, tmp_path: Path) -> None:
     public, command = _card(tmp_path)
     assert owner.capture("--url", "http://x.example/", "--signer", command).code == 2

@@ -69,6 +69,7 @@ def witness(owner: Owner, tmp_path: Path) -> Iterator[WitnessProcess]:
         yield process
 
 
+@pytest.mark.long
 def test_two_colleagues(owner: Owner, witness: WitnessProcess, tmp_path: Path) -> None:
     """From a run that nobody saw to a policy that is met, with a witness that is away for a while."""
     preserve = owner.preserve
@@ -326,6 +327,7 @@ def test_a_log_that_holds_is_not_said_of_the_archive(preserve: Run, config_home:
     assert preserve("verify", "archive").code == 40
 
 
+@pytest.mark.long
 def test_nothing_is_added_behind_what_was_verified_here(owner: Owner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The archive moved and was added to there, and that was verified here: what is added to the copy left here would be another history."""
     newer = tmp_path / "newer"

@@ -92,6 +92,7 @@ def test_everybody_can_check_a_renewal(
     assert preserve("verify", "archive", "--thorough").code == 0
 
 
+@pytest.mark.long
 def test_a_token_outlives_its_certificate_and_openssl_is_told_the_time(
     archive: Path, old: Counter, config_home: Path, tmp_path: Path
 ) -> None:
@@ -130,6 +131,7 @@ def _roots(keys: tuple[TrustedKey, ...], name: str, revoked_at: datetime) -> lis
     ]
 
 
+@pytest.mark.long
 def test_a_root_that_came_into_other_hands_after_the_renewal_still_bears_its_tokens(
     preserve: Run, archive: Path, new: Counter, config_home: Path
 ) -> None:
@@ -154,6 +156,7 @@ def test_a_root_that_came_into_other_hands_after_the_renewal_still_bears_its_tok
     assert both.exit_code == 41, "nobody is left to bear the renewal itself"
 
 
+@pytest.mark.long
 def test_a_token_that_the_renewal_does_not_list_is_not_borne_by_it(
     preserve: Run, archive: Path, old: Counter, new: Counter, config_home: Path
 ) -> None:
@@ -189,6 +192,7 @@ def test_what_cannot_be_renewed(preserve: Run, archive: Path, new: Counter) -> N
     assert not (archive / "events").exists()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("both", "code"), [(True, 0), (False, 41)], ids=["stamped by another too", "stamped by it alone"])
 def test_a_renewal_by_both_authorities_carries_when_one_is_stolen(
     preserve: Run, archive: Path, old: Counter, new: Counter, config_home: Path, both: bool, code: int
@@ -210,6 +214,7 @@ def _grown(path: Path, size: int) -> None:
         file.truncate(size)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "patterns",
     [
@@ -260,6 +265,7 @@ def test_no_file_is_read_beyond_what_it_can_have(
     assert 0 < read < 1 << 25
 
 
+@pytest.mark.long
 def test_a_proof_that_a_newer_one_replaced_is_told_and_not_covered(
     preserve: Run, archive: Path, new: Counter, tmp_path: Path
 ) -> None:
@@ -286,6 +292,7 @@ def test_a_proof_that_a_newer_one_replaced_is_told_and_not_covered(
     assert "stamped anew, all of it" not in told.stdout
 
 
+@pytest.mark.long
 def test_what_was_removed_since_fits_no_hash_and_is_told(preserve: Run, archive: Path, new: Counter) -> None:
     assert preserve("timestamp", "archive", "--renew", "--data", "--tsa", f"new={new.url}").code == 0
     what = (
@@ -311,6 +318,7 @@ def test_what_was_removed_since_fits_no_hash_and_is_told(preserve: Run, archive:
     assert "what is as it was listed existed by" in told.stdout
 
 
+@pytest.mark.long
 def test_the_renewal_of_nobody_who_is_known_has_no_captured_data_read(
     preserve: Run, archive: Path, new: Counter, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

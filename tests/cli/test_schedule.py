@@ -509,6 +509,7 @@ def test_the_daemon_reads_the_file_again_and_survives_a_mistake_in_it(
     assert "Traceback" not in said.read_text()
 
 
+@pytest.mark.long
 def test_the_daemon_goes_on_with_the_others_and_takes_up_what_was_corrected(
     preserve: Run, tmp_path: Path, site: AnyHostSite, quick: tuple[str, ...]
 ) -> None:

@@ -90,6 +90,7 @@ def test_a_signature_made_elsewhere(preserve: Run, archive: Path, tmp_path: Path
     assert "countersignature: an SSH signature of Bo, key" in " ".join(listed.stdout.split())
 
 
+@pytest.mark.long
 @needs_ssh_keygen
 def test_what_is_not_entered(preserve: Run, archive: Path, tmp_path: Path) -> None:
     key, document = make_key(tmp_path, "ann", "-t", "ed25519"), _manifest(archive)

@@ -167,6 +167,7 @@ def test_a_host_to_which_a_robots_txt_led_in_vain_speaks_for_itself(preserve: Ru
     assert outcomes[urls[2]] == "captured"
 
 
+@pytest.mark.long
 def test_no_more_are_asked_at_once_than_the_run_may(preserve: Run, site: AnyHostSite, watch: Watch) -> None:
     """Hosts that rested together come back together, and keep the limit of the run all the same."""
     seen: set[str] = set()
@@ -184,6 +185,7 @@ def test_no_more_are_asked_at_once_than_the_run_may(preserve: Run, site: AnyHost
     assert watch.most_of_all <= 3
 
 
+@pytest.mark.long
 def test_a_slow_host_does_not_hold_the_others(preserve: Run, site: AnyHostSite, watch: Watch, tmp_path: Path) -> None:
     """It has more addresses than are kept at hand, and so have they."""
     slow, fast = Watch(), Watch()
@@ -210,6 +212,7 @@ def test_a_host_that_leads_to_slow_ones_goes_on(preserve: Run, site: AnyHostSite
     assert asked[-1] - asked[0] < 0.9
 
 
+@pytest.mark.long
 def test_who_queues_up_at_a_slow_host_does_not_keep_the_others_from_being_asked(
     preserve: Run, site: AnyHostSite, watch: Watch
 ) -> None:
@@ -388,6 +391,7 @@ def test_more_processes_than_requests_are_not_started(preserve: Run, site: AnyHo
     assert watch.most_of_all == 1
 
 
+@pytest.mark.long
 def test_what_is_waited_for_a_place_is_not_counted_as_the_targets_time(preserve: Run, site: AnyHostSite, watch: Watch) -> None:
     site.route("/there", watch.over(redirect("http://common.example/")))
     site.route("/robots.txt", watch.over(text(_ROBOTS), seconds=0.7), host="common.example")

@@ -137,6 +137,7 @@ def index_of(wacz: Path) -> list[tuple[str, str, str]]:
     return found
 
 
+@pytest.mark.long
 def test_bundles_hold_what_lists_refer_to(preserve: Run, pages: AnyHostSite, tmp_path: Path) -> None:
     runs = nights(preserve, pages)
     whole, one, page = (tmp_path / f"{name}.wacz" for name in ("whole", "one", "page"))
@@ -177,6 +178,7 @@ def test_bundles_hold_what_lists_refer_to(preserve: Run, pages: AnyHostSite, tmp
         assert "forged: " in done.stdout
 
 
+@pytest.mark.long
 def test_a_selection_has_records_for_players_of_what_its_pages_need(preserve: Run, pages: AnyHostSite, tmp_path: Path) -> None:
     """Also of what only another page's list has, which does not go along: that is the word of whoever made the bundle, within bounds."""
     runs = nights(preserve, pages)
@@ -276,6 +278,7 @@ def responses(warc: Path) -> set[str]:
         }
 
 
+@pytest.mark.long
 def test_it_is_told_where_a_person_looks(preserve: Run, pages: AnyHostSite, tmp_path: Path) -> None:
     preserve(*args(pages, "--url", "http://a.example/page"))
     second = preserve(*(part for part in args(pages, "--url", "http://a.example/page") if part != "--json"))
@@ -310,6 +313,7 @@ def test_what_is_made_again_depends_on_no_deflater(preserve: Run, pages: AnyHost
         assert data[len(gzipmember.HEADER)] >> 1 & 3 == 0, "its first block is stored (RFC 1951 section 3.2.3)"
 
 
+@pytest.mark.long
 def test_an_original_that_is_removed(preserve: Run, pages: AnyHostSite, tmp_path: Path) -> None:
     """As with revisits: what refers to it stays and is told of, and goes along with --all-copies."""
     for _ in range(2):
@@ -342,6 +346,7 @@ def test_an_original_that_is_removed(preserve: Run, pages: AnyHostSite, tmp_path
     assert "came as earlier runs have them. The list of them is not there any more." in told.read_text()
 
 
+@pytest.mark.long
 def test_what_came_again_after_a_removal_is_kept_once(preserve: Run, pages: AnyHostSite) -> None:
     """The index of payloads forgets the record that is gone, and knows the new one."""
     preserve(*args(pages, "--url", "http://a.example/page"))
@@ -355,6 +360,7 @@ def test_what_came_again_after_a_removal_is_kept_once(preserve: Run, pages: AnyH
     assert preserve("verify", "archive", "--thorough").code in {0, 41}
 
 
+@pytest.mark.long
 def test_workers_and_schedules_list_too(preserve: Run, pages: AnyHostSite, tmp_path: Path) -> None:
     assert preserve(*args(pages, *BOTH, "--workers", "2")).code == 0
     done = preserve(*args(pages, *BOTH, "--workers", "2"))

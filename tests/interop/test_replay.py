@@ -128,6 +128,7 @@ def test_a_revisit_replays_with_the_original_of_another_run(handed: Handed, brow
         assert player.ask("shown.document.body.textContent").strip() == TEXT.strip()
 
 
+@pytest.mark.long
 def test_a_player_whose_worker_starts_slowly_shows_the_page(handed: Handed, browser: Browser, tmp_path: Path) -> None:
     """As on a busy machine: by itself the player would wait for a part of a second, and show nothing for ever."""
     slow = tmp_path / "sw.js"

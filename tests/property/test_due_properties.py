@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import pytest
 from cronsim import CronSim
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -45,6 +46,7 @@ def _true_times(expression: str, zone: ZoneInfo, start: datetime, end: datetime)
     return sorted(found)
 
 
+@pytest.mark.long
 @given(expression=st.sampled_from(EXPRESSIONS), name=st.sampled_from(ZONES), now=MOMENTS)
 @settings(max_examples=150)
 def test_last_and_first_are_neighbours_among_all_times(expression: str, name: str, now: datetime) -> None:
