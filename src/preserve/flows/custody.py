@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from preserve.errors import FormatError
 from preserve.flows.steady import settled
-from preserve.flows.verify_archive import Layout, describe, lay_out
+from preserve.flows.verify_archive import Layout, describe, lay_out, read_log
 from preserve.flows.verify_events import EventCheck, read_events, read_rotations
-from preserve.flows.verify_log import LogCheck, Memory
+from preserve.flows.verify_log import Memory
 from preserve.formats import seal, sshsig
 from preserve.formats.manifest import MAX_SIZE
 from preserve.model.event import EventKind
@@ -45,17 +45,7 @@ def _check(
     layout = lay_out(folder)
     described, problems = describe(folder, layout)
     rotations = read_rotations(folder, {**layout.events, **layout.stated})
-    log = LogCheck(
-        folder,
-        layout.log,
-        described,
-        trusted,
-        memories,
-        now,
-        runs=layout.used,
-        interrupted=layout.interrupted,
-        rotations=rotations,
-    )
+    log = read_log(folder, layout, described, trusted, memories, now, rotations)
     events = read_events(folder, layout.events, layout.stated, trusted, described, log, now)
     findings = [*archive_rules.judge_top(layout.top), *problems, *log.findings]
     findings += log.judge_memory(rollback for rollback, _ in events.established(EventKind.ROLLBACK))

@@ -57,11 +57,6 @@ class Layout:
     documents: list[Entry] = field(default_factory=list)
 
     @property
-    def used(self) -> bool:
-        """Whether anything was entered in the log, as far as the folders tell."""
-        return bool(self.runs or self.events)
-
-    @property
     def interrupted(self) -> bool:
         """Whether something sealed waits in journal/ for the log or for its place: then an append may have been cut short."""
         staged = {**self.staged, **self.stated}
@@ -93,18 +88,7 @@ def check_archive(
     described, problems = describe(folder, layout)
     findings += problems
     rotations = _rotations(folder, layout)
-    log = LogCheck(
-        folder,
-        layout.log,
-        described,
-        trusted,
-        memories,
-        now,
-        runs=layout.used,
-        interrupted=layout.interrupted,
-        demand=demand,
-        rotations=rotations,
-    )
+    log = read_log(folder, layout, described, trusted, memories, now, rotations, demand)
     events = _events(folder, layout, trusted, described, log, now)
     findings += log.findings
     told, rollbacks = _told(events)
@@ -168,6 +152,31 @@ def describe(folder: Folder, layout: Layout) -> tuple[Description | None, list[F
         return description_format.decode(folder.read(description_format.NAME, description_format.MAX_SIZE)), []
     except FormatError as problem:
         return None, [failed(Claim.INTEGRITY, description_format.NAME, f"altered: {problem.message}")]
+
+
+def read_log(
+    folder: Folder,
+    layout: Layout,
+    described: Description | None,
+    trusted: Sequence[TrustedKey],
+    memories: Sequence[Memory],
+    now: datetime,
+    rotations: Sequence[Rotated],
+    demand: Demand | None = None,
+) -> LogCheck:
+    """The log as it lies in the archive, and what of it holds."""
+    return LogCheck(
+        folder,
+        layout.log,
+        described,
+        trusted,
+        memories,
+        now,
+        runs=bool(layout.runs or layout.events),
+        interrupted=layout.interrupted,
+        demand=demand,
+        rotations=rotations,
+    )
 
 
 # -------------------------------------------------------------------------------------------------------------------- events

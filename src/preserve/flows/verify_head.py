@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from preserve.errors import FormatError
 from preserve.flows.steady import settled
-from preserve.flows.verify_archive import describe, lay_out
+from preserve.flows.verify_archive import describe, lay_out, read_log
 from preserve.flows.verify_events import read_events, read_rotations
 from preserve.flows.verify_log import LogCheck, Memory
 from preserve.formats import note, tlog
@@ -95,18 +95,7 @@ def _check(
     layout = lay_out(folder)
     described, findings = describe(folder, layout)
     rotations = read_rotations(folder, {**layout.events, **layout.stated})
-    log = LogCheck(
-        folder,
-        layout.log,
-        described,
-        trusted,
-        memories,
-        now,
-        runs=layout.used,
-        interrupted=layout.interrupted,
-        demand=demand,
-        rotations=rotations,
-    )
+    log = read_log(folder, layout, described, trusted, memories, now, rotations, demand)
     events = read_events(folder, layout.events, layout.stated, trusted, described, log, now)
     findings += log.findings
     findings += log.judge_memory(rollback for rollback, _ in events.established(EventKind.ROLLBACK))
